@@ -1,0 +1,33 @@
+// Package cli is the command line: the only place that knows flags, prints, and chooses exit statuses.
+package cli
+
+import (
+	"os"
+	"slices"
+)
+
+// Main runs systemfd with the arguments behind its name and returns the exit status. Where the command
+// runs, this process has become it, and Main does not return.
+func Main(args []string, version Version) int {
+	own, command, split := splitCommand(args)
+	p := newPrinter(os.Stdout, os.Stderr)
+	if len(args) == 0 {
+		p.help(p.err)
+		return exitUsage
+	}
+	err := run(p, own, command, split, version)
+	if err != nil {
+		p.fail(err)
+	}
+	return exitStatus(err)
+}
+
+// splitCommand splits at the first "--", before anything is parsed: left of it are our words, right of it
+// the command, byte for byte.
+func splitCommand(args []string) (own, command []string, split bool) {
+	i := slices.Index(args, "--")
+	if i < 0 {
+		return args, nil, false
+	}
+	return args[:i], args[i+1:], true
+}

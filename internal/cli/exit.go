@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/systemfd/systemfd/internal/handoff"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// The exit statuses of systemfd itself, as env(1) and timeout(1) have them; else the command's own.
+const (
+	exitUsage      = 2
+	exitFailed     = 125
+	exitCannotExec = 126
+	exitNotFound   = 127
+)
+
+// usageError is a command line that means nothing.
+type usageError struct{ text, hint string }
+
+func (e *usageError) Error() string { return e.text }
+func (e *usageError) Hint() string  { return e.hint }
+
+func exitStatus(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case is[*usageError](err), is[*spec.Error](err):
+		return exitUsage
+	case is[*handoff.ExecError](err) && errors.Is(err, fs.ErrNotExist):
+		return exitNotFound
+	case is[*handoff.ExecError](err):
+		return exitCannotExec
+	}
+	return exitFailed
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+// socketInfo is a socket as JSON, the same wherever one is described.
+type socketInfo struct {
+	FD      int    `json:"fd"`
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	Address string `json:"address"`
+	Spec    string `json:"spec"`
+	URL     string `json:"url,omitempty"`
+}
+
+// socketsJSON describes sockets that will stand at first, first+1, ...
+func socketsJSON(sockets []socket.Socket, first int) []byte {
+	infos := []socketInfo{}
+	for i, s := range sockets {
+		info := socketInfo{FD: first + i, Name: s.Name}
+		if s.Spec.Type != "" {
+			info.Type, info.Address, info.Spec, info.URL = string(s.Spec.Type), s.Spec.Address(), s.Spec.String(), s.Spec.URL()
+		}
+		infos = append(infos, info)
+	}
+	text, _ := json.Marshal(map[string]any{"sockets": infos}) // of strings and ints alone: cannot fail
+	return append(text, '\n')
+}
+
+// writeInfo writes text to path, "-" being stdout: a reader finds the old file or the whole new one.
+// Undo removes what it made.
+func writeInfo(stdout io.Writer, path string, text []byte) (undo func(), err error) {
+	undo = func() {}
+	if path == "-" {
+		_, err = stdout.Write(text)
+	} else if stat, statErr := os.Stat(path); statErr == nil && !stat.Mode().IsRegular() {
+		err = writeThrough(path, text) // a pipe or /dev/fd/N cannot be replaced
+	} else {
+		undo = func() { os.Remove(path) }
+		err = replace(path, text)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot write --info-file %q: %w", path, cause(err))
+	}
+	return undo, nil
+}
+
+func writeThrough(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.Write(text)
+	return err
+}
+
+func replace(path string, text []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	temp := fmt.Sprintf("%s.%d", path, os.Getpid())
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	return err
+}
+
+// cause strips the operation and path that package os puts before the system's words.
+func cause(err error) error {
+	switch e := err.(type) {
+	case *os.PathError:
+		return e.Err
+	case *os.LinkError:
+		return e.Err
+	}
+	return err
+}

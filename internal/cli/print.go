@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+// printer says everything that systemfd says. What was asked for (help, version, --info-file=-) goes to
+// standard output; all else to standard error:
+//
+//	~> socket http://127.0.0.1:5000/ -> fd #3
+//	warning: ...
+//	error: cannot ..., the offending thing quoted, no full stop
+//	hint: what to do next
+type printer struct {
+	out, err io.Writer
+	color    bool
+	quiet    bool // errors and their hints alone
+}
+
+func newPrinter(out io.Writer, err *os.File) *printer {
+	return &printer{out: out, err: err, color: wantsColor("auto", err)}
+}
+
+// wantsColor says whether --color=mode colours what goes to f: https://no-color.org and
+// https://bixense.com/clicolors for auto.
+func wantsColor(mode string, f *os.File) bool {
+	switch force := os.Getenv("CLICOLOR_FORCE"); {
+	case mode != "auto":
+		return mode == "always"
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case force != "" && force != "0":
+		return true
+	}
+	return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
+}
+
+// The colours, as SGR parameters of ECMA-48.
+const (
+	red    = "1;31"
+	green  = "1;32"
+	yellow = "1;33"
+	cyan   = "1;36"
+)
+
+func (p *printer) line(color, head, text string) {
+	if p.color {
+		head = "\x1b[" + color + "m" + head + "\x1b[0m"
+	}
+	io.WriteString(p.err, head+" "+text+"\n")
+}
+
+func (p *printer) socket(s socket.Socket, fd int) {
+	if !p.quiet {
+		p.line(green, "~>", fmt.Sprintf("socket %s -> fd #%d", s.Spec.Display(), fd))
+	}
+}
+
+func (p *printer) warn(format string, args ...any) {
+	if !p.quiet {
+		p.line(yellow, "warning:", fmt.Sprintf(format, args...))
+	}
+}
+
+func (p *printer) hint(text string) {
+	if !p.quiet {
+		p.line(cyan, "hint:", text)
+	}
+}
+
+// fail prints an error, and below it the way out where the error knows one. --quiet keeps both.
+func (p *printer) fail(err error) {
+	p.line(red, "error:", err.Error())
+	if hinter, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok && hinter.Hint() != "" {
+		p.line(cyan, "hint:", hinter.Hint())
+	}
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// Version is what the build was stamped with; empty where it was not.
+type Version struct{ Number, Commit string }
+
+func (v Version) String() string {
+	info, _ := debug.ReadBuildInfo()
+	if info != nil {
+		v = v.or(info)
+	}
+	return fmt.Sprintf("systemfd %s (commit %s, %s %s/%s)", v.Number, v.Commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// or fills in what was not stamped from what the go command noted.
+func (v Version) or(info *debug.BuildInfo) Version {
+	if v.Number == "" {
+		v.Number = info.Main.Version
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && v.Commit == "" {
+			v.Commit = setting.Value
+		}
+	}
+	if v.Commit == "" {
+		v.Commit = "unknown"
+	}
+	return v
+}

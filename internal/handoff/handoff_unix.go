@@ -1,0 +1,118 @@
+//go:build unix
+
+package handoff
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/listenfds"
+)
+
+// Reserve fills what is free of the count descriptors from 3 on, so that nothing else that this process
+// opens lands there: a descriptor of the Go runtime's must not stand where a socket goes. What is open there
+// already gives way to the sockets, but for make's jobserver, which moves above them. Reserve returns environ
+// with the jobserver's new place, or without it where its pipe is not open. It comes before anything is opened.
+func Reserve(environ []string, count int) ([]string, error) {
+	if count == 0 {
+		return environ, nil
+	}
+	moved := map[int]int{}
+	var liftErr error
+	environ = rewriteJobserver(environ, func(r, w int) (int, int, bool) {
+		if !isPipe(r) || !isPipe(w) {
+			return 0, 0, false
+		}
+		for _, fd := range []int{r, w} {
+			if _, done := moved[fd]; done || !inRange(fd, count) {
+				continue
+			}
+			if moved[fd], liftErr = above(fd, unix.F_DUPFD, count); liftErr != nil {
+				return 0, 0, false
+			}
+		}
+		return at(moved, r), at(moved, w), true
+	})
+	if liftErr != nil {
+		return nil, liftErr
+	}
+	for {
+		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, listenfds.Start)
+		if err != nil {
+			return nil, err
+		}
+		if !inRange(fd, count) {
+			return environ, unix.Close(fd)
+		}
+	}
+}
+
+// isPipe reports whether fd was an open pipe when this process started; one with FD_CLOEXEC is the Go runtime's.
+func isPipe(fd int) bool {
+	var stat unix.Stat_t
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0 && unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFIFO
+}
+
+// above copies fd above the count descriptors of the sockets.
+func above(fd, cmd, count int) (int, error) {
+	return unix.FcntlInt(uintptr(fd), cmd, listenfds.Start+count)
+}
+
+func at(moved map[int]int, fd int) int {
+	if to, ok := moved[fd]; ok {
+		return to
+	}
+	return fd
+}
+
+// Place puts the descriptors fds at 3, 4, ... in their order, without FD_CLOEXEC, and sets or clears
+// O_NONBLOCK on each. Exec has to follow at once.
+func Place(fds []int, nonblock bool) error {
+	lift, steps := plan(fds)
+	moved := map[int]int{}
+	for _, fd := range lift {
+		var err error
+		if moved[fd], err = above(fd, unix.F_DUPFD_CLOEXEC, len(fds)); err != nil {
+			return err
+		}
+	}
+	settlePoller()
+	for _, s := range steps {
+		if err := s.run(at(moved, s.from), nonblock); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s step) run(from int, nonblock bool) error {
+	if from == s.to {
+		if _, err := unix.FcntlInt(uintptr(from), unix.F_SETFD, 0); err != nil {
+			return err
+		}
+	} else {
+		if err := dup(from, s.to); err != nil {
+			return err
+		}
+		unix.CloseOnExec(from)
+	}
+	flags, err := unix.FcntlInt(uintptr(s.to), unix.F_GETFL, 0)
+	if err != nil || (flags&unix.O_NONBLOCK != 0) == nonblock {
+		return err
+	}
+	return unix.SetNonblock(s.to, nonblock)
+}
+
+// settlePoller keeps the Go runtime from polling while its epoll or kqueue is replaced: with a standard
+// stream in O_NONBLOCK it opens one before main, at 3 where that is free, and would abort on finding a socket
+// there. The runtime polls in the background only when it has not for 10 ms; a timer makes it poll now.
+func settlePoller() {
+	for fd := range 3 {
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK != 0 {
+			time.Sleep(time.Microsecond)
+			return
+		}
+	}
+}

@@ -1,0 +1,138 @@
+//go:build unix
+
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// Describe says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
+// counts as closed: it cannot have come through exec, it is the Go runtime's own.
+func Describe(fd int) Description {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	if err != nil || flags&unix.FD_CLOEXEC != 0 {
+		return Description{Text: "closed"}
+	}
+	sotype, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return Description{Open: true, Text: fileText(fd)}
+	}
+	d := Description{Open: true}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		d.Text = "a socket"
+		return d
+	}
+	if sotype == unix.SOCK_DGRAM {
+		d.Ready = !connected(fd) && bound(sa)
+	} else {
+		d.Ready = listening(fd)
+	}
+	s := specOf(sotype, sa)
+	switch {
+	case d.Ready && s.Type != "":
+		d.Spec, d.Text = s, s.Display()
+	case d.Ready:
+		d.Text = fmt.Sprintf("%s listener", socketText(sotype, sa))
+	case connected(fd):
+		d.Text = fmt.Sprintf("%s, connected", socketText(sotype, sa))
+	default:
+		d.Text = fmt.Sprintf("%s, neither listening nor connected", socketText(sotype, sa))
+	}
+	return d
+}
+
+// specOf returns the plainest specification of a socket, the zero Spec where there is none.
+func specOf(sotype int, sa unix.Sockaddr) spec.Spec {
+	var s spec.Spec
+	for transport, t := range transports {
+		if t != sotype {
+			continue
+		}
+		if addr, ok := addrPort(sa); ok {
+			s.Type, s.Addr = spec.TypeOf(spec.Inet, transport), addr
+		} else if sa, ok := sa.(*unix.SockaddrUnix); ok && sa.Name != "" && sa.Name[0] != '@' {
+			s.Type, s.Path = spec.TypeOf(spec.Unix, transport), sa.Name
+		}
+	}
+	if s.Type == "" {
+		return spec.Spec{}
+	}
+	return s
+}
+
+// bound reports whether a datagram socket has an address to send to.
+func bound(sa unix.Sockaddr) bool {
+	if addr, ok := addrPort(sa); ok {
+		return addr.Port() != 0
+	}
+	path, ok := sa.(*unix.SockaddrUnix)
+	return !ok || path.Name != ""
+}
+
+func connected(fd int) bool {
+	_, err := unix.Getpeername(fd)
+	return err == nil
+}
+
+// listening asks SO_ACCEPTCONN, which some systems do not have; there, what is not connected counts.
+func listening(fd int) bool {
+	accepts, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if errors.Is(err, unix.ENOPROTOOPT) {
+		return !connected(fd)
+	}
+	return err == nil && accepts != 0
+}
+
+func socketText(sotype int, sa unix.Sockaddr) string {
+	family := "a"
+	switch sa.(type) {
+	case *unix.SockaddrInet4, *unix.SockaddrInet6:
+		family = "an inet"
+	case *unix.SockaddrUnix:
+		family = "a unix"
+	}
+	switch sotype {
+	case unix.SOCK_STREAM:
+		return family + " stream socket"
+	case unix.SOCK_DGRAM:
+		return family + " datagram socket"
+	case unix.SOCK_SEQPACKET:
+		return family + " seqpacket socket"
+	}
+	return family + " socket"
+}
+
+func fileText(fd int) string {
+	// Linux alone knows the name, and that of an epoll or eventfd at that.
+	if name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil {
+		return fmt.Sprintf("%q", name)
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return "unknown"
+	}
+	return fileKind(uint32(stat.Mode))
+}
+
+func fileKind(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return "a file"
+	case unix.S_IFDIR:
+		return "a folder"
+	case unix.S_IFLNK:
+		return "a symbolic link"
+	case unix.S_IFIFO:
+		return "a pipe"
+	case unix.S_IFCHR, unix.S_IFBLK:
+		return "a device"
+	}
+	return "something else"
+}

@@ -1,0 +1,58 @@
+// Package socket opens the socket that a spec.Spec says, and says what stands at a descriptor.
+//
+// It makes sockets with plain system calls, not with package net: net's poller would take low
+// descriptors and set O_NONBLOCK.
+package socket
+
+import (
+	"path/filepath"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// Socket is an open socket on its way to the command.
+type Socket struct {
+	FD   int
+	Name string    // as LISTEN_FDNAMES says it
+	Spec spec.Spec // what it is bound to; the zero Spec where no specification says that
+}
+
+// Options are what holds for all sockets of a run.
+type Options struct {
+	Backlog   int  // length of a listener's queue, in connections; the system may cap it
+	NoReuse   bool // leave out SO_REUSEADDR, which TCP sockets get otherwise
+	ReusePort bool // set SO_REUSEPORT on inet sockets
+}
+
+// Error says what failed about a socket, and where there is a way out, which.
+type Error struct {
+	Text   string
+	Remedy string
+	Err    error // the system's, or nil
+}
+
+func (e *Error) Error() string { return e.Text }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint returns the way out, or "".
+func (e *Error) Hint() string { return e.Remedy }
+
+// Description is what stands at a descriptor.
+type Description struct {
+	Spec  spec.Spec // what it is bound to; the zero Spec where no specification says that
+	Open  bool
+	Ready bool   // it listens, or is a bound datagram socket: what systemd would pass
+	Text  string // for a person
+}
+
+// absolute returns path below the working directory. Unlike filepath.Abs it keeps "..", which means
+// another folder behind a symbolic link.
+func absolute(path, workingDir string) string {
+	if filepath.IsAbs(path) || workingDir == "" {
+		return path
+	}
+	for len(path) > 2 && path[:2] == "./" {
+		path = path[2:]
+	}
+	return workingDir + "/" + path
+}

@@ -1,0 +1,24 @@
+//go:build !unix
+
+package socket
+
+import (
+	"errors"
+	"runtime"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// Check reports that this system is not supported yet.
+func Check(s spec.Spec) error {
+	return &Error{Text: "systemfd does not support " + runtime.GOOS + " yet", Err: errors.ErrUnsupported}
+}
+
+// Open fails as Check does.
+func Open(s spec.Spec, _ Options) (Socket, error) { return Socket{}, Check(s) }
+
+// Describe finds nothing, as no process is started with descriptors here.
+func Describe(int) Description { return Description{Text: "closed"} }
+
+// Close has nothing to close.
+func (s Socket) Close() error { return nil }

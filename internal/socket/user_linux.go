@@ -1,0 +1,91 @@
+package socket
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// user returns " by NAME (pid N)" of the process that has what s wants, "" where /proc does not tell:
+// the process may be another user's, or gone by now. See proc(5).
+func user(s spec.Spec) string {
+	inodes := holders(s)
+	if len(inodes) == 0 {
+		return ""
+	}
+	var pids []int
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid != os.Getpid() && hasSocket(pid, inodes) {
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) == 0 {
+		return ""
+	}
+	pid := slices.Min(pids) // of a watcher and its server, the watcher
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return fmt.Sprintf(" by %s (pid %d)", strings.TrimSpace(string(name)), pid)
+}
+
+func hasSocket(pid int, inodes []string) bool {
+	folder := fmt.Sprintf("/proc/%d/fd/", pid)
+	entries, _ := os.ReadDir(folder)
+	return slices.ContainsFunc(entries, func(entry os.DirEntry) bool {
+		link, _ := os.Readlink(folder + entry.Name())
+		inode, ok := strings.CutPrefix(link, "socket:[")
+		return ok && slices.Contains(inodes, strings.TrimSuffix(inode, "]"))
+	})
+}
+
+// holders returns the inodes of the sockets that stand in the way of s.
+func holders(s spec.Spec) []string {
+	if s.Type.Family() == spec.Unix {
+		return inodesIn("/proc/net/unix", 6, func(fields []string) bool { return len(fields) > 7 && strings.Join(fields[7:], " ") == s.Path })
+	}
+	table := map[spec.Transport]string{spec.Stream: "/proc/net/tcp", spec.Datagram: "/proc/net/udp"}[s.Type.Transport()]
+	const listening, unconnected = "0A", "07"
+	conflicts := func(fields []string) bool {
+		addr, ok := parseHexAddr(fields[1])
+		return ok && (fields[3] == listening || fields[3] == unconnected) && addr.Port() == s.Addr.Port() && overlap(addr.Addr(), s.Addr.Addr())
+	}
+	return append(inodesIn(table, 9, conflicts), inodesIn(table+"6", 9, conflicts)...)
+}
+
+func overlap(a, b netip.Addr) bool {
+	return a.WithZone("") == b.WithZone("") || a.IsUnspecified() || b.IsUnspecified()
+}
+
+// inodesIn returns column inode of the rows of a table of proc_net(5) that match.
+func inodesIn(table string, inode int, match func(fields []string) bool) []string {
+	text, _ := os.ReadFile(table)
+	var inodes []string
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) > inode && fields[inode] != "0" && match(fields) {
+			inodes = append(inodes, fields[inode])
+		}
+	}
+	return inodes
+}
+
+// parseHexAddr reads an address of /proc/net/tcp: the words of the address in host order, ":", the port.
+func parseHexAddr(text string) (netip.AddrPort, bool) {
+	ip, port, _ := strings.Cut(text, ":")
+	words, err := hex.DecodeString(ip)
+	number, portErr := strconv.ParseUint(port, 16, 16)
+	if err != nil || portErr != nil || len(words)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(words); i += 4 {
+		binary.NativeEndian.PutUint32(words[i:], binary.BigEndian.Uint32(words[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(words)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(number)), ok
+}

@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package socket
+
+import "github.com/systemfd/systemfd/internal/spec"
+
+// user is not known: only Linux tells without a library.
+func user(spec.Spec) string { return "" }

@@ -1,0 +1,152 @@
+package spec
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Error says why a specification is none.
+type Error struct {
+	Text    string // the specification as given
+	Problem string
+	Remedy  string // what would be right
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("bad socket %q: %s", e.Text, e.Problem) }
+
+// Hint returns what to write instead.
+func (e *Error) Hint() string { return e.Remedy }
+
+// Parse reads [NAME=][TYPE::]VALUE. Its errors are *Error.
+func Parse(text string) (Spec, error) {
+	name, rest, named := cutName(text)
+	typ, value, typed := cutType(rest)
+	if !typed {
+		typ = "tcp"
+		if isPath(value) {
+			typ = "unix"
+		}
+	}
+	s := Spec{Name: name, Type: Type(strings.ToLower(typ))}
+
+	problem, remedy := "", ""
+	switch {
+	case named && !ValidName(name):
+		problem, remedy = fmt.Sprintf("bad name %q", name), "a name has 1 to 255 of A-Z a-z 0-9 . _ @ + -"
+	case s.Type.Family() == Inet:
+		problem, remedy = s.setAddress(value)
+	case s.Type.Family() == Unix:
+		problem, remedy = s.setPath(value)
+	default:
+		problem, remedy = fmt.Sprintf("unknown type %q", typ), typeRemedy(typ, value)
+	}
+	if problem != "" {
+		return Spec{}, &Error{text, problem, remedy}
+	}
+	return s, nil
+}
+
+// cutName splits at the "=" behind a name; one behind "::", a "/" or a leading "@" belongs to the value.
+func cutName(text string) (name, rest string, ok bool) {
+	name, rest, ok = strings.Cut(text, "=")
+	if !ok || isPath(name) || strings.Contains(name, "::") {
+		return "", text, false
+	}
+	return name, rest, true
+}
+
+// cutType splits at the "::" behind a type; one in [::1], or in a path, belongs to the value.
+func cutType(text string) (typ, value string, ok bool) {
+	typ, value, ok = strings.Cut(text, "::")
+	if !ok || isPath(typ) || strings.HasPrefix(typ, "[") {
+		return "", text, false
+	}
+	return typ, value, true
+}
+
+func isPath(text string) bool { return strings.Contains(text, "/") || strings.HasPrefix(text, "@") }
+
+func (s *Spec) setPath(value string) (problem, remedy string) {
+	switch {
+	case value == "":
+		return "empty path", "write unix::/path/to/socket"
+	case value[0] == '@':
+		return "abstract sockets are not supported", "write a path with a /"
+	case strings.IndexByte(value, 0) >= 0:
+		return "a path cannot hold a NUL byte", "write unix::/path/to/socket"
+	}
+	s.Path = value
+	return "", ""
+}
+
+// setAddress reads PORT, IP:PORT, [IP6]:PORT, NAME:PORT, :PORT or *:PORT.
+func (s *Spec) setAddress(value string) (problem, remedy string) {
+	if isPath(value) {
+		return fmt.Sprintf("%s takes a port or host:port, not a path", s.Type), fmt.Sprintf("write unix::%s", value)
+	}
+	if value == "" {
+		return "no port", fmt.Sprintf("write %s::5000 or %s::127.0.0.1:5000", s.Type, s.Type)
+	}
+	host, port, err := splitHostPort(value)
+	if err != "" {
+		return err, fmt.Sprintf("write %s::5000, %s::127.0.0.1:5000 or %s::[::1]:5000", s.Type, s.Type, s.Type)
+	}
+	number, convErr := strconv.ParseUint(port, 10, 16)
+	if convErr != nil {
+		return fmt.Sprintf("port %q is not a number from 0 to 65535", port), "0 stands for any free port"
+	}
+
+	var addr netip.Addr
+	switch {
+	case host == "" || host == "*":
+		addr = Any
+	case host[0] == '[':
+		ip, parseErr := netip.ParseAddr(host[1 : len(host)-1])
+		if parseErr != nil || ip.Is4() {
+			return fmt.Sprintf("bad IPv6 address %q", host), "write it as in [::1]:5000 or [fe80::1%eth0]:5000"
+		}
+		addr = ip.Unmap()
+	case strings.Trim(host, "0123456789.") == "":
+		ip, parseErr := netip.ParseAddr(host)
+		if parseErr != nil {
+			return fmt.Sprintf("bad IP address %q", host), "write four numbers from 0 to 255, as in 127.0.0.1:5000"
+		}
+		addr = ip
+	case isHostName(host):
+		s.Host = host
+	default:
+		return fmt.Sprintf("bad host %q", host), "a host is a name, an IPv4 address, an IPv6 address in brackets, or * for every address"
+	}
+	s.Addr = netip.AddrPortFrom(addr, uint16(number))
+	return "", ""
+}
+
+// splitHostPort splits at the colon before the port; value alone is the port of 127.0.0.1.
+func splitHostPort(value string) (host, port, problem string) {
+	i := strings.LastIndexByte(value, ':')
+	switch {
+	case i < 0 && strings.Trim(value, "0123456789") == "":
+		return "127.0.0.1", value, ""
+	case i < 0, strings.HasSuffix(value, "]"), i == len(value)-1:
+		return "", "", "no port"
+	}
+	host, port = value[:i], value[i+1:]
+	if strings.HasPrefix(host, "[") != strings.HasSuffix(host, "]") {
+		return "", "", fmt.Sprintf("unpaired bracket in %q", host)
+	}
+	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		return "", "", "an IPv6 address needs brackets"
+	}
+	return host, port, ""
+}
+
+func isHostName(host string) bool {
+	for _, c := range []byte(host) {
+		if !isAlnum(c) && c != '-' && c != '.' && c != '_' && c < 0x80 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,95 @@
+// Package spec turns a socket specification, [NAME=][TYPE::]VALUE, into a Spec and back.
+//
+// It is pure: it resolves no host name, touches no file and knows no operating system.
+package spec
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Spec says which socket to open. The zero Spec says none.
+//
+// Specs are comparable; two that are equal open the same socket.
+type Spec struct {
+	Name string         // what LISTEN_FDNAMES calls it; "" stands for the type
+	Type Type           // never "" in a Spec that Parse returned
+	Host string         // a host name to resolve; "" where Addr says the address
+	Addr netip.AddrPort // of an inet type; with Host, its port alone counts
+	Path string         // of a unix type
+}
+
+// Any is the address that accepts IPv6 and IPv4, written [::].
+var Any = netip.IPv6Unspecified()
+
+// FDName returns the name under which LISTEN_FDNAMES passes the socket.
+func (s Spec) FDName() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return string(s.Type)
+}
+
+// Address returns the VALUE part in canonical form: 127.0.0.1:5000, [::1]:5000, name:5000 or a path.
+func (s Spec) Address() string {
+	switch {
+	case s.Path != "":
+		return s.Path
+	case s.Host != "":
+		return s.Host + ":" + strconv.Itoa(int(s.Addr.Port()))
+	case s.Addr.IsValid():
+		return s.Addr.String()
+	}
+	return ""
+}
+
+// String returns the canonical form, from which Parse returns the same Spec.
+func (s Spec) String() string {
+	text := string(s.Type) + "::" + s.Address()
+	if s.Name != "" {
+		text = s.Name + "=" + text
+	}
+	return text
+}
+
+// URL returns http://ADDRESS/ or https://ADDRESS/ for these types, "" for the others.
+func (s Spec) URL() string {
+	if scheme := s.Type.kind().scheme; scheme != "" {
+		return scheme + "://" + s.Address() + "/"
+	}
+	return ""
+}
+
+// Display returns the socket as a person reads it: its URL, or its address and kind.
+func (s Spec) Display() string {
+	if url := s.URL(); url != "" {
+		return url
+	}
+	return s.Address() + " (" + s.Type.kind().label + ")"
+}
+
+// SameSocket reports whether s and t say the same socket to the kernel, whatever they call it:
+// http and tcp differ in how they are printed alone.
+func (s Spec) SameSocket(t Spec) bool {
+	a, b := s.Type.kind(), t.Type.kind()
+	return a.family == b.family && a.transport == b.transport && s.Host == t.Host && s.Addr == t.Addr && s.Path == t.Path
+}
+
+// ValidName reports whether name may stand before the "=" of a specification:
+// 1 to 255 of A-Z a-z 0-9 . _ @ + -, inside what sd_listen_fds_with_names(3) allows.
+func ValidName(name string) bool {
+	if name == "" || len(name) > 255 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if !isAlnum(c) && !strings.ContainsRune("._@+-", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
