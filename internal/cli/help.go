@@ -1,9 +1,64 @@
 package cli
 
 import (
+	"fmt"
 	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
-func (p *printer) help(w io.Writer) { io.WriteString(w, "help\n") }
+const helpHead = `systemfd opens sockets and hands them to COMMAND by the systemd socket-activation
+protocol, so that COMMAND can restart without dropping a connection.
 
-func (p *printer) print(text string) { io.WriteString(p.out, text+"\n") }
+Usage: systemfd [-s SPEC]... [flags] -- COMMAND [ARG...]
+
+Examples:
+  systemfd -s http::5000 -- ./server
+      open 127.0.0.1:5000 and become ./server, which finds it at descriptor 3
+  systemfd -s http::5000 -- cargo watch -x run
+      a watcher restarts the server, the socket stays
+  systemfd -s http::5000 -- entr -nr systemfd -- ./server
+      systemfd again below the watcher: for servers that check LISTEN_PID
+
+SPEC is [NAME=][TYPE::]VALUE:
+  TYPE   tcp, http, https, udp or unix; without, tcp for a port and unix for a path
+  VALUE  5000              127.0.0.1, that port; 0 is any free port
+         127.0.0.1:5000, [::1]:5000, localhost:5000
+         :5000             every address, IPv6 and IPv4
+         ./app.sock        a unix socket; a path has a /
+  NAME   what LISTEN_FDNAMES calls it; without, the TYPE
+
+Flags:
+`
+
+const helpTail = `
+Exit status: that of COMMAND; 2 for a wrong command line, 125 where systemfd fails,
+126 where COMMAND cannot be executed, 127 where it is not found.
+`
+
+// help prints the main form's help; the flags are the grammar's own words.
+func (p *printer) help(w io.Writer) {
+	model := newParser(new(runFlags)).Model
+	io.WriteString(w, helpHead)
+	for _, flag := range model.Flags {
+		fmt.Fprintf(w, "  %-22s %s\n", flagUsage(flag), strings.ReplaceAll(flag.Help, "\n", "\n"+strings.Repeat(" ", 25)))
+	}
+	io.WriteString(w, helpTail)
+}
+
+// flagUsage is how a flag is typed: -b, --backlog=N.
+func flagUsage(flag *kong.Flag) string {
+	usage := "    --"
+	if flag.Short != 0 {
+		usage = fmt.Sprintf("-%c, --", flag.Short)
+	}
+	if flag.Tag.Negatable != "" {
+		usage += "[no-]"
+	}
+	usage += flag.Name
+	if !flag.IsBool() {
+		usage += " " + flag.PlaceHolder
+	}
+	return usage
+}

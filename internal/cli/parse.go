@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -8,21 +9,25 @@ import (
 
 // parseFlags reads args into grammar, a pointer to a struct of flags. Its errors are *usageError.
 func parseFlags(grammar any, args []string) error {
-	parser, err := kong.New(grammar, kong.NoDefaultHelp())
-	if err != nil {
-		panic(err) // the grammar, not the arguments
-	}
-	if _, err = parser.Parse(args); err != nil {
-		return asUsageError(err.Error())
+	if _, err := newParser(grammar).Parse(args); err != nil {
+		return asUsageError(err.Error(), args)
 	}
 	return nil
 }
 
+// newParser builds the parser of one form alone: a grammar costs more than all else before exec.
+func newParser(grammar any) *kong.Kong {
+	return kong.Must(grammar, kong.NoDefaultHelp())
+}
+
 // asUsageError words kong's error as ours: the thing quoted, the way out in a hint.
-func asUsageError(text string) error {
+func asUsageError(text string, args []string) error {
 	text, hint, _ := strings.Cut(text, ", did you mean ")
 	if hint != "" {
 		hint = "did you mean " + hint
+	}
+	if flag, _, ok := strings.Cut(text, ": "); ok && (strings.Contains(text, ": missing value") || strings.HasSuffix(text, "(<EOL>)")) {
+		text = flag + " needs a value"
 	}
 	if flag, ok := strings.CutPrefix(text, "unknown flag "); ok {
 		text = `unknown flag "` + flag + `"`
@@ -31,7 +36,14 @@ func asUsageError(text string) error {
 		}
 	}
 	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok {
-		text, hint = `unexpected argument "`+argument+`"`, `put "--" before the command: systemfd -s http::5000 -- `+argument
+		text = `unexpected argument "` + argument + `"`
+		hint = `put "--" before the command: ` + withDashes(args, argument)
 	}
 	return &usageError{text, hint}
+}
+
+// withDashes is the command line with "--" before argument, the first word that is none of our own.
+func withDashes(args []string, argument string) string {
+	i := max(slices.Index(args, argument), 0)
+	return strings.Join(slices.Concat([]string{"systemfd"}, args[:i], []string{"--"}, args[i:]), " ")
 }

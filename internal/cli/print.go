@@ -57,6 +57,11 @@ func (p *printer) line(color, head, text string) {
 	io.WriteString(p.err, head+" "+text+"\n")
 }
 
+// answer prints what was asked for.
+func (p *printer) answer(text string) {
+	io.WriteString(p.out, text+"\n")
+}
+
 func (p *printer) socket(s socket.Socket, fd int) {
 	if !p.quiet {
 		p.line(green, "~>", fmt.Sprintf("socket %s -> fd #%d", s.Spec.Display(), fd))

@@ -12,18 +12,18 @@ import (
 
 // runFlags are the flags of the main form, systemfd [flags] -- COMMAND.
 type runFlags struct {
-	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" help:"Open a socket; repeatable, in the order of the descriptors."`
-	Append    bool     `help:"Add the sockets to the inherited ones."`
-	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"Length of the listen queue, in connections (4096); the system may cap it."`
-	NoReuse   bool     `help:"Do not set SO_REUSEADDR on TCP sockets."`
-	ReusePort bool     `help:"Set SO_REUSEPORT on TCP and UDP sockets."`
-	Pid       *bool    `negatable:"" help:"Set LISTEN_PID always, or never; else unless COMMAND is known to start the server under another pid."`
-	Nonblock  bool     `help:"Pass the descriptors with O_NONBLOCK set, as tokio wants them."`
-	InfoFile  string   `placeholder:"PATH" help:"Write the sockets as JSON, once they are bound; - is standard output."`
-	Quiet     bool     `short:"q" help:"Print errors alone."`
-	Color     string   `placeholder:"WHEN" default:"auto" enum:"auto,always,never" help:"Colour on standard error: auto, always or never."`
-	Help      bool     `short:"h" help:"Print this help."`
-	Version   bool     `short:"V" help:"Print the version."`
+	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" help:"open a socket; repeatable, in the order of the descriptors"`
+	Append    bool     `help:"add the sockets to the inherited ones"`
+	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
+	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
+	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
+	Pid       *bool    `negatable:"" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
+	Nonblock  bool     `help:"pass the descriptors with O_NONBLOCK set"`
+	InfoFile  string   `placeholder:"PATH" help:"write the sockets as JSON once they are bound; - is stdout"`
+	Quiet     bool     `short:"q" help:"print errors alone"`
+	Color     string   `placeholder:"WHEN" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
+	Help      bool     `short:"h" help:"print this help"`
+	Version   bool     `short:"V" help:"print the version"`
 }
 
 // run is the main form: arguments -> specs -> sockets -> descriptors -> exec. It returns where it failed,
@@ -39,7 +39,7 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 		p.help(p.out)
 		return nil
 	case flags.Version:
-		p.print(version.String())
+		p.answer(version.String())
 		return nil
 	case !split:
 		return &usageError{"no command", `put "--" before it: systemfd -s http::5000 -- ./server`}

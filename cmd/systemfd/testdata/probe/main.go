@@ -1,0 +1,115 @@
+// Probe tells what a process started by systemfd finds, or serves on what it was passed.
+//
+//	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS, descriptors, limits, signals
+//	probe serve      answer every connection on descriptor 3 with "PID REQUEST", or every datagram
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		serve()
+		return
+	}
+	report()
+}
+
+func report() {
+	fmt.Println("pid", os.Getpid())
+	environ := os.Environ()
+	slices.Sort(environ)
+	for _, v := range environ {
+		for _, prefix := range []string{"LISTEN_", "SYSTEMFD_", "MAKEFLAGS=", "CARGO_MAKEFLAGS=", "MFLAGS="} {
+			if strings.HasPrefix(v, prefix) {
+				fmt.Println("env", v)
+			}
+		}
+	}
+	for fd := 3; fd < 4096; fd++ {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC != 0 { // the second: the Go runtime's own
+			continue
+		}
+		fmt.Println("fd", fd, describe(fd))
+	}
+
+	fmt.Println("cwd", must(os.Getwd()))
+	umask := unix.Umask(0)
+	fmt.Printf("umask %04o\n", umask)
+	fmt.Println("args", strings.Join(os.Args[1:], "|"))
+}
+
+func must(s string, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return s
+}
+
+func describe(fd int) string {
+	flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	mode := "blocking"
+	if flags&unix.O_NONBLOCK != 0 {
+		mode = "nonblocking"
+	}
+	sotype, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return "file " + mode
+	}
+	accept, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	reuse, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR)
+	reusePort, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT)
+	f := os.NewFile(uintptr(must2(unix.Dup(fd))), "")
+	address := "?"
+	if l, err := net.FileListener(f); err == nil {
+		address = l.Addr().String()
+	} else if c, err := net.FilePacketConn(f); err == nil {
+		address = c.LocalAddr().String()
+	}
+	return fmt.Sprintf("socket type=%d listening=%d reuse=%d reuseport=%d %s %s", sotype, accept, reuse, reusePort, mode, address)
+}
+
+func must2(fd int, err error) int {
+	if err != nil {
+		panic(err)
+	}
+	return fd
+}
+
+func serve() {
+	f := os.NewFile(3, "")
+	if l, err := net.FileListener(f); err == nil {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				panic(err)
+			}
+			go func() {
+				defer c.Close()
+				line, _ := bufio.NewReader(c).ReadString('\n')
+				fmt.Fprintf(c, "%d %s", os.Getpid(), line)
+			}()
+		}
+	}
+	c, err := net.FilePacketConn(f)
+	if err != nil {
+		panic(err)
+	}
+	buf := make([]byte, 1500)
+	for {
+		n, from, err := c.ReadFrom(buf)
+		if err != nil {
+			panic(err)
+		}
+		c.WriteTo(fmt.Appendf(nil, "%d %s", os.Getpid(), buf[:n]), from)
+	}
+}
