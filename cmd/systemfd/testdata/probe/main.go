@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -68,21 +69,23 @@ func describe(fd int) string {
 	accept, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	reuse, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR)
 	reusePort, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT)
-	f := os.NewFile(uintptr(must2(unix.Dup(fd))), "")
-	address := "?"
-	if l, err := net.FileListener(f); err == nil {
-		address = l.Addr().String()
-	} else if c, err := net.FilePacketConn(f); err == nil {
-		address = c.LocalAddr().String()
-	}
-	return fmt.Sprintf("socket type=%d listening=%d reuse=%d reuseport=%d %s %s", sotype, accept, reuse, reusePort, mode, address)
+	return fmt.Sprintf("socket type=%d listening=%d reuse=%d reuseport=%d %s %s", sotype, accept, reuse, reusePort, mode, address(fd))
 }
 
-func must2(fd int, err error) int {
+func address(fd int) string {
+	sa, err := unix.Getsockname(fd)
 	if err != nil {
-		panic(err)
+		return err.Error()
 	}
-	return fd
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port)).String()
+	case *unix.SockaddrUnix:
+		return sa.Name
+	}
+	return "?"
 }
 
 func serve() {
