@@ -11,7 +11,7 @@ DEBIAN := entr gcc gunicorn libc6-dev libsystemd-dev make nginx-light procps pyt
 
 GO_TOOLS := \
 	github.com/cespare/reflex@v0.3.1 \
-	honnef.co/go/tools/cmd/staticcheck@v0.7.0 \
+	honnef.co/go/tools/cmd/staticcheck@v0.8.2 \
 	mvdan.cc/gofumpt@v0.12.0
 
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

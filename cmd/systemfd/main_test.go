@@ -40,9 +40,15 @@ func need(t testing.TB, tools ...string) {
 		if _, err := exec.LookPath(tool); err == nil {
 			continue
 		}
-		if os.Getenv("SYSTEMFD_TEST_STRICT") == "1" {
-			t.Fatalf("%s is not installed", tool)
-		}
-		t.Skipf("%s is not installed", tool)
+		lacks(t, tool)
 	}
+}
+
+// lacks is need for what only the test can look for.
+func lacks(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("SYSTEMFD_TEST_STRICT") == "1" {
+		t.Fatalf("%s is not installed", what)
+	}
+	t.Skipf("%s is not installed", what)
 }

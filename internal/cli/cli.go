@@ -4,18 +4,36 @@ package cli
 import (
 	"os"
 	"slices"
+
+	"github.com/systemfd/systemfd/internal/holder"
 )
+
+// subcommands are the first words of the other forms. The main form has none: what it runs is behind "--".
+var subcommands = map[string]func(p *printer, args []string) error{
+	"env":     env,
+	"status":  status,
+	"stop":    stop,
+	"inspect": inspect,
+}
 
 // Main runs systemfd with the arguments behind its name and returns the exit status. Where the command
 // runs, this process has become it, and Main does not return.
 func Main(args []string, version Version) int {
-	own, command, split := splitCommand(args)
 	p := newPrinter(os.Stdout, os.Stderr)
 	if len(args) == 0 {
 		p.help(p.err)
 		return exitUsage
 	}
-	err := run(p, own, command, split, version)
+	if args[0] == holder.Command {
+		return holder.Main(args[1:])
+	}
+	own, command, split := splitCommand(args)
+	var err error
+	if subcommand := subcommands[args[0]]; subcommand != nil {
+		err = asSubcommandError(subcommand(p, args[1:]))
+	} else {
+		err = run(p, own, command, split, version)
+	}
 	if err != nil {
 		p.fail(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 // The exit statuses of systemfd itself, as env(1) and timeout(1) have them; else the command's own.
 const (
+	exitSubcommand = 1
 	exitUsage      = 2
 	exitFailed     = 125
 	exitCannotExec = 126
@@ -22,12 +23,32 @@ type usageError struct{ text, hint string }
 func (e *usageError) Error() string { return e.text }
 func (e *usageError) Hint() string  { return e.hint }
 
+// failure is the plain no of a subcommand.
+type failure struct{ text, hint string }
+
+func (e *failure) Error() string { return e.text }
+func (e *failure) Hint() string  { return e.hint }
+
+// subcommandError marks what made a subcommand fail.
+type subcommandError struct{ error }
+
+func (e subcommandError) Unwrap() error { return e.error }
+
+func asSubcommandError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return subcommandError{err}
+}
+
 func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
 	case is[*usageError](err), is[*spec.Error](err):
 		return exitUsage
+	case is[subcommandError](err):
+		return exitSubcommand
 	case is[*handoff.ExecError](err) && errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
 	case is[*handoff.ExecError](err):

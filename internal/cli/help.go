@@ -29,6 +29,12 @@ SPEC is [NAME=][TYPE::]VALUE:
          ./app.sock        a unix socket; a path has a /
   NAME   what LISTEN_FDNAMES calls it; without, the TYPE
 
+Other forms, each with --help:
+  systemfd env -s SPEC...  keep sockets open for this shell, between runs
+  systemfd status          what is kept, and for whom
+  systemfd stop            let go of it
+  systemfd inspect         what this process was given
+
 Flags:
 `
 
@@ -37,14 +43,23 @@ Exit status: that of COMMAND; 2 for a wrong command line, 125 where systemfd fai
 126 where COMMAND cannot be executed, 127 where it is not found.
 `
 
-// help prints the main form's help; the flags are the grammar's own words.
+// help prints the main form's help.
 func (p *printer) help(w io.Writer) {
-	model := newParser(new(runFlags)).Model
-	io.WriteString(w, helpHead)
-	for _, flag := range model.Flags {
-		fmt.Fprintf(w, "  %-22s %s\n", flagUsage(flag), strings.ReplaceAll(flag.Help, "\n", "\n"+strings.Repeat(" ", 25)))
+	io.WriteString(w, helpHead+flagTable(new(runFlags))+helpTail)
+}
+
+// flagHelp prints a subcommand's help: head, then the flags of its grammar.
+func (p *printer) flagHelp(head string, grammar any) {
+	io.WriteString(p.out, head+flagTable(grammar))
+}
+
+// flagTable lists the flags in the grammar's own words.
+func flagTable(grammar any) string {
+	var b strings.Builder
+	for _, flag := range newParser(grammar).Model.Flags {
+		fmt.Fprintf(&b, "  %-22s %s\n", flagUsage(flag), strings.ReplaceAll(flag.Help, "\n", "\n"+strings.Repeat(" ", 25)))
 	}
-	io.WriteString(w, helpTail)
+	return b.String()
 }
 
 // flagUsage is how a flag is typed: -b, --backlog=N.

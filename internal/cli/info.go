@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/systemfd/systemfd/internal/socket"
 )
@@ -24,14 +27,19 @@ type socketInfo struct {
 func socketsJSON(sockets []socket.Socket, first int) []byte {
 	infos := []socketInfo{}
 	for i, s := range sockets {
-		info := socketInfo{FD: first + i, Name: s.Name}
-		if s.Spec.Type != "" {
-			info.Type, info.Address, info.Spec, info.URL = string(s.Spec.Type), s.Spec.Address(), s.Spec.String(), s.Spec.URL()
-		}
-		infos = append(infos, info)
+		s.FD = first + i
+		infos = append(infos, infoOf(s))
 	}
 	text, _ := json.Marshal(map[string]any{"sockets": infos}) // of strings and ints alone: cannot fail
 	return append(text, '\n')
+}
+
+func infoOf(s socket.Socket) socketInfo {
+	info := socketInfo{FD: s.FD, Name: s.Name}
+	if s.Spec.Type != "" {
+		info.Type, info.Address, info.Spec, info.URL = string(s.Spec.Type), s.Spec.Address(), s.Spec.String(), s.Spec.URL()
+	}
+	return info
 }
 
 // writeInfo writes text to path, "-" being stdout: a reader finds the old file or the whole new one.
@@ -40,8 +48,11 @@ func writeInfo(stdout io.Writer, path string, text []byte) (undo func(), err err
 	undo = func() {}
 	if path == "-" {
 		_, err = stdout.Write(text)
+	} else if f := ownDescriptor(path); f != nil {
+		_, err = f.Write(text)
+		undo = func() { runtime.KeepAlive(f) } // a collected os.File closes its descriptor, which is the command's too
 	} else if stat, statErr := os.Stat(path); statErr == nil && !stat.Mode().IsRegular() {
-		err = writeThrough(path, text) // a pipe or /dev/fd/N cannot be replaced
+		err = writeThrough(path, text) // a fifo or a terminal cannot be replaced
 	} else {
 		undo = func() { os.Remove(path) }
 		err = replace(path, text)
@@ -50,6 +61,22 @@ func writeInfo(stdout io.Writer, path string, text []byte) (undo func(), err err
 		return nil, fmt.Errorf("cannot write --info-file %q: %w", path, cause(err))
 	}
 	return undo, nil
+}
+
+// ownDescriptor returns the descriptor of ours that path stands for, or nil. It is written to as it is: who
+// else has the file behind it goes on where our text ends.
+func ownDescriptor(path string) *os.File {
+	switch path {
+	case "/dev/stdout":
+		return os.Stdout
+	case "/dev/stderr":
+		return os.Stderr
+	}
+	number, ok := strings.CutPrefix(path, "/dev/fd/")
+	if fd, err := strconv.ParseUint(number, 10, 31); ok && err == nil {
+		return os.NewFile(uintptr(fd), path)
+	}
+	return nil
 }
 
 func writeThrough(path string, text []byte) error {

@@ -13,44 +13,44 @@ type launcher struct {
 	name   string // base name of COMMAND
 	word   string // an argument that makes it one; "" where it always is
 	closes bool   // the server does not find the descriptors: closed, or replaced
-	nested string // how systemfd goes right before the server, for readers that insist on LISTEN_PID
+	nested string // how systemfd goes right before the server; ends either hint
 }
 
 // launchers holds the known ones, as measured; a shell, env, nohup and nice become the server by exec.
 var launchers = []launcher{
 	{"air", "", false, `air --build.full_bin "systemfd -- ./tmp/main"`},
-	{"bun", "--watch", false, `systemfd -- bun server.js, started by another watcher`},
-	{"bun", "run", true, `"dev": "systemfd -s http::5000 -- bun server.js" in package.json`},
+	{"bun", "--watch", false, `entr -nr systemfd -- bun server.js`},
+	{"bun", "run", true, `bun run dev, with "dev": "systemfd -- node server.js" in package.json`},
 	{"cargo", "watch", false, `cargo watch -x build -s "systemfd -- target/debug/server"`},
-	{"chokidar", "", true, `chokidar . -c "systemfd -s http::5000 -- ./server"`},
-	{"concurrently", "", true, `concurrently "systemfd -s http::5000 -- ./server"`},
-	{"deno", "task", false, `"dev": "systemfd -- deno run -A server.ts" in deno.json`},
+	{"chokidar", "", true, `chokidar . -c "systemfd -- ./server"`},
+	{"concurrently", "", true, `concurrently "systemfd -- ./server"`},
+	{"deno", "task", false, `deno task dev, with "dev": "systemfd -- deno run -A server.ts" in deno.json`},
 	{"entr", "", false, `entr -nr systemfd -- ./server`},
 	{"find", "", false, `find . -name '*.conf' -exec systemfd -- ./server {} \;`},
-	{"foreman", "", false, `web: systemfd -- ./server in the Procfile`},
-	{"gmake", "", false, `+systemfd -- ./server in the recipe`},
+	{"foreman", "", false, `foreman start, with web: systemfd -- ./server in the Procfile`},
+	{"gmake", "", false, `gmake, with +systemfd -- ./server in the recipe`},
 	{"go", "run", false, `go run -exec "systemfd --" .`},
 	{"gow", "", false, `gow run -exec "systemfd --" .`},
-	{"make", "", false, `+systemfd -- ./server in the recipe`},
-	{"modd", "", false, `daemon: systemfd -- ./server in modd.conf`},
-	{"node", "--watch", true, `another watcher: entr -nr systemfd -- node server.js`},
-	{"nodemon", "", true, `nodemon --exec "systemfd -s http::5000 --" server.js`},
-	{"npm", "", true, `"dev": "systemfd -s http::5000 -- node server.js" in package.json`},
-	{"npx", "", true, `systemfd -s http::5000 -- node_modules/.bin/COMMAND`},
-	{"overmind", "", true, `web: systemfd -s http::5000 -- ./server in the Procfile`},
-	{"pnpm", "", false, `"dev": "systemfd -- node server.js" in package.json`},
+	{"make", "", false, `make, with +systemfd -- ./server in the recipe`},
+	{"modd", "", false, `modd, with daemon: systemfd -- ./server in modd.conf`},
+	{"node", "--watch", true, `nodemon --exec "systemfd -- node" server.js`},
+	{"nodemon", "", true, `nodemon --exec "systemfd -- node" server.js`},
+	{"npm", "", true, `npm run dev, with "dev": "systemfd -- node server.js" in package.json`},
+	{"npx", "", true, `npx nodemon --exec "systemfd -- node" server.js`},
+	{"overmind", "", true, `overmind start, with web: systemfd -- ./server in the Procfile`},
+	{"pnpm", "", false, `pnpm run dev, with "dev": "systemfd -- node server.js" in package.json`},
 	{"reflex", "", false, `reflex -s -- systemfd -- ./server`},
 	{"strace", "", false, `strace -f systemfd -- ./server`},
-	{"sudo", "", true, `sudo systemfd -s http::5000 -- ./server`},
+	{"sudo", "", true, `sudo -E systemfd -- ./server`},
 	{"timeout", "", false, `timeout 60 systemfd -- ./server`},
-	{"tmux", "", true, `tmux new "systemfd -s http::5000 -- ./server"`},
-	{"tsx", "", true, `another watcher: entr -nr systemfd -- node --import tsx server.ts`},
+	{"tmux", "", true, `tmux new "systemfd -- ./server"`},
+	{"tsx", "", true, `nodemon --exec "systemfd -- node --import tsx" server.ts`},
 	{"watchexec", "", false, `watchexec -r -- systemfd -- ./server`},
-	{"watchfiles", "", true, `watchfiles "systemfd -s http::5000 -- ./server"`},
-	{"watchmedo", "", true, `watchmedo auto-restart -- systemfd -s http::5000 -- ./server`},
+	{"watchfiles", "", true, `watchfiles "systemfd -- ./server"`},
+	{"watchmedo", "", true, `watchmedo auto-restart -- systemfd -- ./server`},
 	{"wgo", "", false, `wgo go build -o server . :: systemfd -- ./server`},
 	{"xargs", "", false, `xargs systemfd -- ./server`},
-	{"yarn", "", true, `"dev": "systemfd -s http::5000 -- node server.js" in package.json`},
+	{"yarn", "", true, `yarn dev, with "dev": "systemfd -- node server.js" in package.json`},
 }
 
 // launcherOf returns the known launcher that command is, or nil.
@@ -67,15 +67,20 @@ func launcherOf(command []string) *launcher {
 // nests reports whether command has a systemfd of its own right before the server.
 func nests(command []string) bool {
 	return slices.ContainsFunc(command[1:], func(arg string) bool {
-		words := strings.Fields(arg)
+		words := strings.FieldsFunc(arg, func(r rune) bool { return strings.ContainsRune(" \t\n='\"();&|", r) })
 		return slices.ContainsFunc(words, func(word string) bool { return filepath.Base(word) == "systemfd" })
 	})
 }
 
-// hint says what the launcher does to the sockets, and what to type instead.
-func (l *launcher) hint() string {
-	if l.closes {
-		return fmt.Sprintf("%s does not pass descriptors on, the server will not find the sockets; open them below it: %s", l.name, l.nested)
+// hint says what the launcher does to the sockets, and what to type instead; "" where command is right as it is,
+// with the sockets held or not, and LISTEN_PID asked for by a flag or not.
+func (l *launcher) hint(command []string, held, pid bool) string {
+	name := strings.TrimSpace(l.name + " " + l.word)
+	switch nested := nests(command); {
+	case l.closes && (!held || !nested):
+		return fmt.Sprintf("%s does not pass descriptors on; with a holder and systemfd right before the server it works: systemfd --hold -s ... -- %s", name, l.nested)
+	case !l.closes && !nested && !pid:
+		return fmt.Sprintf("%s starts the server under another pid; one that checks LISTEN_PID needs systemfd right before it: systemfd -s ... -- %s", name, l.nested)
 	}
-	return fmt.Sprintf("%s starts the server under another pid; a server that checks LISTEN_PID needs: systemfd -s ... -- %s", l.name, l.nested)
+	return ""
 }

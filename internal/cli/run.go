@@ -2,9 +2,10 @@ package cli
 
 import (
 	"os"
+	"slices"
 
 	"github.com/systemfd/systemfd/internal/handoff"
-	"github.com/systemfd/systemfd/internal/inherit"
+	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
@@ -13,12 +14,13 @@ import (
 // runFlags are the flags of the main form, systemfd [flags] -- COMMAND.
 type runFlags struct {
 	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" help:"open a socket; repeatable, in the order of the descriptors"`
-	Append    bool     `help:"add the sockets to the inherited ones"`
+	Append    bool     `help:"add the sockets to the inherited or held ones"`
 	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
 	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
 	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
 	Pid       *bool    `negatable:"" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
 	Nonblock  bool     `help:"pass the descriptors with O_NONBLOCK set"`
+	Hold      bool     `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
 	InfoFile  string   `placeholder:"PATH" help:"write the sockets as JSON once they are bound; - is stdout"`
 	Quiet     bool     `short:"q" help:"print errors alone"`
 	Color     string   `placeholder:"WHEN" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
@@ -57,11 +59,15 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err != nil {
 		return err
 	}
-	sockets, err := inherited(p, &flags)
+	taken, err := findTakeover(p, &flags)
 	if err != nil {
 		return err
 	}
-	environ, err := handoff.Reserve(os.Environ(), len(sockets)+len(specs))
+	environ, err := handoff.Reserve(os.Environ(), taken.count()+len(specs))
+	if err != nil {
+		return err
+	}
+	sockets, shared, err := taken.sockets(p)
 	if err != nil {
 		return err
 	}
@@ -69,10 +75,9 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err != nil {
 		return err
 	}
-	sockets = append(sockets, opened...)
-	err = handOver(p, &flags, sockets, len(opened), file, command, environ)
-	closeAll(opened)
-	return err
+	defer closeAll(opened) // where COMMAND does not run
+	h := handover{flags: &flags, sockets: append(sockets, opened...), opened: len(opened), shared: shared, holder: taken.holder}
+	return h.exec(p, file, command, environ)
 }
 
 // parseSpecs reads every -s before anything is opened.
@@ -89,27 +94,6 @@ func parseSpecs(texts []string) ([]spec.Spec, error) {
 		specs = append(specs, s)
 	}
 	return specs, nil
-}
-
-// inherited returns the sockets that this process was started with and that COMMAND shall have.
-func inherited(p *printer, flags *runFlags) ([]socket.Socket, error) {
-	if len(flags.Socket) > 0 && !flags.Append {
-		return nil, nil
-	}
-	set, err := listenfds.Parse(os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	sockets, stale, err := inherit.Take(set)
-	switch {
-	case err != nil:
-		return nil, err
-	case stale:
-		p.warn("the sockets from descriptor %d on are not the ones of %s; they are passed as they are", set.First, listenfds.Sockets)
-	case len(sockets) == 0 && len(flags.Socket) == 0:
-		p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
-	}
-	return sockets, nil
 }
 
 // open opens all of specs, or none.
@@ -133,29 +117,60 @@ func closeAll(sockets []socket.Socket) {
 	}
 }
 
-// handOver tells what is passed, puts it in place and becomes COMMAND.
-func handOver(p *printer, flags *runFlags, sockets []socket.Socket, opened int, file string, command, environ []string) error {
-	for i := len(sockets) - opened; i < len(sockets); i++ {
-		p.socket(sockets[i], listenfds.Start+i)
+// handover is what COMMAND gets.
+type handover struct {
+	flags   *runFlags
+	sockets []socket.Socket
+	opened  int    // the last of sockets, opened by us
+	shared  bool   // the others are in use: their O_NONBLOCK is somebody else's
+	holder  string // control socket, "" without one
+}
+
+// exec tells what is passed, puts it in place and becomes COMMAND.
+func (h *handover) exec(p *printer, file string, command, environ []string) error {
+	first := len(h.sockets) - h.opened
+	for i, s := range h.sockets[first:] {
+		p.socket(s, listenfds.Start+first+i)
 	}
-	if flags.InfoFile != "" {
-		undo, err := writeInfo(p.out, flags.InfoFile, socketsJSON(sockets, listenfds.Start))
+	if h.flags.InfoFile != "" {
+		undo, err := writeInfo(p.out, h.flags.InfoFile, socketsJSON(h.sockets, listenfds.Start))
 		if err != nil {
 			return err
 		}
 		defer undo()
 	}
-	set := describe(sockets)
-	set.PID = listenPID(p, flags, command, len(sockets))
-	fds := make([]int, len(sockets))
-	for i, s := range sockets {
+	if h.flags.Hold {
+		if err := h.keep(); err != nil {
+			return err
+		}
+	}
+	set := describe(h.sockets)
+	set.PID, set.Holder = h.listenPID(p, command), h.holder
+	environ = listenfds.Environ(environ, set)
+
+	fds := make([]int, len(h.sockets))
+	for i, s := range h.sockets {
 		fds[i] = s.FD
 	}
-	environ = listenfds.Environ(environ, set)
-	if err := handoff.Place(fds, flags.Nonblock); err != nil {
+	flagged := fds
+	if h.shared {
+		flagged = fds[first:]
+	}
+	if err := handoff.SetNonblock(flagged, h.flags.Nonblock); err != nil {
+		return err
+	}
+	if err := handoff.Place(fds); err != nil {
 		return err
 	}
 	return handoff.Exec(file, command, environ)
+}
+
+// keep gives the sockets to a holder of this run, which ends with the process that COMMAND will be.
+func (h *handover) keep() (err error) {
+	if h.holder, err = holder.Private(); err != nil {
+		return err
+	}
+	return holder.Keep(h.holder, os.Getpid(), h.sockets, h.opened)
 }
 
 // describe returns sockets as the protocol says them; their specifications only where all have one.
@@ -165,21 +180,21 @@ func describe(sockets []socket.Socket) listenfds.Set {
 		set.Names = append(set.Names, s.Name)
 		set.Specs = append(set.Specs, s.Spec.String())
 	}
-	for _, s := range sockets {
-		if s.Spec.Type == "" {
-			set.Specs = nil
-		}
+	if slices.ContainsFunc(sockets, func(s socket.Socket) bool { return s.Spec.Type == "" }) {
+		set.Specs = nil
 	}
 	return set
 }
 
 // listenPID returns what LISTEN_PID says, 0 for nothing, and prints the launcher's hint.
-func listenPID(p *printer, flags *runFlags, command []string, sockets int) int {
-	launcher := launcherOf(command)
-	if launcher != nil && sockets > 0 && flags.Pid == nil && !nests(command) {
-		p.hint(launcher.hint())
+func (h *handover) listenPID(p *printer, command []string) int {
+	l := launcherOf(command)
+	if l != nil && len(h.sockets) > 0 {
+		if hint := l.hint(command, h.holder != "", h.flags.Pid != nil); hint != "" {
+			p.hint(hint)
+		}
 	}
-	if flags.Pid == nil && launcher != nil || flags.Pid != nil && !*flags.Pid {
+	if h.flags.Pid == nil && l != nil || h.flags.Pid != nil && !*h.flags.Pid {
 		return 0
 	}
 	return os.Getpid()

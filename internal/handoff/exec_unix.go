@@ -35,7 +35,7 @@ func LookPath(name string) (string, error) {
 		if err == nil {
 			return file, nil
 		}
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EISDIR) {
 			denied = err
 		}
 	}

@@ -17,6 +17,21 @@ type ExecError struct {
 func (e *ExecError) Error() string { return fmt.Sprintf("cannot run %q: %v", e.Name, e.Err) }
 func (e *ExecError) Unwrap() error { return e.Err }
 
+// DescriptorError says why the descriptors from 3 on cannot be had.
+type DescriptorError struct {
+	Count int
+	Err   error
+}
+
+func (e *DescriptorError) Error() string {
+	return fmt.Sprintf("cannot take %d descriptors from %d on: %v", e.Count, listenfds.Start, e.Err)
+}
+
+func (e *DescriptorError) Unwrap() error { return e.Err }
+
+// Hint returns the way out: short of memory, the limit is all that can stand in the way.
+func (e *DescriptorError) Hint() string { return "raise the limit of open files: ulimit -n" }
+
 // step moves one descriptor; where both ends are equal, it is there already.
 type step struct{ from, to int }
 

@@ -7,8 +7,11 @@ import "errors"
 // Reserve reserves nothing: no descriptors are passed here.
 func Reserve(environ []string, _ int) ([]string, error) { return environ, nil }
 
-// Place fails: no descriptors are passed here.
-func Place([]int, bool) error { return errors.ErrUnsupported }
+// SetNonblock fails: no descriptors are passed here.
+func SetNonblock([]int, bool) error { return errors.ErrUnsupported }
+
+// Place fails.
+func Place([]int) error { return errors.ErrUnsupported }
 
 // LookPath returns name as it is.
 func LookPath(name string) (string, error) { return name, nil }

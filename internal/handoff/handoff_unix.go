@@ -14,6 +14,7 @@ import (
 // opens lands there: a descriptor of the Go runtime's must not stand where a socket goes. What is open there
 // already gives way to the sockets, but for make's jobserver, which moves above them. Reserve returns environ
 // with the jobserver's new place, or without it where its pipe is not open. It comes before anything is opened.
+// Its errors are *DescriptorError.
 func Reserve(environ []string, count int) ([]string, error) {
 	if count == 0 {
 		return environ, nil
@@ -35,12 +36,12 @@ func Reserve(environ []string, count int) ([]string, error) {
 		return at(moved, r), at(moved, w), true
 	})
 	if liftErr != nil {
-		return nil, liftErr
+		return nil, &DescriptorError{count, liftErr}
 	}
 	for {
 		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, listenfds.Start)
 		if err != nil {
-			return nil, err
+			return nil, &DescriptorError{count, err}
 		}
 		if !inRange(fd, count) {
 			return environ, unix.Close(fd)
@@ -67,9 +68,23 @@ func at(moved map[int]int, fd int) int {
 	return fd
 }
 
-// Place puts the descriptors fds at 3, 4, ... in their order, without FD_CLOEXEC, and sets or clears
-// O_NONBLOCK on each. Exec has to follow at once.
-func Place(fds []int, nonblock bool) error {
+// SetNonblock sets or clears O_NONBLOCK of each of fds. The flag belongs to the open file description: it outlives
+// the server that set it, and clearing it under one that lives freezes that server.
+func SetNonblock(fds []int, nonblock bool) error {
+	for _, fd := range fds {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err == nil && (flags&unix.O_NONBLOCK != 0) != nonblock {
+			err = unix.SetNonblock(fd, nonblock)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Place puts the descriptors fds at 3, 4, ... in their order, without FD_CLOEXEC. Exec has to follow at once.
+func Place(fds []int) error {
 	lift, steps := plan(fds)
 	moved := map[int]int{}
 	for _, fd := range lift {
@@ -80,29 +95,20 @@ func Place(fds []int, nonblock bool) error {
 	}
 	settlePoller()
 	for _, s := range steps {
-		if err := s.run(at(moved, s.from), nonblock); err != nil {
+		if err := s.run(at(moved, s.from)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s step) run(from int, nonblock bool) error {
+func (s step) run(from int) error {
 	if from == s.to {
-		if _, err := unix.FcntlInt(uintptr(from), unix.F_SETFD, 0); err != nil {
-			return err
-		}
-	} else {
-		if err := dup(from, s.to); err != nil {
-			return err
-		}
-		unix.CloseOnExec(from)
-	}
-	flags, err := unix.FcntlInt(uintptr(s.to), unix.F_GETFL, 0)
-	if err != nil || (flags&unix.O_NONBLOCK != 0) == nonblock {
+		_, err := unix.FcntlInt(uintptr(from), unix.F_SETFD, 0)
 		return err
 	}
-	return unix.SetNonblock(s.to, nonblock)
+	unix.CloseOnExec(from)
+	return dup(from, s.to)
 }
 
 // settlePoller keeps the Go runtime from polling while its epoll or kqueue is replaced: with a standard

@@ -29,14 +29,17 @@ func (e *Error) Error() string {
 // Hint says what a program between the outer systemfd and this one does, and the way out.
 func (e *Error) Hint() string {
 	if e.Closed {
-		return "a program in between closes inherited descriptors, as npm, nodemon, Python's subprocess and sudo do: let systemfd open the sockets below it"
+		return "a program in between closes inherited descriptors, as npm, nodemon, Python's subprocess and sudo do: give the outer systemfd --hold"
 	}
-	return "a program in between puts descriptors of its own there, as node --watch and tsx do: let systemfd open the sockets below it"
+	return "a program in between puts descriptors of its own there, as node --watch and tsx do: give the outer systemfd --hold"
 }
 
 // Take returns the sockets of set. Stale tells that they are sockets fit to be passed, but not the
 // ones that SYSTEMFD_SOCKETS describes: another activator has started in between. Its errors are *Error.
 func Take(set listenfds.Set) (sockets []socket.Socket, stale bool, err error) {
+	if set.Count == 0 {
+		return nil, false, nil
+	}
 	wants := parseSpecs(set)
 	stale = set.Specs != nil && wants == nil
 	for i := range set.Count {

@@ -8,7 +8,8 @@ import (
 // plain holds what stands for itself in SYSTEMFD_SOCKETS; no shell gives these a meaning.
 const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/:@+=-"
 
-func encodeList(texts []string) string {
+// Encode returns what SYSTEMFD_SOCKETS says of specifications.
+func Encode(texts []string) string {
 	var b strings.Builder
 	for i, text := range texts {
 		if i > 0 {

@@ -4,6 +4,7 @@ package listenfds
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,6 +33,8 @@ type Set struct {
 	Names []string // Count of them
 	Specs []string // what each is bound to; nil where nobody says
 	PID   int      // the reader's process ID; 0 leaves the variable out
+
+	Holder string // control socket of the holder that keeps them; "" where there is none
 }
 
 // Error says which variable of the environment is wrong.
@@ -44,11 +47,16 @@ func (e *Error) Error() string { return fmt.Sprintf("%s is %q: %s", e.Variable, 
 // Hint returns the way out.
 func (e *Error) Hint() string { return fmt.Sprintf("unset %s, or start again what set it", e.Variable) }
 
-// Parse returns the set that the variables describe, with Count 0 where there is none. LISTEN_PID is
+// Parse returns the set that the variables describe, with Count 0 where LISTEN_FDS is not set. LISTEN_PID is
 // left out of it: whether the set was meant for somebody else is not for the protocol to decide.
 // Names beside the number are dropped, as a reader would refuse them. Its errors are *Error.
 func Parse(getenv func(string) string) (Set, error) {
-	set := Set{First: Start}
+	set := Set{First: Start, Holder: getenv(Holder)}
+	if value := getenv(Sockets); value != "" {
+		for field := range strings.SplitSeq(value, ",") {
+			set.Specs = append(set.Specs, decode(field))
+		}
+	}
 	value := getenv(FDs)
 	if value == "" {
 		return set, nil
@@ -62,12 +70,9 @@ func Parse(getenv func(string) string) (Set, error) {
 			return Set{}, err
 		}
 	}
-	if names := strings.Split(getenv(FDNames), ":"); len(names) == set.Count {
-		set.Names = names
-	}
-	if value := getenv(Sockets); value != "" {
-		for field := range strings.SplitSeq(value, ",") {
-			set.Specs = append(set.Specs, decode(field))
+	if value := getenv(FDNames); value != "" {
+		if names := strings.Split(value, ":"); len(names) == set.Count {
+			set.Names = names
 		}
 	}
 	return set, nil
@@ -100,16 +105,18 @@ func Environ(environ []string, set Set) []string {
 	}
 	out = append(out, FDNames+"="+strings.Join(set.Names, ":"), FirstFD+"="+strconv.Itoa(set.First))
 	if set.Specs != nil {
-		out = append(out, Sockets+"="+encodeList(set.Specs))
+		out = append(out, Sockets+"="+Encode(set.Specs))
+	}
+	if set.Holder != "" {
+		out = append(out, Holder+"="+set.Holder)
 	}
 	return out
 }
 
+// Variables are all of the protocol's.
+var Variables = []string{Holder, Sockets, FDs, FDNames, PID, PIDFDID, FirstFD}
+
 func isOurs(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
-	switch name {
-	case FDs, PID, PIDFDID, FDNames, FirstFD, Sockets, Holder:
-		return true
-	}
-	return false
+	return slices.Contains(Variables, name)
 }

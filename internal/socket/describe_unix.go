@@ -17,13 +17,13 @@ import (
 func Describe(fd int) Description {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 {
-		return Description{Text: "closed"}
+		return Description{Text: "closed", CloseOnExec: err == nil}
 	}
 	sotype, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
-		return Description{Open: true, Text: fileText(fd)}
+		return Description{Open: true, Nonblock: isNonblock(fd), Text: fileText(fd)}
 	}
-	d := Description{Open: true}
+	d := Description{Open: true, Nonblock: isNonblock(fd)}
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
 		d.Text = "a socket"
@@ -32,7 +32,8 @@ func Describe(fd int) Description {
 	if sotype == unix.SOCK_DGRAM {
 		d.Ready = !connected(fd) && bound(sa)
 	} else {
-		d.Ready = listening(fd)
+		d.Listening = listening(fd)
+		d.Ready = d.Listening
 	}
 	s := specOf(sotype, sa)
 	switch {
@@ -73,7 +74,12 @@ func bound(sa unix.Sockaddr) bool {
 		return addr.Port() != 0
 	}
 	path, ok := sa.(*unix.SockaddrUnix)
-	return !ok || path.Name != ""
+	return !ok || path.Name != "" && path.Name != "@" // x/sys has "@" for the first NUL, which is all of an unbound one's
+}
+
+func isNonblock(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_NONBLOCK != 0
 }
 
 func connected(fd int) bool {

@@ -21,7 +21,7 @@ import (
 const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
 // lockWait is how long another systemfd may take between its probe and its listen.
-const lockWait = 3 * time.Second
+const lockWait = 10 * time.Second
 
 // Check reports what of s this system lacks, before anything is opened. Its errors are *spec.Error.
 func Check(s spec.Spec) error {
@@ -46,7 +46,7 @@ func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
 	if !fits(path) {
 		path = given
 	}
-	unlock, err := lockFolder(filepath.Dir(path))
+	unlock, err := LockFolder(filepath.Dir(path))
 	if err != nil {
 		return -1, s, err
 	}
@@ -70,8 +70,9 @@ func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
 	return fd, s, nil
 }
 
-// lockFolder holds flock(2) on folder, so that two who find the same dead socket do not both replace it.
-func lockFolder(folder string) (unlock func(), err error) {
+// LockFolder holds flock(2) on folder, so that two who find the same dead socket do not both replace it. Unlock
+// lets go. Its errors are *Error.
+func LockFolder(folder string) (unlock func(), err error) {
 	fd, err := unix.Open(folder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.ENOENT):

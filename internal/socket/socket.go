@@ -17,6 +17,10 @@ type Socket struct {
 	Spec spec.Spec // what it is bound to; the zero Spec where no specification says that
 }
 
+// DefaultBacklog is long enough for what arrives during a restart, in connections; Linux has had it as
+// net.core.somaxconn since 5.4.
+const DefaultBacklog = 4096
+
 // Options are what holds for all sockets of a run.
 type Options struct {
 	Backlog   int  // length of a listener's queue, in connections; the system may cap it
@@ -43,6 +47,8 @@ type Description struct {
 	Open  bool
 	Ready bool   // it listens, or is a bound datagram socket: what systemd would pass
 	Text  string // for a person
+
+	Listening, Nonblock, CloseOnExec bool
 }
 
 // absolute returns path below the working directory. Unlike filepath.Abs it keeps "..", which means

@@ -48,7 +48,7 @@ func hasSocket(pid int, inodes []string) bool {
 // holders returns the inodes of the sockets that stand in the way of s.
 func holders(s spec.Spec) []string {
 	if s.Type.Family() == spec.Unix {
-		return inodesIn("/proc/net/unix", 6, func(fields []string) bool { return len(fields) > 7 && strings.Join(fields[7:], " ") == s.Path })
+		return inodesIn("/proc/net/unix", 6, func(fields []string) bool { return len(fields) > 7 && slices.Equal(fields[7:], strings.Fields(s.Path)) })
 	}
 	table := map[spec.Transport]string{spec.Stream: "/proc/net/tcp", spec.Datagram: "/proc/net/udp"}[s.Type.Transport()]
 	const listening, unconnected = "0A", "07"

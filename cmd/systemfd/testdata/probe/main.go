@@ -2,6 +2,8 @@
 //
 //	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS, descriptors, limits, signals
 //	probe serve      answer every connection on descriptor 3 with "PID REQUEST", or every datagram
+//	probe graceful [ADDRESS]
+//	                 the same for connections, until SIGTERM: then end what is accepted; ADDRESS: bind it first
 package main
 
 import (
@@ -17,11 +19,14 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "serve":
 		serve()
-		return
+	case len(os.Args) > 1 && os.Args[1] == "graceful":
+		graceful(os.Args[2:]...)
+	default:
+		report()
 	}
-	report()
 }
 
 func report() {
@@ -41,6 +46,9 @@ func report() {
 			continue
 		}
 		fmt.Println("fd", fd, describe(fd))
+		if n := backlog(fd); n >= 0 {
+			fmt.Println("backlog", fd, n)
+		}
 	}
 
 	fmt.Println("cwd", must(os.Getwd()))

@@ -1,0 +1,436 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// outcome is what a run of systemfd left.
+type outcome struct {
+	pid, status int
+	out, err    string
+}
+
+// handOff runs systemfd in a folder of its own; prepare, where given, says how it differs from a plain run.
+func handOff(t testing.TB, prepare func(*exec.Cmd), args ...string) outcome {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "systemfd", args...)
+	cmd.Dir = t.TempDir()
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	if prepare != nil {
+		prepare(cmd)
+	}
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return outcome{cmd.Process.Pid, cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
+}
+
+// says fails the test where one of the patterns is not in text, at a line of its own.
+func says(t testing.TB, text string, patterns ...string) {
+	t.Helper()
+	for _, pattern := range patterns {
+		if !regexp.MustCompile("(?m)^" + pattern + "$").MatchString(text) {
+			t.Errorf("no line %q in\n%s", pattern, text)
+		}
+	}
+}
+
+// saysNot is the contrary of says.
+func saysNot(t testing.TB, text string, patterns ...string) {
+	t.Helper()
+	for _, pattern := range patterns {
+		if match := regexp.MustCompile("(?m)^" + pattern + "$").FindString(text); match != "" {
+			t.Errorf("%q is in\n%s", match, text)
+		}
+	}
+}
+
+// givenFile returns an open file for exec.Cmd.ExtraFiles; what is behind it stays open until the test ends.
+func givenFile(t testing.TB, open interface{ File() (*os.File, error) }) *os.File {
+	t.Helper()
+	f, err := open.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func listen(t testing.TB) *net.TCPListener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.(*net.TCPListener)
+}
+
+func textFile(t testing.TB, text string) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// The environment arrives as it was: order, doubled names, entries that a shell would drop. Ours come last.
+func TestEnvironmentPasses(t *testing.T) {
+	t.Parallel()
+	need(t, "env")
+	given := []string{"PATH=" + os.Getenv("PATH"), "B=2", "A=1", "EMPTY=", "A=again", "LINES=one\ntwo", "bytes=\xff\x80", "with space=x", "EQUALS=a=b", "LISTEN_FDSX=7", "SYSTEMFD=1", "MAKEFLAGS= -k --jobserver-auth=fifo:/tmp/x"}
+	stale := []string{"LISTEN_FDS=9", "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"}
+	got := handOff(t, func(cmd *exec.Cmd) {
+		cmd.Env = slices.Concat(stale[:3], given, stale[3:])
+	}, "-q", "-s", "./a.sock", "--", "env")
+
+	rest, ok := strings.CutPrefix(got.out, strings.Join(given, "\n")+"\n")
+	if !ok {
+		t.Fatalf("the environment is %q, want %q in front", got.out, given)
+	}
+	want := fmt.Sprintf(`LISTEN_FDS=1
+LISTEN_PID=%d
+LISTEN_FDNAMES=unix
+LISTEN_FDS_FIRST_FD=3
+SYSTEMFD_SOCKETS=unix=unix::/[^\n]+/a\.sock
+`, got.pid)
+	if !regexp.MustCompile(`\A` + want + `\z`).MatchString(rest) {
+		t.Errorf("behind it is %q, want %q", rest, want)
+	}
+}
+
+// Without sockets nothing of the protocol is left, and nothing else changes.
+func TestEnvironmentWithoutSockets(t *testing.T) {
+	t.Parallel()
+	need(t, "env")
+	given := []string{"PATH=" + os.Getenv("PATH"), "A=1"}
+	got := handOff(t, func(cmd *exec.Cmd) {
+		cmd.Env = append(slices.Clone(given), "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere")
+	}, "-q", "--", "env")
+	if want := strings.Join(given, "\n") + "\n"; got.out != want {
+		t.Errorf("the environment is %q, want %q", got.out, want)
+	}
+}
+
+// The process is the one that was started, and it needs no terminal.
+func TestSameProcess(t *testing.T) {
+	t.Parallel()
+	got := handOff(t, func(cmd *exec.Cmd) { cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} }, "-q", "-s", "0", "--", "probe")
+	says(t, got.out, fmt.Sprintf("pid %d", got.pid), fmt.Sprintf("env LISTEN_PID=%d", got.pid))
+}
+
+// Junk gives way, holes are filled, all else stays what it was.
+func TestDescriptorsTaken(t *testing.T) {
+	t.Parallel()
+	need(t, "cat")
+	junk, kept := textFile(t, "junk"), textFile(t, "kept")
+	prepare := func(cmd *exec.Cmd) {
+		cmd.ExtraFiles = []*os.File{junk, junk, junk, nil, nil, nil, nil, kept} // 3, 4, 5 and 10
+	}
+	got := handOff(t, prepare, "-q", "-s", "a=0", "-s", "b=udp::0", "--", "probe")
+	says(t, got.out, "env LISTEN_FDNAMES=a:b", "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 file .*", "fd 10 file .*")
+	saysNot(t, got.out, "fd [6-9] .*")
+
+	got = handOff(t, prepare, "-q", "-s", "a=0", "-s", "b=udp::0", "-s", "c=0", "-s", "d=./d.sock", "--", "probe")
+	says(t, got.out, "env LISTEN_FDNAMES=a:b:c:d", "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 socket type=1 .* 127.*", "fd 6 socket type=1 .*/d.sock", "fd 10 file .*")
+	saysNot(t, got.out, "fd [7-9] .*")
+
+	got = handOff(t, prepare, "-q", "-s", "0", "-s", "0", "--", "cat", "/dev/fd/5", "/dev/fd/10")
+	if got.out != "junkkept" {
+		t.Errorf("descriptors 5 and 10 read %q, %s", got.out, got.err)
+	}
+}
+
+// A set that starts elsewhere, of an activator that says no more, goes to 3; its old numbers are free.
+func TestInheritedElsewhere(t *testing.T) {
+	t.Parallel()
+	first, second := listen(t), listen(t)
+	prepare := func(cmd *exec.Cmd) {
+		cmd.ExtraFiles = []*os.File{nil, nil, nil, nil, givenFile(t, first), givenFile(t, second)}
+		cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDS_FIRST_FD=7", "LISTEN_FDNAMES=we b:x/y", "LISTEN_PID=1")
+	}
+	here := func(l net.Listener) string { return regexp.QuoteMeta(l.Addr().String()) }
+	got := handOff(t, prepare, "--", "probe")
+	if got.err != "" {
+		t.Errorf("stderr has %q", got.err)
+	}
+	says(t, got.out,
+		"env LISTEN_FDS=2", "env LISTEN_FDS_FIRST_FD=3", "env LISTEN_FDNAMES=we b:x/y", fmt.Sprintf("env LISTEN_PID=%d", got.pid),
+		"fd 3 socket .* blocking "+here(first), "fd 4 socket .* blocking "+here(second)) // Go's own listeners are O_NONBLOCK
+	saysNot(t, got.out, "fd [5-9] .*", ".* nonblocking .*")
+
+	got = handOff(t, prepare, "--nonblock", "--append", "-s", "c=0", "--", "probe")
+	says(t, got.out, "env LISTEN_FDNAMES=we b:x/y:c", "fd 3 .* nonblocking "+here(first), "fd 4 .* nonblocking "+here(second), "fd 5 socket .* nonblocking 127.*")
+	saysNot(t, got.out, "fd [6-9] .*")
+}
+
+// Overlap: the set's last number is where its first one was.
+func TestInheritedOverlap(t *testing.T) {
+	t.Parallel()
+	first, second := listen(t), listen(t)
+	got := handOff(t, func(cmd *exec.Cmd) {
+		cmd.ExtraFiles = []*os.File{nil, givenFile(t, first), givenFile(t, second)}
+		cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDS_FIRST_FD=4")
+	}, "--append", "-s", "0", "--", "probe")
+	says(t, got.out, "fd 3 socket .* "+first.Addr().String(), "fd 4 socket .* "+second.Addr().String(), "fd 5 socket .* 127.*", "env LISTEN_FDNAMES=unknown:unknown:tcp")
+	saysNot(t, got.out, "fd [6-9] .*")
+}
+
+// What is described must be fit to be passed; where nobody describes it, systemd too passes anything.
+func TestNotASocketToPass(t *testing.T) {
+	t.Parallel()
+	l := listen(t)
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.CloseOnExec(fd)
+	idle := os.NewFile(uintptr(fd), "idle")
+	defer idle.Close()
+	for _, test := range []struct {
+		is   string
+		file *os.File
+	}{
+		{"an inet stream socket, connected", givenFile(t, conn.(*net.TCPConn))},
+		{"an inet stream socket, neither listening nor connected", idle},
+	} {
+		prepare := func(cmd *exec.Cmd) {
+			cmd.ExtraFiles = []*os.File{test.file}
+			cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "SYSTEMFD_SOCKETS=http::"+l.Addr().String())
+		}
+		got := handOff(t, prepare, "--", "probe")
+		if got.status != 125 || got.out != "" {
+			t.Errorf("%s: exit %d, stdout %q", test.is, got.status, got.out)
+		}
+		says(t, got.err, fmt.Sprintf("error: descriptor 3 should be http://%s/, but is %s", l.Addr(), test.is), "hint: .*descriptors of its own.*")
+
+		got = handOff(t, func(cmd *exec.Cmd) {
+			prepare(cmd)
+			cmd.Env = cmd.Env[:len(cmd.Env)-1]
+		}, "--", "probe")
+		says(t, got.out, "env LISTEN_FDS=1", "fd 3 socket type=1 listening=0 .*")
+	}
+}
+
+// With a standard input in O_NONBLOCK the Go runtime opens its epoll before main, where a socket goes.
+func TestNonblockingStdin(t *testing.T) {
+	t.Parallel()
+	for i := range 200 {
+		var ends [2]int
+		if err := unix.Pipe(ends[:]); err != nil {
+			t.Fatal(err)
+		}
+		unix.CloseOnExec(ends[0])
+		unix.CloseOnExec(ends[1])
+		if err := unix.SetNonblock(ends[0], true); err != nil {
+			t.Fatal(err)
+		}
+		read, write := os.NewFile(uintptr(ends[0]), "stdin"), os.NewFile(uintptr(ends[1]), "")
+		args := []string{"-q", "-s", "0", "-s", "udp::0", "--", "probe"}
+		if i%4 == 0 { // and with sockets there when it starts
+			args = slices.Insert(args, 5, "--", "systemfd", "-q")
+		}
+		got := handOff(t, func(cmd *exec.Cmd) { cmd.Stdin = read }, args...)
+		says(t, got.out, "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", fmt.Sprintf("env LISTEN_PID=%d", got.pid))
+		read.Close()
+		write.Close()
+		if got.status != 0 || got.err != "" {
+			t.Fatalf("start %d: exit %d: %s", i, got.status, got.err)
+		}
+	}
+}
+
+// A reader of --info-file finds nothing, or all of it.
+func TestInfoFileIsWhole(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "info.json")
+	done := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			text, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil || !json.Valid(text) {
+				t.Errorf("a reader finds %q, %v", text, err)
+				return
+			}
+		}
+	})
+	args := slices.Repeat([]string{"-s", "udp::0"}, 100)
+	for i := range 40 {
+		handOff(t, nil, slices.Concat([]string{"-q", "--info-file", path}, args, []string{"--", "true"})...)
+		if i%2 == 0 {
+			os.Remove(path)
+		}
+	}
+	close(done)
+	reader.Wait()
+	if text, err := os.ReadFile(path); err != nil || !json.Valid(text) {
+		t.Errorf("at the end there is %q, %v", text, err)
+	}
+}
+
+// Every launcher that FIELD measured, as its users type it.
+func TestLauncherHints(t *testing.T) {
+	t.Parallel()
+	need(t, "sh")
+	passOn := []string{
+		"air", "bun --watch server.ts", "cargo watch -x run", "deno task dev", "entr -nr ./server", "find . -exec ./server ;", "foreman start",
+		"gmake run", "go run .", "gow run .", "make run", "modd", "pnpm dev", "reflex -s ./server", "strace -f ./server", "timeout 60 ./server",
+		"watchexec -r ./server", "wgo run .", "xargs ./server",
+	}
+	closing := []string{
+		"bun run dev", "chokidar . -c ./server", "concurrently ./server", "node --watch server.js", "nodemon server.js", "npm run dev", "npx server",
+		"overmind start", "sudo ./server", "tmux new ./server", "tsx watch server.ts", "watchfiles ./server", "watchmedo auto-restart ./server", "yarn dev",
+	}
+	fakes := t.TempDir()
+	hints := map[string]string{}
+	for _, line := range slices.Concat(passOn, closing) {
+		command := strings.Fields(line)
+		fake := filepath.Join(fakes, command[0])
+		if err := os.WriteFile(fake, []byte("#!/bin/sh\necho \"LISTEN_FDS=$LISTEN_FDS LISTEN_PID=$LISTEN_PID\"\n"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			t.Fatal(err)
+		}
+		got := handOff(t, nil, slices.Concat([]string{"-s", "0", "--", fake}, command[1:])...)
+		if got.out != "LISTEN_FDS=1 LISTEN_PID=\n" {
+			t.Errorf("%s finds %q", line, got.out)
+		}
+		_, hint, _ := strings.Cut(got.err, "\n")
+		if name, found := strings.CutPrefix(hint, "hint: "+command[0]+" "); !found || strings.Count(name, "\n") != 1 {
+			t.Errorf("%s: the hint is %q", line, hint)
+		}
+		hints[line] = hint
+		nested := slices.Concat([]string{"-s", "0", "--", fake}, command[1:], []string{"systemfd", "--", "./server"})
+		if got := handOff(t, nil, nested...); strings.Contains(got.err, "hint") || got.out != "LISTEN_FDS=1 LISTEN_PID=\n" {
+			t.Errorf("%s systemfd: %q, and the launcher finds %q", line, got.err, got.out)
+		}
+	}
+	odd := regexp.MustCompile(`%!|  |\.\n|-- -- |-- \+|-- "|-- web:|: another|: daemon: .*: daemon|<nil>`)
+	for line, hint := range hints {
+		if odd.MatchString(hint) || !strings.Contains(hint, "systemfd ") {
+			t.Errorf("%s: odd hint %q", line, hint)
+		}
+		if closes := slices.Contains(closing, line); closes != strings.Contains(hint, "does not pass descriptors on") {
+			t.Errorf("%s: closes=%v, but %q", line, closes, hint)
+		}
+	}
+}
+
+// A path is in use where anybody has it bound, listening or not, whatever the type; nobody there notices.
+func TestPathInUse(t *testing.T) {
+	t.Parallel()
+	for name, bind := range map[string]func(path string) (io.Closer, error){
+		"listening":     func(path string) (io.Closer, error) { return net.Listen("unix", path) },
+		"not listening": func(path string) (io.Closer, error) { return bindOnly(path) },
+		"datagram": func(path string) (io.Closer, error) {
+			return net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "a.sock")
+			server, err := bind(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir = dir }, "-s", "./a.sock", "--", "true")
+			if got.status != 125 || got.out != "" {
+				t.Errorf("exit %d, stdout %q", got.status, got.out)
+			}
+			says(t, got.err, "error: "+path+" is in use.*", "hint: stop it, or take another path")
+			if stat, err := os.Lstat(path); err != nil || stat.Mode().Type() != fs.ModeSocket {
+				t.Errorf("at the path is %v, %v", stat, err)
+			}
+			if l, ok := server.(*net.UnixListener); ok {
+				l.SetDeadline(time.Now())
+				if conn, err := l.Accept(); err == nil {
+					conn.Close()
+					t.Error("the server got a connection")
+				}
+			}
+		})
+	}
+}
+
+// bindOnly returns a stream socket that is bound, and does not listen.
+func bindOnly(path string) (io.Closer, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	unix.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), path), unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+}
+
+// Of many that find the same dead socket, one gets it.
+func TestOneTakesTheDeadSocket(t *testing.T) {
+	t.Parallel()
+	need(t, "cat", "true")
+	folder := t.TempDir()
+	in := func(cmd *exec.Cmd) { cmd.Dir = folder }
+	for range 10 {
+		handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
+		hold, release := io.Pipe()
+		ended := make(chan outcome)
+		const rivals = 6
+		for range rivals {
+			go func() {
+				ended <- handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Stdin = folder, hold }, "-q", "-s", "./app.sock", "--", "cat")
+			}()
+		}
+		for range rivals - 1 {
+			got := <-ended
+			if got.status != 125 || !strings.Contains(got.err, "app.sock is in use") {
+				t.Errorf("a second one gets it: exit %d, %s", got.status, got.err)
+			}
+		}
+		if _, err := os.Lstat(filepath.Join(folder, "app.sock")); err != nil {
+			t.Error(err)
+		}
+		release.Close()
+		if got := <-ended; got.status != 0 {
+			t.Errorf("nobody gets it: exit %d, %s", got.status, got.err)
+		}
+	}
+}

@@ -1,0 +1,279 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// endpoint is a server that restarts whenever it has ended, once the test has let it.
+type endpoint struct {
+	name, network string
+	own           bool // it binds by itself, without systemfd
+}
+
+var (
+	passed  = []endpoint{{"tcp", "tcp", false}, {"unix", "unix", false}}
+	unaided = []endpoint{{"tcp", "tcp", true}, {"unix", "unix", true}}
+)
+
+// run starts the server in a loop, each round of which begins with gate, a command of the shell.
+func (e endpoint) run(t *testing.T, dir, gate string) (dial func() (net.Conn, error)) {
+	t.Helper()
+	address := filepath.Join(dir, "socket")
+	loop := func(server string) []string {
+		return []string{"sh", "-c", "while " + gate + "; do " + server + "; done"}
+	}
+	switch {
+	case e.own && e.network == "tcp":
+		address = freePort(t)
+		fallthrough
+	case e.own:
+		start(t, dir, "", loop("probe graceful "+address)...)
+	case e.network == "tcp":
+		start(t, dir, "", append([]string{"systemfd", "-s", "0", "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		address = opened(t, dir)
+	default:
+		start(t, dir, "", append([]string{"systemfd", "-s", address, "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		opened(t, dir)
+	}
+	return func() (net.Conn, error) { return net.DialTimeout(e.network, address, patience) }
+}
+
+// request sends a line of its own and returns the process that sent it back.
+func request(c net.Conn, number int) (pid int, err error) {
+	line := fmt.Sprint("request ", number)
+	answer, err := exchange(c, line)
+	if err != nil {
+		return 0, err
+	}
+	first, rest, _ := strings.Cut(answer, " ")
+	if pid, err = strconv.Atoi(first); err != nil || rest != line {
+		return 0, fmt.Errorf("%q is the answer to %q", answer, line)
+	}
+	return pid, nil
+}
+
+// away has a server answer and end, and keeps it from starting again until open is called.
+func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, open func()) {
+	t.Helper()
+	dir := folder(t)
+	gate := filepath.Join(dir, "gate")
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open = func() {
+		f, err := os.OpenFile(gate, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteString("go\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dial = e.run(t, dir, "read line <gate")
+	open()
+	pid = await(t, "the server to answer", func() (int, bool) {
+		c, err := dial()
+		if err != nil {
+			return 0, false
+		}
+		defer c.Close()
+		pid, err := request(c, 0)
+		return pid, err == nil
+	})
+	kill(t, pid)
+	return dial, pid, open
+}
+
+// TestClientsOfAnAbsentServer connects 300 clients while there is no server: the next one answers them all.
+func TestClientsOfAnAbsentServer(t *testing.T) {
+	t.Parallel()
+	for _, e := range passed {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			dial, old, open := e.away(t)
+			clients := make([]net.Conn, 300)
+			for i := range clients {
+				var err error
+				if clients[i], err = dial(); err != nil {
+					t.Fatalf("client %d: %v", i, err)
+				}
+				defer clients[i].Close()
+			}
+			type result struct {
+				pid int
+				err error
+			}
+			results := make(chan result)
+			for i, c := range clients {
+				go func() {
+					pid, err := request(c, i)
+					results <- result{pid, err}
+				}()
+			}
+			open()
+			for range clients {
+				if r := <-results; r.err != nil || r.pid == old {
+					t.Errorf("answer of process %d, %v", r.pid, r.err)
+				}
+			}
+		})
+	}
+}
+
+// TestClientsAreRefusedWithoutSystemfd shows that TestClientsOfAnAbsentServer can fail.
+func TestClientsAreRefusedWithoutSystemfd(t *testing.T) {
+	t.Parallel()
+	for _, e := range unaided {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			dial, _, _ := e.away(t)
+			if c, err := dial(); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("dialed %v, %v; want connection refused", c, err)
+			}
+		})
+	}
+}
+
+// load is what a number of clients, who never stop asking, have seen.
+type load struct {
+	t       *testing.T
+	jobs    chan int
+	answers chan answer
+	next    int          // request
+	waiting int          // for an answer
+	failed  []error      // requests
+	current int          // process that answers
+	dead    map[int]bool // processes
+}
+
+type answer struct {
+	pid int
+	err error
+}
+
+// newLoad has eight clients connect by dial, each with one request after the other.
+func newLoad(t *testing.T, dial func() (net.Conn, error)) *load {
+	l := &load{t: t, jobs: make(chan int), answers: make(chan answer), dead: map[int]bool{}}
+	t.Cleanup(func() { close(l.jobs) })
+	for range 8 {
+		go func() {
+			for number := range l.jobs {
+				c, err := dial()
+				var pid int
+				if err == nil {
+					pid, err = request(c, number)
+					c.Close()
+				} else {
+					time.Sleep(time.Millisecond) // not to ask too often where nobody is
+				}
+				l.answers <- answer{pid, err}
+			}
+		}()
+	}
+	return l
+}
+
+// until makes requests and takes answers until done.
+func (l *load) until(what string, done func() bool) {
+	l.t.Helper()
+	for deadline := time.After(patience); !done(); {
+		select {
+		case l.jobs <- l.next:
+			l.next++
+			l.waiting++
+		case a := <-l.answers:
+			l.take(a)
+		case <-deadline:
+			l.t.Fatalf("waited %v in vain for %s, with %d requests under way", patience, what, l.waiting)
+		}
+	}
+}
+
+func (l *load) take(a answer) {
+	l.waiting--
+	switch {
+	case a.err != nil:
+		l.failed = append(l.failed, a.err)
+	case !l.dead[a.pid]:
+		l.current = a.pid
+	}
+}
+
+// restart ends the server while it answers, and asks on until the next one does.
+func (l *load) restart() {
+	l.t.Helper()
+	old, enough := l.current, l.next+20
+	l.until("20 requests", func() bool { return l.next >= enough })
+	if err := syscall.Kill(old, syscall.SIGTERM); err != nil {
+		l.t.Fatalf("kill %d: %v", old, err)
+	}
+	l.dead[old] = true
+	l.until("the next server", func() bool { return l.current != old })
+}
+
+// drain takes the answers that are under way.
+func (l *load) drain() {
+	l.t.Helper()
+	for deadline := time.After(patience); l.waiting > 0; {
+		select {
+		case a := <-l.answers:
+			l.take(a)
+		case <-deadline:
+			l.t.Fatalf("%d requests have no answer", l.waiting)
+		}
+	}
+}
+
+// TestRestartUnderLoad restarts a server 50 times while clients ask: each request is answered.
+func TestRestartUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, e := range passed {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLoad(t, e.run(t, folder(t), ":"))
+			l.until("the server", func() bool { return l.current != 0 })
+			for range 50 {
+				l.restart()
+			}
+			l.drain()
+			t.Logf("%d requests, %d servers", l.next, len(l.dead)+1)
+			if len(l.dead) != 50 || len(l.failed) > 0 {
+				t.Errorf("%d restarts, %d of %d requests failed: %v", len(l.dead), len(l.failed), l.next, errors.Join(l.failed...))
+			}
+		})
+	}
+}
+
+// TestRestartWithoutSystemfd shows that TestRestartUnderLoad can fail: a server that binds by itself loses connections.
+func TestRestartWithoutSystemfd(t *testing.T) {
+	t.Parallel()
+	for _, e := range unaided {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLoad(t, e.run(t, folder(t), ":"))
+			l.until("the server", func() bool { return l.current != 0 })
+			l.failed = nil
+			for range 50 {
+				if l.restart(); len(l.failed) > 0 {
+					break
+				}
+			}
+			l.drain()
+			if !errors.Is(errors.Join(l.failed...), syscall.ECONNREFUSED) {
+				t.Errorf("%d restarts, and no connection refused: %v", len(l.dead), l.failed)
+			}
+		})
+	}
+}

@@ -1,0 +1,74 @@
+//go:build linux
+
+package main
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// activate is systemd's own tool, which gives its child none of its environment but what it is told.
+var activate = []string{"systemd-socket-activate", "-E", "PATH", "--fdname=" + names}
+
+// TestBelowSystemdSocketActivate takes over what systemd's own tool has opened.
+func TestBelowSystemdSocketActivate(t *testing.T) {
+	t.Parallel()
+	need(t, activate[0])
+	for _, s := range strict {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			command, dir, address := s.command(t), folder(t), freePort(t)
+			argv := append(activate[:len(activate):len(activate)], "-l", address, "-l", dir+"/ctl", "systemfd", "--")
+			start(t, dir, "", append(append(argv, shellLoop...), command...)...)
+			awaitListener(t, address)
+			s.restarts(t, address)
+		})
+	}
+}
+
+// TestAboveSystemdSocketActivate hands sockets to systemd's own tool, which passes them on.
+func TestAboveSystemdSocketActivate(t *testing.T) {
+	t.Parallel()
+	need(t, activate[0])
+	for _, s := range strict {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			command, dir := s.command(t), folder(t)
+			start(t, dir, "", withSockets(append(activate[:len(activate):len(activate)], command...)...)...)
+			if _, err := s.ask(opened(t, dir)); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Run(s.name+" in a loop", func(t *testing.T) {
+			t.Parallel()
+			command, dir := s.command(t), folder(t)
+			start(t, dir, "", withSockets(append(append(activate[:len(activate):len(activate)], shellLoop...), command...)...)...)
+			s.restarts(t, opened(t, dir))
+		})
+	}
+}
+
+// freePort returns an address for a program that cannot let the kernel pick. Nobody else uses this host part,
+// so that nobody else is given the port in between.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.77.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// awaitListener waits until somebody listens; the connection that finds out asks for nothing.
+func awaitListener(t *testing.T, address string) {
+	t.Helper()
+	await(t, "a listener at "+address, func() (struct{}, bool) {
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			c.Close()
+		}
+		return struct{}{}, err == nil
+	})
+}

@@ -1,0 +1,112 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScript runs testdata/script: the program as a shell sees it. Beyond testscript's own, the scripts have
+//
+//	[root]                                whether this is the superuser
+//	need TOOL...                          skip where a tool is missing, or fail, as need does
+//	exits STATUS PROGRAM...               run it; STATUS is a number, or the name of a signal
+//	fails STATUS ERROR HINT PROGRAM...    exits, with nothing on stdout and these two lines alone on stderr;
+//	                                      both are regular expressions, an empty HINT stands for no such line
+//	capture NAME FILE PATTERN             set $NAME to the first group of PATTERN in FILE, stdout or stderr
+func TestScript(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Values["t"] = env.T()
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, errors.New("unknown condition")
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"need":    scriptNeed,
+			"exits":   scriptExits,
+			"fails":   scriptFails,
+			"capture": scriptCapture,
+		},
+	})
+}
+
+func scriptNeed(ts *testscript.TestScript, _ bool, tools []string) {
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		if os.Getenv("SYSTEMFD_TEST_STRICT") == "1" {
+			ts.Fatalf("%s is not installed", tool)
+		}
+		ts.Value("t").(testscript.T).Skip(tool + " is not installed")
+	}
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	exit, failed := errors.AsType[*exec.ExitError](err)
+	if err != nil && !failed {
+		ts.Fatalf("%v", err)
+	}
+	got := "0"
+	if failed {
+		got = strconv.Itoa(exit.ExitCode())
+		if wait, ok := exit.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
+			got = wait.Signal().String()
+		}
+	}
+	if got != args[0] {
+		ts.Fatalf("exit status %s, want %s", got, args[0])
+	}
+}
+
+func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: fails STATUS ERROR HINT PROGRAM...")
+	}
+	scriptExits(ts, false, append([]string{args[0]}, args[3:]...))
+	if out := ts.ReadFile("stdout"); out != "" {
+		ts.Fatalf("an error leaves %q on stdout", out)
+	}
+	want := `\Aerror: ` + args[1] + `\n`
+	if args[2] != "" {
+		want += "hint: " + args[2] + `\n`
+	}
+	re, err := regexp.Compile(want + `\z`)
+	ts.Check(err)
+	if got := ts.ReadFile("stderr"); !re.MatchString(got) {
+		ts.Fatalf("stderr is %q, want %q", got, re)
+	}
+}
+
+func scriptCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture NAME FILE PATTERN")
+	}
+	re, err := regexp.Compile("(?m)" + args[2])
+	ts.Check(err)
+	match := re.FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(match) < 2 {
+		ts.Fatalf("%q is not in %s", args[2], args[1])
+	}
+	ts.Setenv(args[0], match[1])
+}

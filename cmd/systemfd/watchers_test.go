@@ -1,0 +1,107 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// makefile serves below make's jobserver, which a line that starts with + is given.
+const makefile = `serve:
+	+systemfd -- $(SERVER)
+loop:
+	+while :; do systemfd -- $(SERVER); done
+open:
+	+systemfd -s app=http::0 -s ctl=unix::./ctl --info-file info -- $(MAKE) loop beside
+beside:
+	touch beside
+`
+
+// watchers restart a strict reader when the file "watched" is written; systemfd stands again before it.
+var watchers = []struct {
+	name    string
+	tool    string
+	stdin   string
+	command func(server []string) []string
+}{
+	{"entr", "entr", "watched\n", func(server []string) []string {
+		return withSockets(append([]string{"entr", "-nr", "systemfd", "--"}, server...)...)
+	}},
+	{"reflex", "reflex", "", func(server []string) []string {
+		return withSockets(append([]string{"reflex", "-r", "^watched$", "-s", "--", "systemfd", "--"}, server...)...)
+	}},
+	{"entr and make", "entr", "watched\n", func(server []string) []string {
+		return withSockets("entr", "-nr", "make", "-j4", "serve", "SERVER="+strings.Join(server, " "))
+	}},
+}
+
+// TestWatchers has each watcher restart each strict reader.
+func TestWatchers(t *testing.T) {
+	t.Parallel()
+	for _, w := range watchers {
+		for _, s := range strict {
+			t.Run(w.name+" "+s.name, func(t *testing.T) {
+				t.Parallel()
+				need(t, w.tool, "make")
+				command, dir := s.command(t), folder(t)
+				write(t, dir, "Makefile", makefile)
+				write(t, dir, "watched", "")
+				start(t, dir, w.stdin, w.command(command)...)
+				address := opened(t, dir)
+				pid, err := s.ask(address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					pid = restartByFile(t, dir, s, address, pid)
+				}
+			})
+		}
+	}
+}
+
+// restartByFile writes the file "watched" and returns the process that answers then. It writes again where nothing
+// happens: entr loses what is written less than 50 ms after it has started the server. Reflex waits for 0.3 s of peace.
+func restartByFile(t *testing.T, dir string, s server, address string, old int) int {
+	t.Helper()
+	var written time.Time
+	return await(t, "another process to answer", func() (int, bool) {
+		if time.Since(written) > time.Second {
+			written = time.Now()
+			write(t, dir, "watched", written.String())
+		}
+		pid, err := s.ask(address)
+		return pid, err == nil && pid != old
+	})
+}
+
+// TestBelowMake opens the sockets where make's jobserver stands, and hands them through another make, which
+// still finds the jobserver.
+func TestBelowMake(t *testing.T) {
+	t.Parallel()
+	need(t, "make")
+	for _, s := range strict {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			command, dir := s.command(t), folder(t)
+			write(t, dir, "Makefile", makefile)
+			start(t, dir, "", "make", "-j4", "open", "SERVER="+strings.Join(command, " "))
+			s.restarts(t, opened(t, dir))
+			await(t, "the inner make to run two jobs, the second on a token of the outer one's", func() (struct{}, bool) {
+				_, err := os.Stat(filepath.Join(dir, "beside"))
+				return struct{}{}, err == nil
+			})
+		})
+	}
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+// inspectFlags are the flags of systemfd inspect.
+type inspectFlags struct {
+	JSON bool `name:"json" help:"print the same as JSON"`
+	Help bool `short:"h" help:"print this help"`
+}
+
+const inspectHelp = `systemfd inspect tells what this process was given by the socket-activation protocol, and
+whether a reader that checks everything, as sd_listen_fds(3) does, would take it: if not,
+why, and exit status 1.
+
+Usage: systemfd -s http::5000 -- systemfd inspect [--json]
+
+Flags:
+`
+
+// givenInfo is a passed descriptor as JSON.
+type givenInfo struct {
+	socketInfo
+	Kind      string `json:"kind"`
+	Listening bool   `json:"listening"`
+	Nonblock  bool   `json:"nonblock"`
+	CloseExec bool   `json:"cloexec"`
+}
+
+// inspect is systemfd inspect.
+func inspect(p *printer, args []string) error {
+	var flags inspectFlags
+	if err := parseFlags(&flags, args); err != nil {
+		return err
+	}
+	if flags.Help {
+		p.flagHelp(inspectHelp, &flags)
+		return nil
+	}
+	set, err := listenfds.Parse(os.Getenv)
+	if err != nil {
+		return err
+	}
+	var given []givenInfo
+	var refusals []string
+	if set.Count == 0 {
+		refusals = append(refusals, listenfds.FDs+" is not set")
+	}
+	for i := range set.Count {
+		fd := set.First + i
+		is := socket.Describe(fd)
+		info := givenInfo{socketInfo: infoOf(socket.Socket{FD: fd, Name: nameOf(set, i), Spec: is.Spec}), Kind: is.Text, Listening: is.Listening, Nonblock: is.Nonblock, CloseExec: is.CloseOnExec}
+		given = append(given, info)
+		if !is.Open {
+			refusals = append(refusals, fmt.Sprintf("descriptor %d is closed", fd))
+			break
+		}
+	}
+	refusals = append(refusals, protocolRefusals(set)...)
+	if flags.JSON {
+		text, err := json.Marshal(map[string]any{"sockets": append([]givenInfo{}, given...), "accepted": len(refusals) == 0, "refusals": append([]string{}, refusals...)})
+		p.answer(string(text))
+		if err != nil {
+			return err
+		}
+	} else if err := printGiven(p.out, given); err != nil {
+		return err
+	}
+	if len(refusals) > 0 {
+		return &failure{"a strict reader would refuse: " + strings.Join(refusals, "; "), "systemfd right before the program gives it sockets of its own: systemfd -- COMMAND"}
+	}
+	return nil
+}
+
+// protocolRefusals is why sd_listen_fds_with_names(3) would return nothing or an error, beside the descriptors.
+func protocolRefusals(set listenfds.Set) []string {
+	var refusals []string
+	pid := os.Getenv(listenfds.PID)
+	switch {
+	case pid == "":
+		refusals = append(refusals, listenfds.PID+" is not set")
+	case pid != strconv.Itoa(os.Getpid()):
+		refusals = append(refusals, fmt.Sprintf("%s is %s, this is process %d", listenfds.PID, pid, os.Getpid()))
+	}
+	if id, own := os.Getenv(listenfds.PIDFDID), holder.PIDFDID(); id != "" && own != "" && id != own {
+		refusals = append(refusals, fmt.Sprintf("%s is %s, which is another process", listenfds.PIDFDID, id))
+	}
+	if set.First != listenfds.Start {
+		refusals = append(refusals, fmt.Sprintf("the descriptors start at %d, not at %d", set.First, listenfds.Start))
+	}
+	if names, ok := os.LookupEnv(listenfds.FDNames); ok && len(strings.Split(names, ":")) != set.Count {
+		refusals = append(refusals, fmt.Sprintf("%s has not %d names", listenfds.FDNames, set.Count))
+	}
+	return refusals
+}
+
+func nameOf(set listenfds.Set, i int) string {
+	if set.Names == nil {
+		return listenfds.Unknown
+	}
+	return set.Names[i]
+}
+
+func printGiven(w io.Writer, given []givenInfo) error {
+	if len(given) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "FD\tNAME\tWHAT\tLISTENING\tBLOCKING\tCLOSE-ON-EXEC")
+	for _, g := range given {
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", g.FD, g.Name, g.Kind, yesNo(g.Listening), yesNo(!g.Nonblock), yesNo(g.CloseExec))
+	}
+	return table.Flush()
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"errors"
+	"os"
+
+	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/inherit"
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// takeover is what COMMAND gets beside what is opened for it: inherited sockets, or ones that a holder has.
+type takeover struct {
+	inherited []socket.Socket
+	held      []spec.Spec // still to be fetched
+	holder    string      // control socket; passed on with the sockets
+}
+
+func (t *takeover) count() int { return len(t.inherited) + len(t.held) }
+
+// findTakeover looks at what the environment says. It opens nothing.
+func findTakeover(p *printer, flags *runFlags) (*takeover, error) {
+	t := &takeover{}
+	if len(flags.Socket) > 0 && !flags.Append {
+		return t, nil
+	}
+	set, err := listenfds.Parse(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	sockets, stale, err := inherit.Take(set)
+	switch {
+	case stale:
+		p.warn("the sockets from descriptor %d on are not the ones of %s; they are passed as they are", set.First, listenfds.Sockets)
+		t.inherited = sockets
+	case err == nil && len(sockets) > 0:
+		t.inherited, t.holder = sockets, set.Holder
+	case set.Holder != "" && len(set.Specs) > 0:
+		t.held, err = heldSpecs(set.Specs)
+		t.holder = set.Holder
+	case err == nil && len(flags.Socket) == 0:
+		p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
+	}
+	return t, err
+}
+
+func heldSpecs(texts []string) ([]spec.Spec, error) {
+	var specs []spec.Spec
+	for _, text := range texts {
+		s, err := spec.Parse(text)
+		if err != nil {
+			return nil, &listenfds.Error{Variable: listenfds.Sockets, Value: text, Problem: err.Error()}
+		}
+		specs = append(specs, s)
+	}
+	return specs, nil
+}
+
+// sockets returns all of t, and of how many at the end O_NONBLOCK is somebody else's, who still serves them.
+// A holder that is gone is started again with the same addresses.
+func (t *takeover) sockets(p *printer) (sockets []socket.Socket, shared bool, err error) {
+	if len(t.held) == 0 {
+		return t.inherited, false, nil
+	}
+	fetched, users, err := holder.Fetch(t.holder, t.held)
+	if errors.Is(err, holder.ErrGone) {
+		p.warn("the holder of %s is gone; starting it again", t.held[0].Address())
+		if _, _, err = holder.Claim(t.holder, holder.DefaultOwner(), t.held, socket.Options{Backlog: socket.DefaultBacklog}); err == nil {
+			fetched, users, err = holder.Fetch(t.holder, t.held)
+		}
+	}
+	for _, user := range users {
+		p.warn("%s is also in use by %s", t.held[user.Socket].Address(), user)
+	}
+	return fetched, len(users) > 0, err
+}

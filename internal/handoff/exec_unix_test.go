@@ -1,0 +1,141 @@
+//go:build unix
+
+package handoff
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestLookPath goes through execvp(3)'s rules, in a folder of its own:
+//
+//	here         executable
+//	a/cmd        executable
+//	b/cmd        executable
+//	b/last       executable
+//	locked/last  a file, not executable
+//	locked/only  a file, not executable
+//	tree/last/   a folder
+//	tree/dir/    a folder
+//	file         a file, not executable
+func TestLookPath(t *testing.T) {
+	root := t.TempDir()
+	t.Chdir(root)
+	for path, mode := range map[string]fs.FileMode{
+		"here": 0o755, "a/cmd": 0o755, "b/cmd": 0o755, "b/last": 0o755, "locked/last": 0o644, "locked/only": 0o644, "file": 0o644,
+	} {
+		write(t, path, "", mode)
+	}
+	for _, path := range []string{"tree/last", "tree/dir"} {
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := func(path string) string { return filepath.Join(root, path) }
+
+	tests := map[string]struct {
+		path, name string
+		want       string
+		err        error
+	}{
+		"the first of PATH":                   {in("a") + ":" + in("b"), "cmd", in("a/cmd"), nil},
+		"order of PATH":                       {in("b") + ":" + in("a"), "cmd", in("b/cmd"), nil},
+		"a folder that does not exist":        {in("no") + ":" + in("b"), "cmd", in("b/cmd"), nil},
+		"a file in PATH":                      {in("file") + ":" + in("b"), "cmd", in("b/cmd"), nil},
+		"relative element":                    {"b", "cmd", "b/cmd", nil},
+		"PATH=.":                              {".", "here", "./here", nil},
+		"PATH empty":                          {"", "here", "./here", nil},
+		"empty element in front":              {":" + in("a"), "here", "./here", nil},
+		"empty element behind":                {in("a") + ":", "here", "./here", nil},
+		"empty element between":               {in("a") + "::" + in("b"), "here", "./here", nil},
+		"no empty element":                    {in("a"), "here", "", fs.ErrNotExist},
+		"what is not executable is passed by": {in("locked") + ":" + in("b"), "last", in("b/last"), nil},
+		"a folder is passed by":               {in("tree") + ":" + in("b"), "last", in("b/last"), nil},
+		"not executable, and nothing better":  {in("locked") + ":" + in("b"), "only", "", fs.ErrPermission},
+		"a folder, and nothing better":        {in("tree") + ":" + in("b"), "dir", "", unix.EISDIR},
+		"not found":                           {in("a") + ":" + in("b"), "nothing", "", fs.ErrNotExist},
+		"no name":                             {in("a"), "", "", fs.ErrNotExist},
+
+		"with a slash, PATH does not count": {in("a"), "b/cmd", "b/cmd", nil},
+		"below the working directory":       {in("a"), "./here", "./here", nil},
+		"absolute":                          {"", in("b/last"), in("b/last"), nil},
+		"slash, not found":                  {in("a"), "./cmd", "", fs.ErrNotExist},
+		"slash, below a file":               {in("a"), "file/cmd", "", fs.ErrNotExist},
+		"slash, not executable":             {in("a"), "./file", "", fs.ErrPermission},
+		"slash, a folder":                   {in("a"), "./tree", "", unix.EISDIR},
+	}
+	for name, test := range tests {
+		t.Setenv("PATH", test.path)
+		got, err := LookPath(test.name)
+		if test.err == nil {
+			if got != test.want || err != nil {
+				t.Errorf("%s: %q, %v; want %q", name, got, err, test.want)
+			}
+			continue
+		}
+		var failure *ExecError
+		if !errors.As(err, &failure) || failure.Name != test.name || !errors.Is(err, test.err) {
+			t.Errorf("%s: %q, %v; want an *ExecError: %v", name, got, err, test.err)
+		}
+	}
+
+	os.Unsetenv("PATH") // t.Setenv has put it back by the end
+	if got, err := LookPath("sh"); err != nil || !slices.Contains([]string{"/bin/sh", "/usr/bin/sh"}, got) {
+		t.Errorf("without PATH: %q, %v", got, err)
+	}
+	if got, err := LookPath("here"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without PATH: %q, %v", got, err)
+	}
+}
+
+func TestExecError(t *testing.T) {
+	t.Parallel()
+	err := &ExecError{"a b", fs.ErrPermission}
+	if got, want := err.Error(), `cannot run "a b": permission denied`; got != want || !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestExecFails has the two kinds of file that LookPath accepts and exec(2) does not.
+func TestExecFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tests := map[string]struct{ content, want string }{
+		"interpreter":          {"#!/no/such/interpreter\n", "its interpreter does not exist"},
+		"interpreter a folder": {"#!/\n", "permission denied"},
+	}
+	for name, test := range tests {
+		file := filepath.Join(dir, name)
+		write(t, file, test.content, 0o755)
+		err := Exec(file, []string{"cmd", "arg"}, nil)
+		var failure *ExecError
+		if want := `cannot run "cmd": ` + test.want; !errors.As(err, &failure) || err.Error() != want || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}
+
+// TestReserveNothing: without sockets the jobserver stays where it is, and no descriptor is taken.
+func TestReserveNothing(t *testing.T) {
+	t.Parallel()
+	environ := []string{"MAKEFLAGS=--jobserver-auth=3,4", "A=1"}
+	if got, err := Reserve(environ, 0); err != nil || !slices.Equal(got, environ) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func write(t *testing.T, path, content string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}

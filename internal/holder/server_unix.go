@@ -1,0 +1,420 @@
+//go:build unix
+
+package holder
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+const (
+	clientTime = 2 * time.Second // for a request to arrive, and for its reply to leave
+	clients    = 16              // at once
+	maxRequest = 1 << 20         // bytes
+)
+
+// server is a running holder.
+type server struct {
+	path    string // of the control socket
+	folder  string // where it was started, for status
+	control *net.UnixListener
+	stat    unix.Stat_t // of the control socket
+
+	mu     sync.Mutex
+	items  []*item
+	claims []*claim
+	ending bool
+	done   chan struct{}
+}
+
+// item is a held socket.
+type item struct {
+	wanted, bound spec.Spec // without name
+	fd            int
+	stat          unix.Stat_t // of its path, where that is ours to remove
+	users         []*watched
+	since         time.Time
+}
+
+// claim is what an owner wants open.
+type claim struct {
+	owner *watched
+	items []*item
+	specs []spec.Spec // of items, as bound, with the owner's names
+}
+
+// serve is the life of a holder: the control socket is at descriptor 3, the sockets of the first claim are
+// the ones that LISTEN_FDS says, and wanted is how their owner spelled them.
+func serve(path, folder string, owner int, wanted []string) error {
+	f := os.NewFile(listenfds.Start, path)
+	l, err := net.FileListener(f)
+	f.Close()
+	if err != nil {
+		return err
+	}
+	s := &server{path: path, folder: folder, control: l.(*net.UnixListener), done: make(chan struct{})}
+	s.control.SetUnlinkOnClose(false) // end does that, where the path is still ours
+	if err := unix.Stat(path, &s.stat); err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT)
+	go func() {
+		<-signals
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.end()
+	}()
+	if err := s.adopt(owner, wanted); err != nil {
+		return err
+	}
+	go s.accept()
+	<-s.done
+	s.removeControl()
+	return nil
+}
+
+// adopt makes the first claim, of the sockets that this process was started with.
+func (s *server) adopt(owner int, wanted []string) error {
+	set, err := listenfds.Parse(os.Getenv)
+	if err != nil {
+		return err
+	}
+	if len(set.Specs) != set.Count || len(wanted) != set.Count {
+		return errors.New("not started by systemfd")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &claim{}
+	for i, text := range set.Specs {
+		bound, err := spec.Parse(text)
+		if err != nil {
+			return err
+		}
+		unix.CloseOnExec(set.First + i)
+		it := &item{wanted: bound, bound: bound, fd: set.First + i, since: time.Now()}
+		if wanted[i] != notOurs {
+			want, err := spec.Parse(wanted[i])
+			if err != nil {
+				return err
+			}
+			it = newItem(want, bound, set.First+i)
+		}
+		s.items = append(s.items, it)
+		c.items, c.specs = append(c.items, it), append(c.specs, bound)
+	}
+	c.owner, err = watch(owner, func() { s.release(owner) })
+	s.claims = []*claim{c}
+	return err
+}
+
+func newItem(wanted, bound spec.Spec, fd int) *item {
+	it := &item{wanted: wanted, bound: bound, fd: fd, since: time.Now()}
+	if bound.Path != "" {
+		unix.Stat(bound.Path, &it.stat)
+	}
+	return it
+}
+
+// accept serves clients until the control socket is closed.
+func (s *server) accept() {
+	slots := make(chan struct{}, clients)
+	for {
+		slots <- struct{}{}
+		conn, err := s.control.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors, say: the client waits in the queue
+			<-slots
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		go func() {
+			s.converse(conn)
+			conn.Close()
+			<-slots
+		}()
+	}
+}
+
+// converse reads a request and answers it. One that is malformed, foreign or late gets no answer.
+func (s *server) converse(conn *net.UnixConn) {
+	if !isFriend(conn) {
+		return
+	}
+	conn.SetReadDeadline(time.Now().Add(clientTime))
+	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadBytes('\n')
+	if err != nil {
+		return
+	}
+	var r request
+	if json.Unmarshal(line, &r) != nil || r.Protocol != protocol {
+		return
+	}
+	answer, fds := s.answer(r)
+	defer closeAll(fds)
+	answer.Protocol, answer.Descriptors = protocol, len(fds)
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return
+	}
+	conn.SetWriteDeadline(time.Now().Add(clientTime))
+	if _, err := conn.Write(append(text, '\n')); err != nil {
+		return
+	}
+	for chunk := range slices.Chunk(fds, maxRights) {
+		if _, _, err := conn.WriteMsgUnix([]byte{0}, unix.UnixRights(chunk...), nil); err != nil {
+			return
+		}
+	}
+}
+
+// answer carries out a request. The descriptors are copies, for the caller to close.
+func (s *server) answer(r request) (answer reply, fds []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending {
+		return reply{Ending: true}, nil
+	}
+	var err error
+	switch r.Op {
+	case opClaim:
+		answer.Specs, err = s.claim(r.Owner, r.Specs)
+	case opRelease:
+		s.drop(r.Owner)
+	case opFetch:
+		answer.Users, fds, err = s.fetch(r.Client, r.Specs)
+	case opStop:
+		s.end()
+		s.removeControl()
+	case opStatus:
+	default:
+		err = &Error{Text: "unknown request " + r.Op}
+	}
+	if err != nil {
+		answer.Error = err.Error()
+		var hinter interface{ Hint() string }
+		if errors.As(err, &hinter) {
+			answer.Hint = hinter.Hint()
+		}
+	}
+	answer.State = s.state()
+	return answer, fds
+}
+
+// claim holds texts for owner in place of what it claimed before. What is in both is never closed.
+func (s *server) claim(owner int, texts []string) (bound []string, err error) {
+	c := &claim{}
+	var opened []*item
+	defer func() {
+		if err != nil {
+			s.close(opened)
+		}
+	}()
+	for _, text := range texts {
+		want, err := spec.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		it := s.find(want, c.items)
+		if it == nil {
+			opening, err := socket.Open(want, socket.Options{Backlog: socket.DefaultBacklog})
+			if err != nil {
+				return nil, err
+			}
+			it = newItem(want, opening.Spec, opening.FD)
+			s.items, opened = append(s.items, it), append(opened, it)
+		}
+		is := it.bound
+		is.Name, is.Type = want.FDName(), want.Type
+		c.items, c.specs = append(c.items, it), append(c.specs, is)
+		bound = append(bound, is.String())
+	}
+	i := slices.IndexFunc(s.claims, func(c *claim) bool { return c.owner.PID == owner })
+	if i >= 0 {
+		c.owner = s.claims[i].owner
+		s.claims[i] = c
+	} else {
+		if c.owner, err = watch(owner, func() { s.release(owner) }); err != nil {
+			return nil, err
+		}
+		s.claims = append(s.claims, c)
+	}
+	s.sweep()
+	return bound, nil
+}
+
+// find returns the item that a claim of want means, none that the claim has already.
+func (s *server) find(want spec.Spec, taken []*item) *item {
+	for _, it := range s.items {
+		if (it.wanted.SameSocket(want) || it.bound.SameSocket(want)) && !slices.Contains(taken, it) {
+			return it
+		}
+	}
+	return nil
+}
+
+// release drops the claim of an owner that has ended.
+func (s *server) release(owner int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(owner)
+}
+
+func (s *server) drop(owner int) {
+	s.claims = slices.DeleteFunc(s.claims, func(c *claim) bool {
+		if c.owner.PID == owner {
+			c.owner.stop()
+			return true
+		}
+		return false
+	})
+	s.sweep()
+}
+
+// sweep closes what no claim wants any more, and ends with the last claim.
+func (s *server) sweep() {
+	var unclaimed []*item
+	for _, it := range s.items {
+		if !slices.ContainsFunc(s.claims, func(c *claim) bool { return slices.Contains(c.items, it) }) {
+			unclaimed = append(unclaimed, it)
+		}
+	}
+	s.close(unclaimed)
+	if len(s.claims) == 0 {
+		s.end()
+	}
+}
+
+// close closes items, and removes the paths that they bound where these are still theirs.
+func (s *server) close(items []*item) {
+	for _, it := range items {
+		unix.Close(it.fd)
+		if it.bound.Path != "" {
+			removeSame(it.bound.Path, it.stat)
+		}
+		for _, u := range it.users {
+			u.stop()
+		}
+	}
+	s.items = slices.DeleteFunc(s.items, func(it *item) bool { return slices.Contains(items, it) })
+}
+
+// end lets go of everything. From here on every client is told to find another holder.
+func (s *server) end() {
+	if !s.ending {
+		s.ending = true
+		s.close(slices.Clone(s.items))
+		close(s.done)
+	}
+}
+
+// removeControl removes the control socket, unless another holder has put its own there.
+func (s *server) removeControl() {
+	unlock, err := socket.LockFolder(folderOf(s.path))
+	if err == nil {
+		defer unlock()
+	}
+	removeSame(s.path, s.stat)
+}
+
+func removeSame(path string, was unix.Stat_t) {
+	var is unix.Stat_t
+	if unix.Lstat(path, &is) == nil && is.Dev == was.Dev && is.Ino == was.Ino {
+		unix.Unlink(path)
+	}
+}
+
+// fetch returns copies of the descriptors of texts, and who fetched one of them before.
+func (s *server) fetch(client int, texts []string) (users []User, fds []int, err error) {
+	var items []*item
+	for _, text := range texts {
+		want, err := spec.Parse(text)
+		it := s.find(want, items)
+		if err != nil || it == nil {
+			return nil, nil, &Error{text + " is not held any more", "evaluate systemfd env again"}
+		}
+		items = append(items, it)
+	}
+	for i, it := range items {
+		fd, err := unix.FcntlInt(uintptr(it.fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			closeAll(fds)
+			return nil, nil, err
+		}
+		fds = append(fds, fd)
+		for _, p := range s.addUser(it, client) {
+			users = append(users, User{p, i})
+		}
+	}
+	return users, fds, nil
+}
+
+// addUser notes that client has a copy of it, and returns who had one before.
+func (s *server) addUser(it *item, client int) (before []Process) {
+	for _, u := range it.users {
+		if u.PID != client {
+			before = append(before, Process{u.PID, processName(u.PID)})
+		}
+	}
+	if !slices.ContainsFunc(it.users, func(u *watched) bool { return u.PID == client }) {
+		user, err := watch(client, func() { s.dropUser(it, client) })
+		if err == nil {
+			it.users = append(it.users, user)
+		}
+	}
+	return before
+}
+
+func (s *server) dropUser(it *item, pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	it.users = slices.DeleteFunc(it.users, func(u *watched) bool {
+		if u.PID == pid {
+			u.stop()
+			return true
+		}
+		return false
+	})
+}
+
+func (s *server) state() State {
+	state := State{Control: s.path, Folder: s.folder, PID: os.Getpid(), Sockets: []Held{}}
+	for _, it := range s.items {
+		held := Held{Spec: it.bound.String(), Owners: []Process{}, Users: []Process{}, Since: it.since, Waiting: waiting(it.fd)}
+		for _, c := range s.claims {
+			if i := slices.Index(c.items, it); i >= 0 {
+				held.Spec = c.specs[i].String()
+				held.Owners = append(held.Owners, Process{c.owner.PID, processName(c.owner.PID)})
+			}
+		}
+		for _, u := range it.users {
+			held.Users = append(held.Users, Process{u.PID, processName(u.PID)})
+		}
+		state.Sockets = append(state.Sockets, held)
+	}
+	return state
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}

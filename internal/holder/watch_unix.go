@@ -1,0 +1,26 @@
+//go:build unix
+
+package holder
+
+import "fmt"
+
+// watched is a process whose end is noticed.
+type watched struct {
+	PID  int
+	stop func() // stop watching; ended is not called from then on
+}
+
+// initPID never ends: a claim of its lasts until stop.
+const initPID = 1
+
+// watch calls ended, once and from another goroutine, when process pid ends.
+func watch(pid int, ended func()) (*watched, error) {
+	if pid == initPID {
+		return &watched{pid, func() {}}, nil
+	}
+	stop, err := watchProcess(pid, ended)
+	if err != nil {
+		return nil, &Error{fmt.Sprintf("cannot watch process %d: %v", pid, err), "name another owner: --owner PID"}
+	}
+	return &watched{pid, stop}, nil
+}

@@ -1,0 +1,9 @@
+package shell
+
+type fish struct{}
+
+func (fish) Set(name, value string) string { return "set -gx " + name + " '" + value + "';" }
+func (fish) SetPID(name string) string     { return "set -gx " + name + " $fish_pid;" }
+func (fish) Unset(name string) string      { return "set -e " + name + ";" }
+func (fish) Fail() string                  { return "false;" }
+func (fish) Eval(command string) string    { return command + " | source" }

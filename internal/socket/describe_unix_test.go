@@ -1,0 +1,185 @@
+//go:build unix
+
+package socket
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// TestDescribe looks at descriptors as exec passes them: without FD_CLOEXEC.
+func TestDescribe(t *testing.T) {
+	loopback := &unix.SockaddrInet4{Addr: loopback4.As4()}
+	path := func(t *testing.T) *unix.SockaddrUnix { return &unix.SockaddrUnix{Name: shortDir(t) + "/a.sock"} }
+	tests := map[string]struct {
+		make        func(t *testing.T) int
+		open, ready bool
+		spec        spec.Type // "" where the Spec is zero
+		text        string    // a part of it
+	}{
+		"never opened": {func(t *testing.T) int { return 1 << 20 }, false, false, "", "closed"},
+		"FD_CLOEXEC":   {func(t *testing.T) int { return open(t, "tcp::0", options).FD }, false, false, "", "closed"},
+		"pipe":         {func(t *testing.T) int { return pipe(t) }, true, false, "", "pipe"},
+		"file": {func(t *testing.T) int {
+			f, err := os.CreateTemp(t.TempDir(), "a file")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { f.Close() })
+			return pass(t, int(f.Fd()))
+		}, true, false, "", "a file"},
+
+		"tcp listener": {func(t *testing.T) int { return pass(t, open(t, "http::0", options).FD) }, true, true, "tcp", " (tcp listener)"},
+		"tcp, neither": {
+			func(t *testing.T) int { return rawSocket(t, unix.AF_INET, unix.SOCK_STREAM, loopback) },
+			true, false, "", "an inet stream socket, neither listening nor connected",
+		},
+		"tcp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_STREAM) }, true, false, "", "an inet stream socket, connected"},
+
+		"udp":            {func(t *testing.T) int { return pass(t, open(t, "udp::0", options).FD) }, true, true, "udp", " (udp)"},
+		"udp, unbound":   {func(t *testing.T) int { return rawSocket(t, unix.AF_INET, unix.SOCK_DGRAM, nil) }, true, false, "", "an inet datagram socket, neither"},
+		"udp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_DGRAM) }, true, false, "", "an inet datagram socket, connected"},
+
+		"unix listener": {func(t *testing.T) int { return pass(t, open(t, shortDir(t)+"/a", options).FD) }, true, true, "unix", " (unix listener)"},
+		"unix, bound alone": {
+			func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, path(t)) },
+			true, false, "", "a unix stream socket, neither listening nor connected",
+		},
+		"unix, a pair":         {func(t *testing.T) int { return pair(t, unix.SOCK_STREAM) }, true, false, "", "a unix stream socket, connected"},
+		"unix datagram":        {func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_DGRAM, path(t)) }, true, true, "", "unix datagram"},
+		"unix datagram, loose": {func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_DGRAM, nil) }, true, false, "", "a unix datagram socket, neither"},
+		"unix datagram, pair":  {func(t *testing.T) int { return pair(t, unix.SOCK_DGRAM) }, true, false, "", "a unix datagram socket, connected"},
+		"unix seqpacket": {func(t *testing.T) int {
+			fd := rawSocket(t, unix.AF_UNIX, unix.SOCK_SEQPACKET, path(t))
+			if err := unix.Listen(fd, 1); err != nil {
+				t.Fatal(err)
+			}
+			return fd
+		}, true, true, "", "unix seqpacket"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := Describe(test.make(t))
+			if d.Open != test.open || d.Ready != test.ready {
+				t.Errorf("open %v, ready %v; want %v, %v", d.Open, d.Ready, test.open, test.ready)
+			}
+			if d.Spec.Type != test.spec && !strings.HasPrefix(string(d.Spec.Type), "unix-") {
+				t.Errorf("it is %#v, want %q", d.Spec, test.spec)
+			}
+			if !strings.Contains(d.Text, test.text) {
+				t.Errorf("it is %q, want %q in it", d.Text, test.text)
+			}
+		})
+	}
+}
+
+// TestDescribeAddress: what Open says is what Describe finds, up to how it is called.
+func TestDescribeAddress(t *testing.T) {
+	for _, text := range []string{"tcp::0", "https::0", "udp::0", "0.0.0.0:0", "[::1]:0", ":0", "udp:::0", shortDir(t) + "/a b"} {
+		t.Run(text, func(t *testing.T) {
+			if strings.Contains(text, "[") || strings.HasSuffix(text, ":::0") || text[0] == ':' {
+				needIPv6(t)
+			}
+			s := open(t, text, options)
+			d := Describe(pass(t, s.FD))
+			if !d.Spec.SameSocket(s.Spec) || d.Text != d.Spec.Display() {
+				t.Errorf("%v is found as %v, %q", s.Spec, d.Spec, d.Text)
+			}
+		})
+	}
+}
+
+// TestDescribeMapped: an IPv6 socket on a mapped address takes IPv4 alone; its specification is the IPv4 address.
+func TestDescribeMapped(t *testing.T) {
+	needIPv6(t)
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	mapped := [16]byte{10: 0xff, 11: 0xff, 12: 127, 15: 1}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet6{Addr: mapped}); err != nil {
+		t.Skipf("this system binds no mapped address: %v", err)
+	}
+	if err := unix.Listen(fd, 1); err != nil {
+		t.Fatal(err)
+	}
+	s := Describe(fd).Spec
+	if again := parse(t, s.String()); again != s || s.Addr.Addr() != loopback4 {
+		t.Errorf("it is %v, read as %v", s, again)
+	}
+}
+
+func TestFileKind(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[uint32]string{
+		unix.S_IFREG | 0o644: "a file",
+		unix.S_IFDIR | 0o755: "a folder",
+		unix.S_IFLNK:         "a symbolic link",
+		unix.S_IFIFO:         "a pipe",
+		unix.S_IFCHR:         "a device",
+		unix.S_IFBLK:         "a device",
+		0:                    "something else",
+	} {
+		if got := fileKind(mode); got != want {
+			t.Errorf("fileKind(%o) = %q, want %q", mode, got, want)
+		}
+	}
+}
+
+// pass returns a copy of fd without FD_CLOEXEC.
+func pass(t *testing.T, fd int) int {
+	t.Helper()
+	dup, err := unix.Dup(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(dup) })
+	return dup
+}
+
+func pipe(t *testing.T) int {
+	t.Helper()
+	var ends [2]int
+	if err := unix.Pipe(ends[:]); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(ends[0]); unix.Close(ends[1]) })
+	return ends[0]
+}
+
+func pair(t *testing.T, sotype int) int {
+	t.Helper()
+	ends, err := unix.Socketpair(unix.AF_UNIX, sotype, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(ends[0]); unix.Close(ends[1]) })
+	return ends[0]
+}
+
+// connected4 returns a bound socket that has a peer.
+func connected4(t *testing.T, sotype int) int {
+	t.Helper()
+	text := "tcp::0"
+	if sotype == unix.SOCK_DGRAM {
+		text = "udp::0"
+	}
+	peer, err := unix.Getsockname(open(t, text, options).FD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := rawSocket(t, unix.AF_INET, sotype, &unix.SockaddrInet4{Addr: loopback4.As4()})
+	if err := unix.Connect(fd, peer); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}

@@ -1,0 +1,209 @@
+//go:build unix
+
+package socket
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// openVariable makes this program another process that has a socket open.
+const openVariable = "SYSTEMFD_TEST_OPEN"
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(openVariable); text != "" {
+		os.Exit(holdOpen(text))
+	}
+	os.Exit(m.Run())
+}
+
+// holdOpen says what it opened, and keeps it until standard input ends.
+func holdOpen(text string) int {
+	s, err := spec.Parse(text)
+	var opened Socket
+	if err == nil {
+		opened, err = Open(s, options)
+	}
+	if err == nil {
+		fmt.Println(opened.Spec)
+		io.Copy(io.Discard, os.Stdin)
+		err = opened.Close()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// elsewhere opens text in another process for as long as the test runs, and returns what it is bound to.
+func elsewhere(t *testing.T, text string) (bound spec.Spec, pid int) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), openVariable+"="+text, "GORACE=atexit_sleep_ms=0")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the other process: %v", err)
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the other process says %q, %v", line, err)
+	}
+	return parse(t, strings.TrimSuffix(line, "\n")), cmd.Process.Pid
+}
+
+// options are the command line's defaults.
+var options = Options{Backlog: 4096}
+
+func parse(t *testing.T, text string) spec.Spec {
+	t.Helper()
+	s, err := spec.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// open opens text and closes it after the test.
+func open(t *testing.T, text string, o Options) Socket {
+	t.Helper()
+	s, err := Open(parse(t, text), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close %v: %v", s.Spec, err)
+		}
+	})
+	return s
+}
+
+// openFails opens text, which has to fail and to leave no descriptor open. No test that uses it runs
+// in parallel with others.
+func openFails(t *testing.T, text string, o Options) *Error {
+	t.Helper()
+	s := parse(t, text)
+	before := descriptors(t)
+	got, err := Open(s, o)
+	if err == nil {
+		got.Close()
+		t.Fatalf("Open(%q) works", text)
+	}
+	failure, ok := err.(*Error)
+	if !ok {
+		t.Fatalf("Open(%q): %#v is no *Error", text, err)
+	}
+	if after := descriptors(t); !slices.Equal(after, before) {
+		t.Errorf("Open(%q) leaves descriptors: %q, before %q", text, after, before)
+	}
+	return failure
+}
+
+// descriptors lists what this process has open.
+func descriptors(t *testing.T) []string {
+	t.Helper()
+	folder, err := os.Open("/dev/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := folder.Readdirnames(-1)
+	folder.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// shortDir is a folder whose name leaves room in sun_path, which t.TempDir does not.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "sfd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// rawSocket returns a socket without FD_CLOEXEC, as one that came through exec, bound to sa unless that is nil.
+func rawSocket(t *testing.T, family, sotype int, sa unix.Sockaddr) int {
+	t.Helper()
+	fd, err := unix.Socket(family, sotype, 0)
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		t.Skipf("this system has no socket of family %d, type %d", family, sotype)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if sa != nil {
+		if err := unix.Bind(fd, sa); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fd
+}
+
+// deadSocket leaves a socket at path that nobody has bound.
+func deadSocket(t *testing.T, path string, sotype int) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, sotype, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// needIPv6 skips the test by name where the host has no IPv6.
+func needIPv6(t *testing.T) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.Bind(fd, &unix.SockaddrInet6{Addr: loopback6.As16()})
+	}
+	if err != nil {
+		t.Skipf("this host has no IPv6: %v", err)
+	}
+}
+
+// wait waits until condition holds.
+func wait(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("10 s, and still not: %s", what)
+		}
+	}
+}

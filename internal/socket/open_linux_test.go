@@ -1,0 +1,177 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestInUseElsewhere: the error names the other process, whatever of the address is in the way.
+func TestInUseElsewhere(t *testing.T) {
+	dir := shortDir(t)
+	tests := []struct {
+		theirs string
+		ours   string // with %d for their port; "" for just what they have
+	}{
+		{"tcp::0", ""},
+		{"http::0", "https::127.0.0.1:%d"},
+		{"udp::0", ""},
+		{dir + "/a.sock", ""},
+		{dir + "/a  b", ""},
+		{"0.0.0.0:0", "tcp::%d"},
+		{"tcp::0", "0.0.0.0:%d"},
+		{"udp::0", "udp::0.0.0.0:%d"},
+		{"[::1]:0", ""},
+		{"udp::[::1]:0", ""},
+		{":0", ""},
+		{":0", "tcp::%d"},
+		{"tcp::0", ":%d"},
+	}
+	for _, test := range tests {
+		t.Run(test.theirs+" "+test.ours, func(t *testing.T) {
+			if strings.Contains(test.theirs, "[") || test.theirs[0] == ':' || strings.HasPrefix(test.ours, ":") {
+				needIPv6(t)
+			}
+			bound, pid := elsewhere(t, test.theirs)
+			text := bound.String()
+			if test.ours != "" {
+				text = fmt.Sprintf(test.ours, bound.Addr.Port())
+			}
+			err := openFails(t, text, options)
+			want := fmt.Sprintf("%s is in use by %s (pid %d)", parse(t, text).Address(), comm(), pid)
+			if err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
+				t.Errorf("%v, want %s", err, want)
+			}
+		})
+	}
+}
+
+// comm is the name that the kernel has for a process of this program, at most 15 bytes of it.
+func comm() string {
+	name := filepath.Base(os.Args[0])
+	return name[:min(len(name), 15)]
+}
+
+// TestBacklog asks TCP_INFO, which has a listener's queue in tcpi_sacked.
+func TestBacklog(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("/proc/sys/net/core/somaxconn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, backlog := range []int{1, 7, 4096} {
+		s := open(t, "tcp::0", Options{Backlog: backlog})
+		info, err := unix.GetsockoptTCPInfo(s.FD, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := min(backlog, most); int(info.Sacked) != want {
+			t.Errorf("backlog %d is %d, want %d", backlog, info.Sacked, want)
+		}
+	}
+}
+
+// TestUnixBacklog: a queue of N takes N+1 connections, see unix_stream_connect of the kernel.
+func TestUnixBacklog(t *testing.T) {
+	t.Parallel()
+	for _, backlog := range []int{1, 5} {
+		s := open(t, shortDir(t)+"/a.sock", Options{Backlog: backlog})
+		taken := 0
+		for ; taken < 10; taken++ {
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(fd)
+			if err = unix.Connect(fd, &unix.SockaddrUnix{Name: s.Spec.Path}); errors.Is(err, unix.EAGAIN) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if taken != backlog+1 {
+			t.Errorf("backlog %d takes %d connections, want %d", backlog, taken, backlog+1)
+		}
+	}
+}
+
+// TestLockedFolder: another process that never gives its lock back is an error, after lockWait.
+func TestLockedFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skipf("it waits %v", lockWait)
+	}
+	t.Parallel()
+	dir := realDir(t, shortDir(t))
+	lock(t, dir)
+	start := time.Now()
+	s, err := Open(parse(t, dir+"/a.sock"), options)
+	if err == nil {
+		s.Close()
+		t.Fatal("it works")
+	}
+	if waited := time.Since(start); waited < lockWait {
+		t.Errorf("it waits %v, want %v", waited, lockWait)
+	}
+	locked, ok := err.(*Error)
+	if !ok || !strings.HasPrefix(err.Error(), `cannot lock folder "`+dir+`": `) || !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Fatalf("%#v, %v", err, err)
+	}
+	if want := "another process holds flock(2) on it"; locked.Hint() != want {
+		t.Errorf("hint %q, want %q", locked.Hint(), want)
+	}
+	if n := openOn(t, dir); n != 1 {
+		t.Errorf("%d descriptors are open on the folder, want our own alone", n)
+	}
+	if after := snapshot(t, dir); after != "" {
+		t.Errorf("it leaves\n%s", after)
+	}
+}
+
+// TestWaitForFolder: Open waits for another's lock, and goes on when that is given back.
+func TestWaitForFolder(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t, shortDir(t))
+	held := lock(t, dir)
+	done := make(chan error)
+	go func() {
+		s, err := Open(parse(t, dir+"/a.sock"), options)
+		if err == nil {
+			err = s.Close()
+		}
+		done <- err
+	}()
+	wait(t, "Open has the folder open", func() bool { return openOn(t, dir) == 2 })
+	select {
+	case err := <-done:
+		t.Fatalf("Open does not wait: %v", err)
+	default:
+	}
+	held.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := openOn(t, dir); n != 0 {
+		t.Errorf("Open leaves %d descriptors on the folder", n)
+	}
+}
+
+// openOn counts our descriptors of path.
+func openOn(t *testing.T, path string) int {
+	t.Helper()
+	return len(slices.DeleteFunc(descriptors(t), func(fd string) bool {
+		target, _ := os.Readlink("/proc/self/fd/" + fd)
+		return target != path
+	}))
+}

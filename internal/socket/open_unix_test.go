@@ -1,0 +1,336 @@
+//go:build unix
+
+package socket
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	tests := []struct {
+		text, bound string // bound up to the port
+		name        string
+		stream      bool
+	}{
+		{"tcp::0", "tcp=tcp::127.0.0.1:", "tcp", true},
+		{"http::0", "http=http::127.0.0.1:", "http", true},
+		{"web=https::0", "web=https::127.0.0.1:", "web", true},
+		{"udp::0", "udp=udp::127.0.0.1:", "udp", false},
+		{"127.0.0.1:0", "tcp=tcp::127.0.0.1:", "tcp", true},
+		{"0.0.0.0:0", "tcp=tcp::0.0.0.0:", "tcp", true},
+		{"http::localhost:0", "http=http::127.0.0.1:", "http", true},
+		{"udp::localhost:0", "udp=udp::127.0.0.1:", "udp", false},
+		{"unix::" + dir + "/a", "unix=unix::" + dir + "/a", "unix", true},
+		{"app=" + dir + "/b c", "app=unix::" + dir + "/b c", "app", true},
+	}
+	for _, test := range tests {
+		s := open(t, test.text, options)
+		if s.Name != test.name || !strings.HasPrefix(s.Spec.String(), test.bound) {
+			t.Errorf("Open(%q) is %q, %v; want %q, %v", test.text, s.Name, s.Spec, test.name, test.bound)
+		}
+		if s.Spec.Type.Family() == spec.Inet && s.Spec.Addr.Port() == 0 {
+			t.Errorf("Open(%q) does not say the port: %v", test.text, s.Spec)
+		}
+		if again := parse(t, s.Spec.String()); again != s.Spec {
+			t.Errorf("the bound %v is read as %v", s.Spec, again)
+		}
+		if flags := fcntl(t, s.FD, unix.F_GETFD); flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("Open(%q) does not set FD_CLOEXEC", test.text)
+		}
+		if flags := fcntl(t, s.FD, unix.F_GETFL); flags&unix.O_NONBLOCK != 0 {
+			t.Errorf("Open(%q) sets O_NONBLOCK", test.text)
+		}
+		if test.stream {
+			connects(t, s, s.Spec.Address())
+		} else {
+			receives(t, s, s.Spec.Address())
+		}
+	}
+}
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	s, err := Open(parse(t, shortDir(t)+"/a"), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if _, err := os.Lstat(s.Spec.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Close leaves %s: %v", s.Spec.Path, err)
+	}
+}
+
+// TestEveryAddress: [::] takes IPv4 and IPv6, 0.0.0.0 IPv4 alone, [::1] IPv6 alone.
+func TestEveryAddress(t *testing.T) {
+	t.Parallel()
+	needIPv6(t)
+	for _, text := range []string{":0", "*:0", "http::[::]:0", "udp:::0", "udp::*:0"} {
+		s := open(t, text, options)
+		if s.Spec.Addr.Addr() != spec.Any {
+			t.Errorf("Open(%q) is bound to %v", text, s.Spec)
+		}
+		if only := sockopt(t, s.FD, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY); only != 0 {
+			t.Errorf("Open(%q) sets IPV6_V6ONLY", text)
+		}
+		for _, ip := range []netip.Addr{loopback4, loopback6} {
+			address := netip.AddrPortFrom(ip, s.Spec.Addr.Port()).String()
+			if s.Spec.Type == "udp" {
+				receives(t, s, address)
+			} else {
+				connects(t, s, address)
+			}
+		}
+	}
+
+	s4 := open(t, "0.0.0.0:0", options)
+	refuses(t, netip.AddrPortFrom(loopback6, s4.Spec.Addr.Port()).String())
+	s6 := open(t, "[::1]:0", options)
+	connects(t, s6, s6.Spec.Address())
+	refuses(t, netip.AddrPortFrom(loopback4, s6.Spec.Addr.Port()).String())
+}
+
+func TestSocketOptions(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	tests := []struct {
+		text             string
+		options          Options
+		reuse, reusePort bool
+	}{
+		{"tcp::0", Options{}, true, false},
+		{"http::0", Options{}, true, false},
+		{"udp::0", Options{}, false, false},
+		{dir + "/a", Options{}, false, false},
+		{"tcp::0", Options{NoReuse: true}, false, false},
+		{"udp::0", Options{NoReuse: true}, false, false},
+		{"tcp::0", Options{ReusePort: true}, true, true},
+		{"udp::0", Options{ReusePort: true}, false, true},
+		{"tcp::0", Options{NoReuse: true, ReusePort: true}, false, true},
+		{dir + "/b", Options{ReusePort: true}, false, false},
+	}
+	for _, test := range tests {
+		test.options.Backlog = 1
+		s := open(t, test.text, test.options)
+		if got := sockopt(t, s.FD, unix.SOL_SOCKET, unix.SO_REUSEADDR) != 0; got != test.reuse {
+			t.Errorf("%q with %+v has SO_REUSEADDR %v", test.text, test.options, got)
+		}
+		if got := sockopt(t, s.FD, unix.SOL_SOCKET, unix.SO_REUSEPORT) != 0; got != test.reusePort {
+			t.Errorf("%q with %+v has SO_REUSEPORT %v", test.text, test.options, got)
+		}
+	}
+}
+
+// TestReusePort: two may share a port only where both say so.
+func TestReusePort(t *testing.T) {
+	for _, typ := range []string{"tcp", "udp"} {
+		shared := open(t, typ+"::0", Options{Backlog: 1, ReusePort: true})
+		text := shared.Spec.String()
+		open(t, text, Options{Backlog: 1, ReusePort: true})
+		openFails(t, text, Options{Backlog: 1})
+	}
+}
+
+func TestResolve(t *testing.T) {
+	// Without a name server: what /etc/hosts says, and failures at once.
+	resolver := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("no name server in this test")
+	}}
+	t.Cleanup(func() { net.DefaultResolver = resolver })
+
+	addrs, err := addresses(parse(t, "localhost:80"))
+	if err != nil || len(addrs) != 2 || addrs[0] != loopback4 || addrs[1] != loopback6 {
+		t.Errorf("localhost is %v, %v", addrs, err)
+	}
+	if addrs, err := resolve("localhost"); err != nil || !addrs[0].IsLoopback() {
+		t.Errorf("/etc/hosts has localhost as %v, %v", addrs, err)
+	}
+
+	tests := []struct{ text, problem, hint string }{
+		{"no-such-host.invalid:80", `cannot resolve host "no-such-host.invalid": `, ""},
+		{"udp::" + strings.Repeat("a", 64) + ".invalid:80", `cannot resolve host "` + strings.Repeat("a", 64) + `.invalid": no such host`, ""},
+		{"http:5000", `cannot resolve host "http": `, "a type is followed by two colons: http::PORT"},
+	}
+	for _, test := range tests {
+		err := openFails(t, test.text, options)
+		if !strings.HasPrefix(err.Error(), test.problem) || err.Hint() != test.hint {
+			t.Errorf("%q: %v, hint %q; want %q, hint %q", test.text, err, err.Hint(), test.problem, test.hint)
+		}
+	}
+}
+
+func TestOpenFails(t *testing.T) {
+	notHere := "no network interface of this host has that address"
+	tests := []struct {
+		text, problem, hint string
+		cause               error
+	}{
+		{"http::192.0.2.1:0", `cannot open "http::192.0.2.1:0": `, notHere, unix.EADDRNOTAVAIL},
+		{"udp::192.0.2.1:0", `cannot open "udp::192.0.2.1:0": `, notHere, unix.EADDRNOTAVAIL},
+		{"[fe80::1%no-such-if]:0", `cannot open "tcp::[fe80::1%no-such-if]:0": no network interface "no-such-if"`, "", nil},
+	}
+	for _, test := range tests {
+		err := openFails(t, test.text, options)
+		if !strings.HasPrefix(err.Error(), test.problem) || !strings.HasPrefix(err.Hint(), test.hint) {
+			t.Errorf("%q: %v, hint %q; want %q, hint %q", test.text, err, err.Hint(), test.problem, test.hint)
+		}
+		if test.cause != nil && !errors.Is(err, test.cause) {
+			t.Errorf("%q: the cause of %v is %v, want %v", test.text, err, err.Err, test.cause)
+		}
+	}
+}
+
+func TestBindError(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text string
+		err  error
+		hint string
+	}{
+		{"tcp::80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
+		{"udp::80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
+		{"/run/a", unix.EACCES, ""},
+		{"[::1]:80", unix.EAFNOSUPPORT, "no network interface of this host has that address; 127.0.0.1, or * for every address, always works"},
+		{"tcp::80", unix.EMFILE, "raise the limit of open files: ulimit -n"},
+		{"/run/a", unix.EMFILE, "raise the limit of open files: ulimit -n"},
+		{"tcp::80", unix.ENOMEM, ""},
+	}
+	for _, test := range tests {
+		s := parse(t, test.text)
+		err := bindError(s, test.err).(*Error)
+		if want := `cannot open "` + s.String() + `": ` + test.err.Error(); err.Error() != want || err.Hint() != test.hint || !errors.Is(err, test.err) {
+			t.Errorf("%v, hint %q; want %s, hint %q", err, err.Hint(), want, test.hint)
+		}
+	}
+}
+
+// TestInUseHere: by this process, which the error does not name.
+func TestInUseHere(t *testing.T) {
+	for _, text := range []string{"tcp::0", "udp::0", "http::[::1]:0", "udp:::0"} {
+		t.Run(text, func(t *testing.T) {
+			if strings.Contains(text, "::[") || strings.Contains(text, ":::") {
+				needIPv6(t)
+			}
+			s := open(t, text, options)
+			err := openFails(t, s.Spec.String(), options)
+			if want := s.Spec.Address() + " is in use"; err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
+				t.Errorf("%v, want %s", err, want)
+			}
+			if want := "stop it, or take another port (0 is any free one)"; err.Hint() != want {
+				t.Errorf("hint %q, want %q", err.Hint(), want)
+			}
+		})
+	}
+}
+
+func fcntl(t *testing.T, fd, cmd int) int {
+	t.Helper()
+	flags, err := unix.FcntlInt(uintptr(fd), cmd, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return flags
+}
+
+func sockopt(t *testing.T, fd, level, option int) int {
+	t.Helper()
+	value, err := unix.GetsockoptInt(fd, level, option)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// connects checks that a client of address comes out of accept(2) on s.
+func connects(t *testing.T, s Socket, address string) {
+	t.Helper()
+	client, err := net.Dial(network(s.Spec), address)
+	if err != nil {
+		t.Errorf("%v: %v", s.Spec, err)
+		return
+	}
+	defer client.Close()
+	if !readable(t, s.FD) {
+		t.Errorf("%v: no connection comes from %s", s.Spec, address)
+		return
+	}
+	fd, _, err := unix.Accept(s.FD)
+	if err != nil {
+		t.Errorf("%v: accept: %v", s.Spec, err)
+		return
+	}
+	unix.Close(fd)
+}
+
+// receives checks that what is sent to address arrives at s.
+func receives(t *testing.T, s Socket, address string) {
+	t.Helper()
+	client, err := net.Dial(network(s.Spec), address)
+	if err != nil {
+		t.Errorf("%v: %v", s.Spec, err)
+		return
+	}
+	defer client.Close()
+	if _, err := client.Write([]byte("hello")); err != nil {
+		t.Errorf("%v: %v", s.Spec, err)
+		return
+	}
+	if !readable(t, s.FD) {
+		t.Errorf("%v: no datagram comes from %s", s.Spec, address)
+		return
+	}
+	buffer := make([]byte, 16)
+	if n, err := unix.Read(s.FD, buffer); err != nil || string(buffer[:n]) != "hello" {
+		t.Errorf("%v: got %q, %v", s.Spec, buffer[:max(n, 0)], err)
+	}
+}
+
+func refuses(t *testing.T, address string) {
+	t.Helper()
+	client, err := net.Dial("tcp", address)
+	if err == nil {
+		client.Close()
+		t.Errorf("%s takes a connection", address)
+	} else if !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("%s: %v", address, err)
+	}
+}
+
+// network is how package net calls s.
+func network(s spec.Spec) string {
+	switch {
+	case s.Type.Family() == spec.Unix:
+		return "unix"
+	case s.Type.Transport() == spec.Datagram:
+		return "udp"
+	}
+	return "tcp"
+}
+
+// readable waits for a connection or a datagram.
+func readable(t *testing.T, fd int) bool {
+	t.Helper()
+	ready := 0
+	var err error
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		ready, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ready == 1
+}

@@ -1,0 +1,354 @@
+//go:build unix
+
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	longest := "/" + strings.Repeat("p", maxPath-1)
+	for _, text := range []string{"tcp::0", "name:80", "/run/a", "unix::a", longest} {
+		if err := Check(parse(t, text)); err != nil {
+			t.Errorf("Check(%q): %v", text, err)
+		}
+	}
+	for _, text := range []string{longest + "p", "web=./" + longest[1:]} {
+		s := parse(t, text)
+		var bad *spec.Error
+		if err := Check(s); !errors.As(err, &bad) {
+			t.Errorf("Check(%q): %#v, want a *spec.Error", text, err)
+			continue
+		}
+		if bad.Text != s.String() || !strings.Contains(bad.Problem, "this system allows") || !strings.Contains(bad.Hint(), "./"+filepath.Base(s.Path)) {
+			t.Errorf("Check(%q): %v, hint %q", text, bad, bad.Hint())
+		}
+	}
+}
+
+func TestLongestPath(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	path := dir + "/" + strings.Repeat("p", maxPath-len(dir)-1)
+	s := open(t, path, options)
+	connects(t, s, path)
+}
+
+func TestRelativePath(t *testing.T) {
+	dir := realDir(t, shortDir(t))
+	t.Chdir(dir)
+	mkdir(t, "sub")
+	for text, want := range map[string]string{
+		"unix::a.sock":  dir + "/a.sock",
+		"./b.sock":      dir + "/b.sock",
+		"sub/c.sock":    dir + "/sub/c.sock",
+		"sub/../d.sock": dir + "/sub/../d.sock",
+	} {
+		s := open(t, text, options)
+		if s.Spec.Path != want {
+			t.Errorf("Open(%q) is at %q, want %q", text, s.Spec.Path, want)
+		}
+		if is := boundPath(t, s.FD); is != want {
+			t.Errorf("Open(%q) is bound to %q, want %q", text, is, want)
+		}
+		connects(t, s, want)
+	}
+}
+
+// TestRelativePathTooLong: where the absolute path does not fit into sun_path, the relative one is bound.
+func TestRelativePathTooLong(t *testing.T) {
+	dir := filepath.Join(realDir(t, shortDir(t)), strings.Repeat("d", 60), strings.Repeat("e", 60))
+	mkdir(t, dir)
+	t.Chdir(dir)
+	s := open(t, "./a.sock", options)
+	if want := dir + "/a.sock"; s.Spec.Path != want {
+		t.Errorf("it is said to be at %q, want %q", s.Spec.Path, want)
+	}
+	if is := boundPath(t, s.FD); is != "./a.sock" {
+		t.Errorf("it is bound to %q", is)
+	}
+	connects(t, s, "./a.sock")
+
+	err := openFails(t, "./a.sock", options)
+	if want := s.Spec.Path + " is in use"; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestPathTaken has what may stand at a path and is not a dead socket of ours: an error, and it stays.
+func TestPathTaken(t *testing.T) {
+	const remove, stop = "remove it, or take another path", "stop it, or take another path"
+	tests := map[string]struct {
+		make  func(t *testing.T, path string)
+		error string // behind the path
+		hint  string
+	}{
+		"file": {
+			func(t *testing.T, path string) { writeFile(t, path) },
+			`" exists and is a file, not a socket`, remove,
+		},
+		"folder": {
+			func(t *testing.T, path string) { mkdir(t, path) },
+			`" exists and is a folder, not a socket`, remove,
+		},
+		"symbolic link to a file": {
+			func(t *testing.T, path string) { writeFile(t, path+".target"); symlink(t, path+".target", path) },
+			`" exists and is a symbolic link, not a socket`, remove,
+		},
+		"symbolic link to a dead socket": {
+			func(t *testing.T, path string) {
+				deadSocket(t, path+".target", unix.SOCK_STREAM)
+				symlink(t, path+".target", path)
+			},
+			`" exists and is a symbolic link, not a socket`, remove,
+		},
+		"symbolic link to nothing": {
+			func(t *testing.T, path string) { symlink(t, path+".target", path) },
+			`" exists and is a symbolic link, not a socket`, remove,
+		},
+		"fifo": {
+			func(t *testing.T, path string) {
+				if err := unix.Mkfifo(path, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			},
+			`" exists and is a pipe, not a socket`, remove,
+		},
+		"listener": {
+			func(t *testing.T, path string) {
+				fd := rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: path})
+				if err := unix.Listen(fd, 1); err != nil {
+					t.Fatal(err)
+				}
+			},
+			" is in use", stop,
+		},
+		"bound, but not listening": {
+			func(t *testing.T, path string) {
+				rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: path})
+			},
+			" is in use", stop,
+		},
+		"datagram socket": {
+			func(t *testing.T, path string) {
+				rawSocket(t, unix.AF_UNIX, unix.SOCK_DGRAM, &unix.SockaddrUnix{Name: path})
+			},
+			" is in use", stop,
+		},
+		"seqpacket socket": {
+			func(t *testing.T, path string) {
+				rawSocket(t, unix.AF_UNIX, unix.SOCK_SEQPACKET, &unix.SockaddrUnix{Name: path})
+			},
+			" is in use", stop,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := shortDir(t)
+			path := dir + "/a.sock"
+			test.make(t, path)
+			before := snapshot(t, dir)
+
+			err := openFails(t, "unix::"+path, options)
+			want := path + test.error
+			if test.error[0] == '"' {
+				want = `"` + want
+			}
+			if err.Error() != want || err.Hint() != test.hint {
+				t.Errorf("%v, hint %q; want %s, hint %q", err, err.Hint(), want, test.hint)
+			}
+			if after := snapshot(t, dir); after != before {
+				t.Errorf("the folder has\n%sand had\n%s", after, before)
+			}
+		})
+	}
+}
+
+// TestProbeIsNoConnection: a listener does not notice that somebody asked whether it lives, a full queue does not hinder.
+func TestProbeIsNoConnection(t *testing.T) {
+	s := open(t, shortDir(t)+"/a.sock", Options{Backlog: 1})
+	for range 4 {
+		openFails(t, s.Spec.String(), options)
+	}
+	if err := unix.SetNonblock(s.FD, true); err != nil {
+		t.Fatal(err)
+	}
+	if fd, _, err := unix.Accept(s.FD); !errors.Is(err, unix.EAGAIN) {
+		unix.Close(fd)
+		t.Errorf("accept: %v, want EAGAIN", err)
+	}
+}
+
+func TestDeadSocketIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, sotype := range map[string]int{"stream": unix.SOCK_STREAM, "datagram": unix.SOCK_DGRAM} {
+		path := shortDir(t) + "/a.sock"
+		deadSocket(t, path, sotype)
+		s, err := Open(parse(t, path), options)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		connects(t, s, path)
+		if err := s.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDeadSocketOfAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a socket to another user")
+	}
+	dir := shortDir(t)
+	path := dir + "/a.sock"
+	deadSocket(t, path, unix.SOCK_STREAM)
+	if err := os.Chown(path, 65534, -1); err != nil {
+		t.Fatal(err)
+	}
+	before := snapshot(t, dir)
+	err := openFails(t, path, options)
+	if want := `"` + path + `" is a dead socket of another user (uid 65534)`; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if after := snapshot(t, dir); after != before {
+		t.Errorf("the folder has\n%sand had\n%s", after, before)
+	}
+}
+
+func TestBadFolder(t *testing.T) {
+	dir := shortDir(t)
+	writeFile(t, dir+"/file")
+	before := snapshot(t, dir)
+	tests := []struct{ path, error, hint string }{
+		{dir + "/no/a.sock", `folder "` + dir + `/no" does not exist`, "mkdir -p " + dir + "/no"},
+		{dir + "/it's no/a.sock", `folder "` + dir + `/it's no" does not exist`, "mkdir -p '" + dir + `/it'\''s no'`},
+		{dir + "/file/a.sock", `cannot open folder "` + dir + `/file": not a directory`, ""},
+	}
+	for _, test := range tests {
+		err := openFails(t, test.path, options)
+		if err.Error() != test.error || err.Hint() != test.hint {
+			t.Errorf("%v, hint %q; want %s, hint %q", err, err.Hint(), test.error, test.hint)
+		}
+	}
+	if after := snapshot(t, dir); after != before {
+		t.Errorf("the folder has\n%sand had\n%s", after, before)
+	}
+}
+
+func TestReadOnlyFolder(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("no folder is read-only to root")
+	}
+	dir := shortDir(t)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if err := openFails(t, dir+"/a.sock", options); !errors.Is(err, unix.EACCES) {
+		t.Errorf("%v, want EACCES", err)
+	}
+}
+
+// TestFolderIsUnlocked: Open has given its own lock back.
+func TestFolderIsUnlocked(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	open(t, dir+"/a.sock", options)
+	lock(t, dir)
+}
+
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"/run/a-b_c": "/run/a-b_c",
+		"/run/a b":   "'/run/a b'",
+		"/it's":      `'/it'\''s'`,
+		"/$HOME":     "'/$HOME'",
+		"/ä":         "'/ä'",
+	} {
+		if got := shellWord(text); got != want {
+			t.Errorf("shellWord(%q) = %s, want %s", text, got, want)
+		}
+	}
+}
+
+// lock takes flock(2) on folder until the test ends.
+func lock(t *testing.T, folder string) *os.File {
+	t.Helper()
+	f, err := os.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		t.Fatalf("%s: %v", folder, err)
+	}
+	return f
+}
+
+// snapshot says what stands in a folder: names, types, owners, inodes.
+func snapshot(t *testing.T, folder string) string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, entry := range entries {
+		var stat unix.Stat_t
+		if err := unix.Lstat(filepath.Join(folder, entry.Name()), &stat); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&b, entry.Name(), entry.Type(), stat.Ino, stat.Uid)
+	}
+	return b.String()
+}
+
+func boundPath(t *testing.T, fd int) string {
+	t.Helper()
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sa.(*unix.SockaddrUnix).Name
+}
+
+func realDir(t *testing.T, dir string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func mkdir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeFile(t *testing.T, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func symlink(t *testing.T, target, path string) {
+	t.Helper()
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+}

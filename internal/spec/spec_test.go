@@ -1,0 +1,285 @@
+package spec
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ text, canonical, address, display, url, fdname string }{
+		// every TYPE
+		{"tcp::5000", "tcp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (tcp listener)", "", "tcp"},
+		{"http::5000", "http::127.0.0.1:5000", "127.0.0.1:5000", "http://127.0.0.1:5000/", "http://127.0.0.1:5000/", "http"},
+		{"https::5000", "https::127.0.0.1:5000", "127.0.0.1:5000", "https://127.0.0.1:5000/", "https://127.0.0.1:5000/", "https"},
+		{"udp::5000", "udp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (udp)", "", "udp"},
+		{"unix::/run/a.sock", "unix::/run/a.sock", "/run/a.sock", "/run/a.sock (unix listener)", "", "unix"},
+		{"HTTP::5000", "http::127.0.0.1:5000", "127.0.0.1:5000", "http://127.0.0.1:5000/", "http://127.0.0.1:5000/", "http"},
+		{"Unix::a", "unix::a", "a", "a (unix listener)", "", "unix"},
+
+		// without TYPE
+		{"5000", "tcp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (tcp listener)", "", "tcp"},
+		{"localhost:5000", "tcp::localhost:5000", "localhost:5000", "localhost:5000 (tcp listener)", "", "tcp"},
+		{"/run/a.sock", "unix::/run/a.sock", "/run/a.sock", "/run/a.sock (unix listener)", "", "unix"},
+		{"./a.sock", "unix::./a.sock", "./a.sock", "./a.sock (unix listener)", "", "unix"},
+		{"a/b", "unix::a/b", "a/b", "a/b (unix listener)", "", "unix"},
+
+		// ports
+		{"0", "tcp::127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0 (tcp listener)", "", "tcp"},
+		{"65535", "tcp::127.0.0.1:65535", "127.0.0.1:65535", "127.0.0.1:65535 (tcp listener)", "", "tcp"},
+		{"00080", "tcp::127.0.0.1:80", "127.0.0.1:80", "127.0.0.1:80 (tcp listener)", "", "tcp"},
+
+		// hosts
+		{"10.1.2.3:80", "tcp::10.1.2.3:80", "10.1.2.3:80", "10.1.2.3:80 (tcp listener)", "", "tcp"},
+		{"0.0.0.0:80", "tcp::0.0.0.0:80", "0.0.0.0:80", "0.0.0.0:80 (tcp listener)", "", "tcp"},
+		{"udp::my-host_1.example:53", "udp::my-host_1.example:53", "my-host_1.example:53", "my-host_1.example:53 (udp)", "", "udp"},
+		{"bücher.example:80", "tcp::bücher.example:80", "bücher.example:80", "bücher.example:80 (tcp listener)", "", "tcp"},
+		{":80", "tcp::[::]:80", "[::]:80", "[::]:80 (tcp listener)", "", "tcp"},
+		{"*:80", "tcp::[::]:80", "[::]:80", "[::]:80 (tcp listener)", "", "tcp"},
+		{"[::]:80", "tcp::[::]:80", "[::]:80", "[::]:80 (tcp listener)", "", "tcp"},
+		{"http:::80", "http::[::]:80", "[::]:80", "http://[::]:80/", "http://[::]:80/", "http"},
+		{"[::1]:80", "tcp::[::1]:80", "[::1]:80", "[::1]:80 (tcp listener)", "", "tcp"},
+		{"http::[0:0::1]:80", "http::[::1]:80", "[::1]:80", "http://[::1]:80/", "http://[::1]:80/", "http"},
+		{"[fe80::1%eth0]:80", "tcp::[fe80::1%eth0]:80", "[fe80::1%eth0]:80", "[fe80::1%eth0]:80 (tcp listener)", "", "tcp"},
+		{"[::ffff:10.1.2.3]:80", "tcp::10.1.2.3:80", "10.1.2.3:80", "10.1.2.3:80 (tcp listener)", "", "tcp"},
+
+		// names, and where there is none
+		{"web=5000", "web=tcp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (tcp listener)", "", "web"},
+		{"Az09._@+-=http::80", "Az09._@+-=http::127.0.0.1:80", "127.0.0.1:80", "http://127.0.0.1:80/", "http://127.0.0.1:80/", "Az09._@+-"},
+		{"http=udp::53", "http=udp::127.0.0.1:53", "127.0.0.1:53", "127.0.0.1:53 (udp)", "", "http"},
+		{"web=/run/a.sock", "web=unix::/run/a.sock", "/run/a.sock", "/run/a.sock (unix listener)", "", "web"},
+		{"web=unix::/tmp/a=b", "web=unix::/tmp/a=b", "/tmp/a=b", "/tmp/a=b (unix listener)", "", "web"},
+		{"unix::/tmp/a=b", "unix::/tmp/a=b", "/tmp/a=b", "/tmp/a=b (unix listener)", "", "unix"},
+		{"unix::a=b", "unix::a=b", "a=b", "a=b (unix listener)", "", "unix"},
+		{"/tmp/a=b", "unix::/tmp/a=b", "/tmp/a=b", "/tmp/a=b (unix listener)", "", "unix"},
+		{"/tmp/a::b", "unix::/tmp/a::b", "/tmp/a::b", "/tmp/a::b (unix listener)", "", "unix"},
+		{"a=b=/c", "a=unix::b=/c", "b=/c", "b=/c (unix listener)", "", "a"},
+		{"./a b,c\n", "unix::./a b,c\n", "./a b,c\n", "./a b,c\n (unix listener)", "", "unix"},
+	}
+	for _, test := range tests {
+		s, err := Parse(test.text)
+		if err != nil {
+			t.Errorf("Parse(%q): %v", test.text, err)
+			continue
+		}
+		for _, part := range []struct{ what, got, want string }{
+			{"String", s.String(), test.canonical},
+			{"Address", s.Address(), test.address},
+			{"Display", s.Display(), test.display},
+			{"URL", s.URL(), test.url},
+			{"FDName", s.FDName(), test.fdname},
+		} {
+			if part.got != part.want {
+				t.Errorf("Parse(%q).%s() = %q, want %q", test.text, part.what, part.got, part.want)
+			}
+		}
+		if again, err := Parse(s.String()); err != nil || again != s {
+			t.Errorf("Parse(%q) = %#v, %v; want %#v", s, again, err, s)
+		}
+	}
+}
+
+// TestParseFields pins what the canonical forms cannot tell.
+func TestParseFields(t *testing.T) {
+	t.Parallel()
+	tests := map[string]Spec{
+		"5000":            {Type: "tcp", Addr: netip.MustParseAddrPort("127.0.0.1:5000")},
+		":80":             {Type: "tcp", Addr: netip.AddrPortFrom(Any, 80)},
+		"name:80":         {Type: "tcp", Host: "name", Addr: netip.AddrPortFrom(netip.Addr{}, 80)},
+		"web=unix::./a.b": {Name: "web", Type: "unix", Path: "./a.b"},
+	}
+	for text, want := range tests {
+		if got, err := Parse(text); err != nil || got != want {
+			t.Errorf("Parse(%q) = %#v, %v; want %#v", text, got, err, want)
+		}
+	}
+}
+
+func TestParseBad(t *testing.T) {
+	t.Parallel()
+	const (
+		hostOrPort = "write tcp::5000, tcp::127.0.0.1:5000 or tcp::[::1]:5000"
+		types      = "the types are tcp, http, https, udp, unix"
+		nameHint   = "1 to 255 of A-Z a-z 0-9 . _ @ + -"
+	)
+	long := strings.Repeat("n", 256)
+	tests := []struct{ text, problem, hint string }{
+		// unknown type
+		{"tpc::5000", `unknown type "tpc"`, "did you mean tcp::5000?"},
+		{"HTPS::5000", `unknown type "HTPS"`, "did you mean https::5000?"},
+		{"unx::/a", `unknown type "unx"`, "did you mean unix::/a?"},
+		{"web=htp::80", `unknown type "htp"`, "did you mean http::80?"},
+		{"frob::5000", `unknown type "frob"`, types},
+		{"::5000", `unknown type ""`, "an IPv6 address needs brackets, as in [::1]:5000"},
+		{"::1:5000", `unknown type ""`, "an IPv6 address needs brackets"},
+		{"fe80:1::1:5000", `unknown type "fe80:1"`, "an IPv6 address needs brackets"},
+
+		// no port
+		{"", "no port", "write tcp::5000 or tcp::127.0.0.1:5000"},
+		{"http::", "no port", "write http::5000 or http::127.0.0.1:5000"},
+		{"web=", "no port", "write tcp::5000"},
+		{"localhost", "no port", hostOrPort},
+		{"localhost:", "no port", hostOrPort},
+		{"*", "no port", hostOrPort},
+		{":", "no port", hostOrPort},
+		{"[::1]", "no port", hostOrPort},
+		{"127.0.0.1", "no port", hostOrPort},
+
+		// bad port
+		{"65536", `port "65536" is not a number from 0 to 65535`, "0 stands for any free port"},
+		{"99999999999999999999", `port "99999999999999999999" is not a number from 0 to 65535`, "any free port"},
+		{"127.0.0.1:-1", `port "-1" is not a number from 0 to 65535`, "any free port"},
+		{"localhost:+1", `port "+1" is not a number from 0 to 65535`, "any free port"},
+		{"localhost:http", `port "http" is not a number from 0 to 65535`, "any free port"},
+		{"localhost: 80", `port " 80" is not a number from 0 to 65535`, "any free port"},
+		{"localhost:0x50", `port "0x50" is not a number from 0 to 65535`, "any free port"},
+
+		// bad host
+		{"1.2.3:80", `bad IP address "1.2.3"`, "four numbers from 0 to 255, as in 127.0.0.1:5000"},
+		{"1.2.3.256:80", `bad IP address "1.2.3.256"`, "four numbers"},
+		{"5000:5000", `bad IP address "5000"`, "four numbers"},
+		{"1.2.3.04:80", `bad IP address "1.2.3.04"`, "four numbers"},
+		{"[::g]:80", `bad IPv6 address "[::g]"`, "write it as in [::1]:5000 or [fe80::1%eth0]:5000"},
+		{"[]:80", `bad IPv6 address "[]"`, "as in [::1]:5000"},
+		{"[127.0.0.1]:80", `bad IPv6 address "[127.0.0.1]"`, "as in [::1]:5000"},
+		{"[fe80::1%]:80", `bad IPv6 address "[fe80::1%]"`, "as in [::1]:5000"},
+		{"[localhost]:80", `bad IPv6 address "[localhost]"`, "as in [::1]:5000"},
+		{"[::1:80", `unpaired bracket in "[::1"`, hostOrPort},
+		{"tcp::1]:80", `unpaired bracket in "1]"`, hostOrPort},
+		{"tcp::::1:80", "an IPv6 address needs brackets", hostOrPort},
+		{"https::a:b:80", "an IPv6 address needs brackets", "https::[::1]:5000"},
+		{"a b:80", `bad host "a b"`, "a host is a name, an IPv4 address"},
+		{"**:80", `bad host "**"`, "* for every address"},
+		{"a\x00b:80", `bad host "a\x00b"`, "a host is a name"},
+
+		// bad path
+		{"unix::", "empty path", "write unix::/path/to/socket"},
+		{"web=unix::", "empty path", "write unix::/path/to/socket"},
+		{"unix::/a\x00b", "a path cannot hold a NUL byte", "write unix::/path/to/socket"},
+		{"http::/run/a.sock", "http takes a port or host:port, not a path", "write unix::/run/a.sock"},
+		{"udp::./a.sock", "udp takes a port or host:port, not a path", "write unix::./a.sock"},
+		{"tcp::@name", "tcp takes a port or host:port, not a path", "write unix::@name"},
+
+		// bad name
+		{"=5000", `bad name ""`, nameHint},
+		{"a b=5000", `bad name "a b"`, nameHint},
+		{"a:b=5000", `bad name "a:b"`, nameHint},
+		{"ä=5000", `bad name "ä"`, nameHint},
+		{long + "=5000", `bad name "` + long + `"`, nameHint},
+	}
+	for _, test := range tests {
+		s, err := Parse(test.text)
+		bad, ok := err.(*Error)
+		if !ok {
+			t.Errorf("Parse(%q) = %#v, %v; want an *Error", test.text, s, err)
+			continue
+		}
+		if s != (Spec{}) {
+			t.Errorf("Parse(%q) = %#v beside its error", test.text, s)
+		}
+		if bad.Text != test.text || bad.Problem != test.problem {
+			t.Errorf("Parse(%q): %v; want %q", test.text, err, test.problem)
+		}
+		if !strings.Contains(bad.Hint(), test.hint) {
+			t.Errorf("Parse(%q): hint %q, want %q in it", test.text, bad.Hint(), test.hint)
+		}
+	}
+}
+
+func TestErrorQuotesTheSpec(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("a\nb:80")
+	if got, want := err.Error(), `bad socket "a\nb:80": bad host "a\nb"`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestValidName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a", "0", "-", "A.b_c@d+e-f", strings.Repeat("n", 255)} {
+		if !ValidName(name) {
+			t.Errorf("ValidName(%q) = false", name)
+		}
+	}
+	for c := range 256 {
+		name := string([]byte{byte(c)})
+		want := strings.Contains("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+-", name)
+		if ValidName(name) != want {
+			t.Errorf("ValidName(%q) = %v", name, !want)
+		}
+	}
+	for _, name := range []string{"", strings.Repeat("n", 256), "ä", "a:b"} {
+		if ValidName(name) {
+			t.Errorf("ValidName(%q) = true", name)
+		}
+	}
+}
+
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	for _, want := range []Type{"tcp", "http", "https", "udp", "unix"} {
+		if !slices.Contains(Types(), want) {
+			t.Errorf("Types() = %q, without %q", Types(), want)
+		}
+	}
+	tests := []struct {
+		typ       Type
+		family    Family
+		transport Transport
+		plainest  Type
+	}{
+		{"tcp", Inet, Stream, "tcp"},
+		{"http", Inet, Stream, "tcp"},
+		{"https", Inet, Stream, "tcp"},
+		{"udp", Inet, Datagram, "udp"},
+		{"unix", Unix, Stream, "unix"},
+		{"", "", "", ""},
+		{"TCP", "", "", ""}, // a Type is in lower case
+	}
+	for _, test := range tests {
+		if test.typ.Family() != test.family || test.typ.Transport() != test.transport {
+			t.Errorf("%q is %q, %q; want %q, %q", test.typ, test.typ.Family(), test.typ.Transport(), test.family, test.transport)
+		}
+		if got := TypeOf(test.family, test.transport); got != test.plainest {
+			t.Errorf("TypeOf(%q, %q) = %q, want %q", test.family, test.transport, got, test.plainest)
+		}
+	}
+}
+
+func TestSameSocket(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		a, b string
+		same bool
+	}{
+		{"tcp::5000", "web=http::127.0.0.1:5000", true},
+		{"https::5000", "http::5000", true},
+		{":80", "[::]:80", true},
+		{"a=unix::/x", "b=unix::/x", true},
+		{"localhost:80", "localhost:80", true},
+		{"tcp::5000", "udp::5000", false},
+		{"tcp::5000", "tcp::5001", false},
+		{"127.0.0.1:80", "127.0.0.2:80", false},
+		{"localhost:80", "127.0.0.1:80", false},
+		{"0.0.0.0:80", "[::]:80", false},
+		{"[fe80::1%a]:80", "[fe80::1%b]:80", false},
+		{"unix::/x", "unix::/y", false},
+	}
+	for _, test := range tests {
+		a, b := mustParse(t, test.a), mustParse(t, test.b)
+		if a.SameSocket(b) != test.same || b.SameSocket(a) != test.same {
+			t.Errorf("SameSocket(%q, %q) is not %v", test.a, test.b, test.same)
+		}
+	}
+}
+
+func mustParse(t testing.TB, text string) Spec {
+	t.Helper()
+	s, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
