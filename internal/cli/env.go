@@ -20,7 +20,7 @@ import (
 // envFlags are the flags of systemfd env.
 type envFlags struct {
 	Socket   []string `short:"s" sep:"none" placeholder:"SPEC" help:"keep a socket open; repeatable. Without: address to this\nshell the sockets that it was started with"`
-	Shell    string   `placeholder:"SHELL" default:"sh" help:"for which shell: sh (bash, zsh, ksh too), fish, csh or\npowershell [sh]"`
+	Shell    string   `placeholder:"SHELL" default:"sh" help:"for which shell: sh (also bash, dash, ksh, zsh), fish, csh\n(also tcsh) or powershell (also pwsh) [sh]"`
 	JSON     bool     `name:"json" help:"print the variables as a JSON object; null is to be unset"`
 	Unset    bool     `help:"take it all back, and let go of the sockets"`
 	NoListen bool     `help:"leave LISTEN_* out: for shells in which podman is used"`
@@ -82,7 +82,7 @@ func shellOf(flags *envFlags) shell.Shell {
 
 func exportsFor(p *printer, flags *envFlags, args []string) ([]export, error) {
 	if _, ok := shell.Lookup(flags.Shell); !ok {
-		return nil, &usageError{fmt.Sprintf("unknown shell %q", flags.Shell), "--shell takes " + shell.Names + "; bash, zsh, dash and ksh are sh; others can read --json"}
+		return nil, &usageError{fmt.Sprintf("unknown shell %q", flags.Shell), "--shell takes " + strings.Join(shell.Names(), ", ") + "; other shells can read --json"}
 	}
 	if f, ok := p.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		return nil, &failure{"standard output is a terminal, nothing would evaluate the code", shellOf(flags).Eval(strings.Join(append([]string{"systemfd env"}, args...), " "))}
@@ -154,7 +154,10 @@ func ownExports() ([]export, error) {
 		return nil, err
 	}
 	sockets, _, err := inherit.Take(set)
-	if err == nil && len(sockets) == 0 {
+	switch {
+	case err != nil && set.Holder != "":
+		err = &failure{"this shell has no sockets of its own, a holder keeps them", "systemfd -- COMMAND gets them"}
+	case err == nil && len(sockets) == 0:
 		err = &failure{"this shell was started without sockets", `say which to keep open: eval "$(systemfd env -s http::5000)"`}
 	}
 	if err != nil {

@@ -18,7 +18,10 @@ const defaultPath = "/bin:/usr/bin"
 // LookPath finds a command as execvp(3) does: a name with a slash is the file, another one is looked
 // up in PATH, where what cannot be executed counts only if nothing better follows. Its errors are *ExecError.
 func LookPath(name string) (string, error) {
-	if strings.Contains(name, "/") {
+	switch {
+	case name == "":
+		return "", &ExecError{name, fs.ErrNotExist}
+	case strings.Contains(name, "/"):
 		return name, wrap(name, executable(name))
 	}
 	path, ok := os.LookupEnv("PATH")

@@ -10,7 +10,7 @@ import (
 
 // watchProcess waits on a kqueue(2) for NOTE_EXIT. A watch that is stopped waits on, in silence, until the process
 // ends: closing a kqueue does not wake who waits on it.
-func watchProcess(pid int, ended func()) (stop func(), err error) {
+func watchProcess(pid int, ended func()) (*watched, error) {
 	kq, err := unix.Kqueue()
 	if err != nil {
 		return nil, err
@@ -37,7 +37,8 @@ func watchProcess(pid int, ended func()) (stop func(), err error) {
 			return
 		}
 	}()
-	return func() { stopped.Store(true) }, nil
+	alive := func() bool { return unix.Kill(pid, 0) != unix.ESRCH }
+	return &watched{pid, alive, func() { stopped.Store(true) }}, nil
 }
 
 // processName is not known: only Linux tells without a library.

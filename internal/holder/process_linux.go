@@ -11,7 +11,7 @@ import (
 
 // watchProcess waits on a pidfd, which is readable once the process has ended: pidfd_open(2), Linux 5.3. It is
 // opened non-blocking (5.10), so that the runtime's poller waits and no thread does.
-func watchProcess(pid int, ended func()) (stop func(), err error) {
+func watchProcess(pid int, ended func()) (*watched, error) {
 	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
 		return nil, err
@@ -23,17 +23,26 @@ func watchProcess(pid int, ended func()) (stop func(), err error) {
 		return nil, err
 	}
 	go func() {
-		readable := false
+		hasEnded := false
 		raw.Read(func(fd uintptr) bool {
-			n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-			readable = n > 0
-			return readable
+			hasEnded = isReadable(fd)
+			return hasEnded
 		})
-		if readable {
+		if hasEnded {
 			ended()
 		}
 	}()
-	return func() { f.Close() }, nil
+	alive := func() bool {
+		alive := false
+		raw.Control(func(fd uintptr) { alive = !isReadable(fd) })
+		return alive
+	}
+	return &watched{pid, alive, func() { f.Close() }}, nil
+}
+
+func isReadable(fd uintptr) bool {
+	n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return n > 0
 }
 
 // processName returns the name of a process as ps(1) shows it, "" where it is gone.

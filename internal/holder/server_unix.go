@@ -370,7 +370,7 @@ func (s *server) fetch(client int, texts []string) (users []User, fds []int, err
 // addUser notes that client has a copy of it, and returns who had one before.
 func (s *server) addUser(it *item, client int) (before []Process) {
 	for _, u := range it.users {
-		if u.PID != client {
+		if u.PID != client && u.alive() {
 			before = append(before, Process{u.PID, processName(u.PID)})
 		}
 	}

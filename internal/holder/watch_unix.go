@@ -6,8 +6,9 @@ import "fmt"
 
 // watched is a process whose end is noticed.
 type watched struct {
-	PID  int
-	stop func() // stop watching; ended is not called from then on
+	PID   int
+	alive func() bool // asked now: the news of an end may still be on its way
+	stop  func()      // stop watching; ended is not called from then on
 }
 
 // initPID never ends: a claim of its lasts until stop.
@@ -16,11 +17,11 @@ const initPID = 1
 // watch calls ended, once and from another goroutine, when process pid ends.
 func watch(pid int, ended func()) (*watched, error) {
 	if pid == initPID {
-		return &watched{pid, func() {}}, nil
+		return &watched{pid, func() bool { return true }, func() {}}, nil
 	}
-	stop, err := watchProcess(pid, ended)
+	w, err := watchProcess(pid, ended)
 	if err != nil {
 		return nil, &Error{fmt.Sprintf("cannot watch process %d: %v", pid, err), "name another owner: --owner PID"}
 	}
-	return &watched{pid, stop}, nil
+	return w, nil
 }

@@ -2,6 +2,11 @@
 // must be free of quotes and blanks; every statement ends with ";", so that it may also be joined by blanks.
 package shell
 
+import (
+	"maps"
+	"slices"
+)
+
 // Shell spells statements.
 type Shell interface {
 	Set(name, value string) string // export a variable
@@ -13,14 +18,14 @@ type Shell interface {
 
 // shells has every name that --shell takes.
 var shells = map[string]Shell{
-	"sh":         sh{},
-	"fish":       fish{},
-	"csh":        csh{},
-	"powershell": powershell{},
+	"sh": sh{}, "bash": sh{}, "dash": sh{}, "ksh": sh{}, "zsh": sh{},
+	"fish": fish{},
+	"csh":  csh{}, "tcsh": csh{},
+	"powershell": powershell{}, "pwsh": powershell{},
 }
 
-// Names are the names that Lookup knows.
-const Names = "sh, fish, csh, powershell"
+// Names returns what Lookup knows, in order.
+func Names() []string { return slices.Sorted(maps.Keys(shells)) }
 
 // Lookup returns the shell of that name.
 func Lookup(name string) (Shell, bool) {

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/systemfd/systemfd/internal/handoff"
+	"github.com/systemfd/systemfd/internal/inherit"
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+func TestSplitCommand(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields
+	tests := []struct {
+		args, own, command []string
+		split              bool
+	}{
+		{nil, nil, nil, false},
+		{words("-s 5000 srv"), words("-s 5000 srv"), nil, false},
+		{words("-s 5000 -- srv -v"), words("-s 5000"), words("srv -v"), true},
+		{words("-- srv"), nil, words("srv"), true},
+		{words("-s 5000 --"), words("-s 5000"), nil, true},
+		{words("--"), nil, nil, true},
+		{words("-- srv -- a --"), nil, words("srv -- a --"), true},
+		{words("-- --"), nil, words("--"), true},
+		{[]string{"--", "", "a b"}, nil, []string{"", "a b"}, true},
+		{words("-s --x --- srv"), words("-s --x --- srv"), nil, false},
+	}
+	for _, test := range tests {
+		own, command, split := splitCommand(test.args)
+		if !slices.Equal(own, test.own) || !slices.Equal(command, test.command) || split != test.split {
+			t.Errorf("%q is %q, %q, %v; want %q, %q, %v", test.args, own, command, split, test.own, test.command, test.split)
+		}
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	_, badSpec := spec.Parse("frob::1")
+	_, badSet := listenfds.Parse(func(string) string { return "x" })
+	tests := []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{&usageError{"no command", ""}, 2},
+		{badSpec, 2},
+		{fmt.Errorf("around it: %w", badSpec), 2},
+		{errors.New("something"), 125},
+		{fs.ErrNotExist, 125}, // of another file than the command
+		{badSet, 125},
+		{&socket.Error{Text: "in use"}, 125},
+		{&socket.Error{Text: "no folder", Err: fs.ErrNotExist}, 125},
+		{&inherit.Error{FD: 3, Is: "closed", Closed: true}, 125},
+		{&handoff.ExecError{Name: "srv", Err: fs.ErrPermission}, 126},
+		{&handoff.ExecError{Name: "srv", Err: errors.New("exec format error")}, 126},
+		{&handoff.ExecError{Name: "srv", Err: fs.ErrNotExist}, 127},
+	}
+	for _, test := range tests {
+		if got := exitStatus(test.err); got != test.want {
+			t.Errorf("%v: exit status %d, want %d", test.err, got, test.want)
+		}
+	}
+}
+
+// TestUsageErrors reads kong's own texts, which a new version may change.
+func TestUsageErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ args, text, hint string }{
+		{"-s", "--socket needs a value", ""},
+		{"-s 5000 -s", "--socket needs a value", ""},
+		{"-b", "--backlog needs a value", ""},
+		{"--info-file", "--info-file needs a value", ""},
+		{"--zzzzzz", `unknown flag "--zzzzzz"`, "systemfd --help lists them"},
+		{"--sokcet 5000", `unknown flag "--sokcet"`, `did you mean "--socket"?`},
+		{"./srv", `unexpected argument "./srv"`, `put "--" before the command: systemfd -- ./srv`},
+		{"-s http::5000 ./srv -v", `unexpected argument "./srv"`, `put "--" before the command: systemfd -s http::5000 -- ./srv -v`},
+		{"-q srv a b", `unexpected argument "srv"`, `put "--" before the command: systemfd -q -- srv a b`},
+	}
+	for _, test := range tests {
+		err := parseFlags(new(runFlags), strings.Fields(test.args))
+		var usage *usageError
+		if !errors.As(err, &usage) || usage.text != test.text || usage.hint != test.hint {
+			t.Errorf("%q: %#v; want %q, %q", test.args, err, test.text, test.hint)
+		}
+	}
+	for _, test := range []struct{ args, value string }{{"-b many", "many"}, {"--color red", "red"}, {"--no-reuse=maybe", "maybe"}} {
+		err := parseFlags(new(runFlags), strings.Fields(test.args))
+		var usage *usageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.text, `"`+test.value+`"`) {
+			t.Errorf("%q: %#v; want %q quoted", test.args, err, test.value)
+		}
+	}
+}
+
+func TestParseFlags(t *testing.T) {
+	t.Parallel()
+	var flags runFlags
+	if err := parseFlags(&flags, []string{"-s", "a,b=/x,y", "--socket=http::5000", "-qb", "7", "--no-pid", "--reuse-port"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"a,b=/x,y", "http::5000"}; !slices.Equal(flags.Socket, want) {
+		t.Errorf("sockets %q, want %q", flags.Socket, want)
+	}
+	if !flags.Quiet || flags.Backlog != 7 || flags.Pid == nil || *flags.Pid || !flags.ReusePort || flags.NoReuse || flags.Color != "auto" {
+		t.Errorf("%+v", flags)
+	}
+	var defaults runFlags
+	if err := parseFlags(&defaults, nil); err != nil {
+		t.Fatal(err)
+	}
+	if defaults.Backlog != 4096 || defaults.Pid != nil || defaults.Color != "auto" || defaults.Append || defaults.Nonblock {
+		t.Errorf("%+v", defaults)
+	}
+}
+
+func TestPrinter(t *testing.T) {
+	t.Parallel()
+	say := func(p printer) string {
+		var b bytes.Buffer
+		p.err = &b
+		s, err := spec.Parse("http::5000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.socket(socket.Socket{Spec: s}, 3)
+		p.warn("%d", 1)
+		p.hint("do")
+		p.fail(&usageError{"text", "way out"})
+		p.fail(&usageError{"text", ""})
+		p.fail(fmt.Errorf("around: %w", &usageError{"text", "way out"}))
+		p.fail(errors.New("text"))
+		return b.String()
+	}
+	const chatter = "~> socket http://127.0.0.1:5000/ -> fd #3\nwarning: 1\nhint: do\n"
+	const errorsAlone = "error: text\nhint: way out\nerror: text\nerror: around: text\nhint: way out\nerror: text\n"
+	if got := say(printer{}); got != chatter+errorsAlone {
+		t.Errorf("it says\n%swant\n%s", got, chatter+errorsAlone)
+	}
+	if got := say(printer{quiet: true}); got != errorsAlone {
+		t.Errorf("quiet, it says\n%swant\n%s", got, errorsAlone)
+	}
+	coloured := say(printer{color: true})
+	for _, want := range []string{"\x1b[1;32m~>\x1b[0m socket", "\x1b[1;33mwarning:\x1b[0m 1\n", "\x1b[1;36mhint:\x1b[0m do\n", "\x1b[1;31merror:\x1b[0m text\n"} {
+		if !strings.Contains(coloured, want) {
+			t.Errorf("coloured, it says %q, want %q in it", coloured, want)
+		}
+	}
+}

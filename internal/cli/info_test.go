@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+func TestSocketsJSON(t *testing.T) {
+	t.Parallel()
+	bound := func(name, text string) socket.Socket {
+		s, err := spec.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return socket.Socket{FD: 77, Name: name, Spec: s}
+	}
+	tests := []struct {
+		sockets []socket.Socket
+		first   int
+		want    string
+	}{
+		{nil, 3, `{"sockets":[]}`},
+		{
+			[]socket.Socket{bound("http", "http=http::5000")},
+			3,
+			`{"sockets":[{"fd":3,"name":"http","type":"http","address":"127.0.0.1:5000","spec":"http=http::127.0.0.1:5000","url":"http://127.0.0.1:5000/"}]}`,
+		},
+		{
+			[]socket.Socket{bound("a", `unix::/tmp/"q`), {Name: "ä b"}, bound("udp", "udp::[::1]:53")},
+			10,
+			`{"sockets":[{"fd":10,"name":"a","type":"unix","address":"/tmp/\"q","spec":"unix::/tmp/\"q"},` +
+				`{"fd":11,"name":"ä b","type":"","address":"","spec":""},` +
+				`{"fd":12,"name":"udp","type":"udp","address":"[::1]:53","spec":"udp::[::1]:53"}]}`,
+		},
+	}
+	for _, test := range tests {
+		if got := string(socketsJSON(test.sockets, test.first)); got != test.want+"\n" {
+			t.Errorf("%swant\n%s", got, test.want)
+		}
+	}
+}
+
+func TestInfoOnStdout(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	undo, err := writeInfo(&b, "-", []byte("text\n"))
+	if err != nil || b.String() != "text\n" {
+		t.Fatalf("%q, %v", b.String(), err)
+	}
+	undo()
+}
+
+func TestInfoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "info.json")
+	if _, err := writeInfo(nil, path, []byte("old, and longer\n")); err != nil {
+		t.Fatal(err)
+	}
+	// Who has the old one open goes on reading it.
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	undo, err := writeInfo(nil, path, []byte("new\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, path); got != "new\n" {
+		t.Errorf("it has %q", got)
+	}
+	old := make([]byte, 64)
+	if n, err := reader.Read(old); err != nil || string(old[:n]) != "old, and longer\n" {
+		t.Errorf("the old one has %q, %v", old[:n], err)
+	}
+	if names := list(t, dir); names != "info.json" {
+		t.Errorf("the folder has %s", names)
+	}
+	undo()
+	if names := list(t, dir); names != "" {
+		t.Errorf("undone, the folder has %s", names)
+	}
+}
+
+// TestInfoLink: a symbolic link stays one, also when the file that it leads to is taken back.
+func TestInfoLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, target := filepath.Join(dir, "link"), filepath.Join(dir, "target")
+	if err := os.WriteFile(target, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("target", path); err != nil {
+		t.Skipf("no symbolic links: %v", err)
+	}
+	undo, err := writeInfo(nil, path, []byte("text\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, target); got != "text\n" {
+		t.Errorf("the target has %q", got)
+	}
+	undo()
+	if names := list(t, dir); names != "link" {
+		t.Errorf("undone, the folder has %s", names)
+	}
+}
+
+func TestInfoFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "no", "info.json")
+	undo, err := writeInfo(nil, path, []byte("text\n"))
+	if undo != nil || !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), `cannot write --info-file "`) || strings.Count(err.Error(), "info.json") != 1 {
+		t.Errorf("%v", err)
+	}
+	if _, err = writeInfo(nil, dir, []byte("text\n")); err == nil || exitStatus(err) != exitFailed {
+		t.Errorf("a folder: %v", err)
+	}
+	if _, err = writeInfo(failing{}, "-", []byte("text\n")); !errors.Is(err, errBroken) {
+		t.Errorf("a broken standard output: %v", err)
+	}
+	if names := list(t, dir); names != "" {
+		t.Errorf("the folder has %s", names)
+	}
+}
+
+var errBroken = errors.New("broken")
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errBroken }
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// list returns the names in a folder.
+func list(t *testing.T, folder string) string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return strings.Join(names, " ")
+}
