@@ -62,19 +62,50 @@ func TestNests(t *testing.T) {
 	}
 }
 
-// TestLauncherHints: each shows how to type it, and is not given again for what it shows.
-func TestLauncherHints(t *testing.T) {
+// TestLaunchers: each row shows a form that nests.
+func TestLaunchers(t *testing.T) {
 	t.Parallel()
 	if !slices.IsSortedFunc(launchers, func(a, b launcher) int { return strings.Compare(a.name+" "+a.word, b.name+" "+b.word) }) {
 		t.Error("the launchers are not sorted")
 	}
 	for _, l := range launchers {
-		hint := l.hint()
-		if !strings.HasPrefix(hint, l.name) || !strings.HasSuffix(hint, l.nested) {
-			t.Errorf("%s: hint %q", l.name, hint)
-		}
 		if !nests([]string{l.name, l.nested}) {
 			t.Errorf("%s: there is no systemfd in %q", l.name, l.nested)
+		}
+	}
+}
+
+func TestLauncherHint(t *testing.T) {
+	t.Parallel()
+	const pidChanges, closes = "starts the server under another pid", "does not pass descriptors on"
+	tests := []struct {
+		command   string
+		held, pid bool
+		want      string // a part of it; "" for no hint
+	}{
+		{"entr ./srv", false, false, pidChanges},
+		{"entr ./srv", true, false, pidChanges},
+		{"entr ./srv", false, true, ""},
+		{"entr systemfd -- ./srv", false, false, ""},
+		{"npm run dev", false, false, closes},
+		{"npm run dev", true, false, closes},
+		{"npm run dev", false, true, closes},
+		{"nodemon --exec systemfd -- srv", false, false, closes},
+		{"nodemon --exec systemfd -- srv", true, false, ""},
+	}
+	for _, test := range tests {
+		command := strings.Fields(test.command)
+		l := launcherOf(command)
+		if l == nil {
+			t.Errorf("%q is no launcher", test.command)
+			continue
+		}
+		got := l.hint(command, test.held, test.pid)
+		if test.want == "" && got != "" || !strings.Contains(got, test.want) {
+			t.Errorf("%q, held %v, pid %v: hint %q, want %q", test.command, test.held, test.pid, got, test.want)
+		}
+		if got != "" && (!strings.HasPrefix(got, l.name+" ") || !strings.HasSuffix(got, l.nested)) {
+			t.Errorf("%q: hint %q does not say who, or what to type", test.command, got)
 		}
 	}
 }

@@ -30,7 +30,9 @@ func TestParse(t *testing.T) {
 	}{
 		"absent":               {nil, none},
 		"empty":                {[]string{"LISTEN_FDS="}, none},
-		"absent, with others":  {[]string{"LISTEN_FDNAMES=a", "LISTEN_FDS_FIRST_FD=x", "SYSTEMFD_SOCKETS=5000"}, none},
+		"absent, with others":  {[]string{"LISTEN_FDNAMES=a", "LISTEN_FDS_FIRST_FD=x"}, none},
+		"held alone":           {[]string{"SYSTEMFD_SOCKETS=5000", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Specs: []string{"5000"}, Holder: "/h"}},
+		"passed and held":      {[]string{"LISTEN_FDS=1", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Count: 1, Holder: "/h"}},
 		"zero":                 {[]string{"LISTEN_FDS=0"}, none},
 		"one":                  {[]string{"LISTEN_FDS=1"}, Set{First: 3, Count: 1}},
 		"two":                  {[]string{"LISTEN_FDS=2"}, Set{First: 3, Count: 2}},
@@ -109,7 +111,7 @@ func TestEnviron(t *testing.T) {
 		set  Set
 		want []string
 	}{
-		"none": {Set{First: 3, PID: 7, Specs: []string{}}, nil},
+		"none": {Set{First: 3, PID: 7, Specs: []string{}, Holder: "/run/h"}, nil},
 		"one": {
 			Set{First: 3, Count: 1, Names: []string{"http"}, Specs: []string{"http::127.0.0.1:80"}, PID: 7},
 			[]string{"LISTEN_FDS=1", "LISTEN_PID=7", "LISTEN_FDNAMES=http", "LISTEN_FDS_FIRST_FD=3", "SYSTEMFD_SOCKETS=http::127.0.0.1:80"},
@@ -117,6 +119,10 @@ func TestEnviron(t *testing.T) {
 		"without pid": {
 			Set{First: 3, Count: 2, Names: []string{"a", "b"}, Specs: []string{"tcp::[::]:1", "b=unix::/x y,z"}},
 			[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=a:b", "LISTEN_FDS_FIRST_FD=3", "SYSTEMFD_SOCKETS=tcp::%5B::%5D:1,b=unix::/x%20y%2Cz"},
+		},
+		"held": {
+			Set{First: 3, Count: 1, Names: []string{"tcp"}, Specs: []string{"tcp::1"}, PID: 7, Holder: "/run/h"},
+			[]string{"LISTEN_FDS=1", "LISTEN_PID=7", "LISTEN_FDNAMES=tcp", "LISTEN_FDS_FIRST_FD=3", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/run/h"},
 		},
 		"without specs": {
 			Set{First: 10, Count: 1, Names: []string{"unknown"}, PID: 7},
