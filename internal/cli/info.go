@@ -54,8 +54,9 @@ func writeInfo(stdout io.Writer, path string, text []byte) (undo func(), err err
 	} else if stat, statErr := os.Stat(path); statErr == nil && !stat.Mode().IsRegular() {
 		err = writeThrough(path, text) // a fifo or a terminal cannot be replaced
 	} else {
-		undo = func() { os.Remove(path) }
-		err = replace(path, text)
+		target := followed(path)
+		undo = func() { os.Remove(target) }
+		err = replace(target, text)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot write --info-file %q: %w", path, cause(err))
@@ -89,10 +90,15 @@ func writeThrough(path string, text []byte) error {
 	return err
 }
 
-func replace(path string, text []byte) error {
+// followed returns what a symbolic link at path leads to: the link itself stays.
+func followed(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
+		return target
 	}
+	return path
+}
+
+func replace(path string, text []byte) error {
 	temp := fmt.Sprintf("%s.%d", path, os.Getpid())
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {

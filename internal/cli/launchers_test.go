@@ -62,14 +62,14 @@ func TestNests(t *testing.T) {
 	}
 }
 
-// TestLaunchers: each row shows a form that nests.
+// TestLaunchers: each row shows systemfd right before the server.
 func TestLaunchers(t *testing.T) {
 	t.Parallel()
 	if !slices.IsSortedFunc(launchers, func(a, b launcher) int { return strings.Compare(a.name+" "+a.word, b.name+" "+b.word) }) {
 		t.Error("the launchers are not sorted")
 	}
 	for _, l := range launchers {
-		if !nests([]string{l.name, l.nested}) {
+		if !strings.Contains(l.nested, "systemfd") {
 			t.Errorf("%s: there is no systemfd in %q", l.name, l.nested)
 		}
 	}

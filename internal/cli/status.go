@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -33,9 +32,12 @@ Flags:
 // heldInfo is a held socket as JSON.
 type heldInfo struct {
 	socketInfo
-	holder.Held
-	Folder string `json:"folder"`
-	Holder int    `json:"holder"` // process ID
+	Owners  []holder.Process `json:"owners"`
+	Users   []holder.Process `json:"users"`
+	Since   time.Time        `json:"since"`
+	Waiting int              `json:"waiting"` // connections; -1 where the system does not tell
+	Folder  string           `json:"folder"`
+	Holder  int              `json:"holder"` // process ID
 }
 
 // status is systemfd status: all holders of this user.
@@ -60,7 +62,7 @@ func status(p *printer, args []string) error {
 				return err
 			}
 			info := infoOf(socket.Socket{FD: listenfds.Start + i, Name: s.FDName(), Spec: s})
-			infos = append(infos, heldInfo{info, held, state.Folder, state.PID})
+			infos = append(infos, heldInfo{info, held.Owners, held.Users, held.Since, held.Waiting, state.Folder, state.PID})
 		}
 	}
 	if flags.JSON {
@@ -120,83 +122,3 @@ func processes(list []holder.Process) string {
 }
 
 func ago(since time.Time) string { return time.Since(since).Round(time.Second).String() + " ago" }
-
-// stopFlags are the arguments of systemfd stop.
-type stopFlags struct {
-	Name []string `arg:"" optional:"" help:"a holder by its --name [that of this folder]"`
-	All  bool     `help:"let go of everything that is held for you"`
-	Help bool     `short:"h" help:"print this help"`
-}
-
-const stopHelp = `systemfd stop lets go of the sockets that are held for this folder, or by holders of these names.
-
-Usage: systemfd stop [NAME...] [--all]
-
-Flags:
-`
-
-// stop is systemfd stop.
-func stop(p *printer, args []string) error {
-	var flags stopFlags
-	if err := parseFlags(&flags, args); err != nil {
-		return err
-	}
-	if flags.Help {
-		p.flagHelp(stopHelp, &flags)
-		return nil
-	}
-	if flags.All {
-		return stopAll()
-	}
-	controls, err := controlsOf(flags.Name)
-	if err != nil {
-		return err
-	}
-	for i, control := range controls {
-		err := holder.Stop(control)
-		if errors.Is(err, holder.ErrGone) {
-			what := "nothing is held for this folder"
-			if len(flags.Name) > 0 {
-				what = fmt.Sprintf("there is no holder %q", flags.Name[i])
-			}
-			return &failure{what, "systemfd status lists what is held"}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// controlsOf returns the control sockets of names; without, the one of this shell, or else of this folder.
-func controlsOf(names []string) ([]string, error) {
-	if control := os.Getenv(listenfds.Holder); control != "" && len(names) == 0 {
-		return []string{control}, nil
-	}
-	if len(names) == 0 {
-		names = []string{""}
-	}
-	var controls []string
-	for _, name := range names {
-		control, err := holder.Control(name)
-		if err != nil {
-			return nil, err
-		}
-		controls = append(controls, control)
-	}
-	return controls, nil
-}
-
-func stopAll() error {
-	controls, err := holder.Controls()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, control := range controls {
-		if err := holder.Stop(control); !errors.Is(err, holder.ErrGone) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}

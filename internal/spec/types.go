@@ -17,10 +17,11 @@ const (
 // Transport is how a socket carries data, in the words of socket(2).
 type Transport string
 
-// The transports. A stream socket listens; a datagram socket is bound, and that is all.
+// The transports. A stream or seqpacket socket listens; a datagram socket is bound, and that is all.
 const (
-	Stream   Transport = "stream"
-	Datagram Transport = "datagram"
+	Stream    Transport = "stream"
+	Datagram  Transport = "datagram"
+	SeqPacket Transport = "seqpacket"
 )
 
 // kind is what systemfd knows of one TYPE.
