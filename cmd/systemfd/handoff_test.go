@@ -101,11 +101,11 @@ func textFile(t testing.TB, text string) *os.File {
 	return f
 }
 
-// The environment arrives as it was: order, doubled names, entries that a shell would drop. Ours come last.
+// The environment arrives as it was: its order, entries that a shell would drop. Ours come last.
 func TestEnvironmentPasses(t *testing.T) {
 	t.Parallel()
 	need(t, "env")
-	given := []string{"PATH=" + os.Getenv("PATH"), "B=2", "A=1", "EMPTY=", "A=again", "LINES=one\ntwo", "bytes=\xff\x80", "with space=x", "EQUALS=a=b", "LISTEN_FDSX=7", "SYSTEMFD=1", "MAKEFLAGS= -k --jobserver-auth=fifo:/tmp/x"}
+	given := []string{"PATH=" + os.Getenv("PATH"), "B=2", "A=1", "EMPTY=", "LINES=one\ntwo", "bytes=\xff\x80", "with space=x", "EQUALS=a=b", "LISTEN_FDSX=7", "SYSTEMFD=1", "MAKEFLAGS= -k --jobserver-auth=fifo:/tmp/x"}
 	stale := []string{"LISTEN_FDS=9", "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"}
 	got := handOff(t, func(cmd *exec.Cmd) {
 		cmd.Env = slices.Concat(stale[:3], given, stale[3:])
@@ -131,11 +131,13 @@ func TestEnvironmentWithoutSockets(t *testing.T) {
 	t.Parallel()
 	need(t, "env")
 	given := []string{"PATH=" + os.Getenv("PATH"), "A=1"}
-	got := handOff(t, func(cmd *exec.Cmd) {
-		cmd.Env = append(slices.Clone(given), "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere")
-	}, "-q", "--", "env")
-	if want := strings.Join(given, "\n") + "\n"; got.out != want {
-		t.Errorf("the environment is %q, want %q", got.out, want)
+	for _, last := range []string{"SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"} { // both at once would be sockets
+		got := handOff(t, func(cmd *exec.Cmd) {
+			cmd.Env = append(slices.Clone(given), "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", last)
+		}, "-q", "--", "env")
+		if want := strings.Join(given, "\n") + "\n"; got.out != want {
+			t.Errorf("with %s the environment is %q, want %q; %s", last, got.out, want, got.err)
+		}
 	}
 }
 
@@ -258,10 +260,14 @@ func TestNonblockingStdin(t *testing.T) {
 			t.Fatal(err)
 		}
 		read, write := os.NewFile(uintptr(ends[0]), "stdin"), os.NewFile(uintptr(ends[1]), "")
-		args := []string{"-q", "-s", "0", "-s", "udp::0", "--", "probe"}
-		if i%4 == 0 { // and with sockets there when it starts
-			args = slices.Insert(args, 5, "--", "systemfd", "-q")
+		args := []string{"-q", "-s", "0", "-s", "udp::0"}
+		if i%2 == 0 { // a start of many takes long enough for the runtime to look
+			args = append(args, slices.Repeat([]string{"-s", "udp::0"}, 400)...)
 		}
+		if i%4 == 1 { // and with sockets there when it starts
+			args = append(args, "--", "systemfd", "-q")
+		}
+		args = append(args, "--", "probe")
 		got := handOff(t, func(cmd *exec.Cmd) { cmd.Stdin = read }, args...)
 		says(t, got.out, "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", fmt.Sprintf("env LISTEN_PID=%d", got.pid))
 		read.Close()
@@ -339,12 +345,15 @@ func TestLauncherHints(t *testing.T) {
 			t.Errorf("%s: the hint is %q", line, hint)
 		}
 		hints[line] = hint
+		if slices.Contains(closing, line) {
+			continue
+		}
 		nested := slices.Concat([]string{"-s", "0", "--", fake}, command[1:], []string{"systemfd", "--", "./server"})
 		if got := handOff(t, nil, nested...); strings.Contains(got.err, "hint") || got.out != "LISTEN_FDS=1 LISTEN_PID=\n" {
 			t.Errorf("%s systemfd: %q, and the launcher finds %q", line, got.err, got.out)
 		}
 	}
-	odd := regexp.MustCompile(`%!|  |\.\n|-- -- |-- \+|-- "|-- web:|: another|: daemon: .*: daemon|<nil>`)
+	odd := regexp.MustCompile(`%!|  |[a-z]\.\n|-- -- |-- \+|-- "|-- web:|: another|: daemon: .*: daemon|<nil>`)
 	for line, hint := range hints {
 		if odd.MatchString(hint) || !strings.Contains(hint, "systemfd ") {
 			t.Errorf("%s: odd hint %q", line, hint)
@@ -403,15 +412,47 @@ func bindOnly(path string) (io.Closer, error) {
 	return os.NewFile(uintptr(fd), path), unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 }
 
+// From probe to listen the folder is locked: who finds it so waits, and does not touch the socket there.
+func TestFolderLocked(t *testing.T) {
+	t.Parallel()
+	need(t, "true")
+	folder, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	in := func(cmd *exec.Cmd) { cmd.Dir = folder.Name() }
+	handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
+	before, err := os.Lstat(filepath.Join(folder.Name(), "app.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	got := handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
+	if got.status != 125 {
+		t.Errorf("exit %d", got.status)
+	}
+	says(t, got.err, "error: cannot lock folder \".+\": .+", "hint: another process holds flock\\(2\\) on it")
+	after, err := os.Lstat(filepath.Join(folder.Name(), "app.sock"))
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("the socket that was there is replaced by %v, %v", after, err)
+	}
+}
+
 // Of many that find the same dead socket, one gets it.
 func TestOneTakesTheDeadSocket(t *testing.T) {
 	t.Parallel()
 	need(t, "cat", "true")
 	folder := t.TempDir()
 	in := func(cmd *exec.Cmd) { cmd.Dir = folder }
-	for range 10 {
+	for range 5 {
 		handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
-		hold, release := io.Pipe()
+		hold, release, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		ended := make(chan outcome)
 		const rivals = 6
 		for range rivals {
@@ -429,6 +470,7 @@ func TestOneTakesTheDeadSocket(t *testing.T) {
 			t.Error(err)
 		}
 		release.Close()
+		hold.Close()
 		if got := <-ended; got.status != 0 {
 			t.Errorf("nobody gets it: exit %d, %s", got.status, got.err)
 		}

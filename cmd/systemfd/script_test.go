@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -14,7 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScript runs testdata/script: the program as a shell sees it. Beyond testscript's own, the scripts have
+// TestScript runs testdata/script: the program as a shell sees it. Each has an XDG_RUNTIME_DIR of its own, and
+// $TESTPID for an owner that lives. Beyond testscript's own, the scripts have
 //
 //	[root]                                whether this is the superuser
 //	need TOOL...                          skip where a tool is missing, or fail, as need does
@@ -29,7 +31,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Values["t"] = env.T()
-			return nil
+			return ownHolders(env)
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
@@ -44,6 +46,26 @@ func TestScript(t *testing.T) {
 			"capture": scriptCapture,
 		},
 	})
+}
+
+// ownHolders gives a script a folder for its holders, which end with it at the latest.
+func ownHolders(env *testscript.Env) error {
+	dir, err := os.MkdirTemp("/tmp", "sfd-")
+	if err != nil {
+		return err
+	}
+	env.Setenv("XDG_RUNTIME_DIR", dir)
+	env.Setenv("TESTPID", strconv.Itoa(os.Getpid()))
+	env.Defer(func() {
+		defer os.RemoveAll(dir)
+		if runtime.GOOS == "darwin" { // which has one folder for all that the user holds
+			return
+		}
+		stop := exec.Command("systemfd", "stop", "--all")
+		stop.Env = env.Vars
+		stop.Run()
+	})
+	return nil
 }
 
 func scriptNeed(ts *testscript.TestScript, _ bool, tools []string) {

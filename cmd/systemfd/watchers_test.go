@@ -72,7 +72,7 @@ func restartByFile(t *testing.T, dir string, s server, address string, old int) 
 	return await(t, "another process to answer", func() (int, bool) {
 		if time.Since(written) > time.Second {
 			written = time.Now()
-			write(t, dir, "watched", written.String())
+			write(t, dir, "watched", "// "+written.String()) // a comment, where it is a program
 		}
 		pid, err := s.ask(address)
 		return pid, err == nil && pid != old

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/inherit"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/socket"
 )
@@ -57,10 +58,15 @@ func inspect(p *printer, args []string) error {
 	if set.Count == 0 {
 		refusals = append(refusals, listenfds.FDs+" is not set")
 	}
+	described, _, _ := inherit.Take(set)
 	for i := range set.Count {
 		fd := set.First + i
 		is := socket.Describe(fd)
-		info := givenInfo{socketInfo: infoOf(socket.Socket{FD: fd, Name: nameOf(set, i), Spec: is.Spec}), Kind: is.Text, Listening: is.Listening, Nonblock: is.Nonblock, CloseExec: is.CloseOnExec}
+		s := socket.Socket{FD: fd, Name: nameOf(set, i), Spec: is.Spec}
+		if described != nil {
+			s.Spec = described[i].Spec
+		}
+		info := givenInfo{socketInfo: infoOf(s), Kind: is.Text, Listening: is.Listening, Nonblock: is.Nonblock, CloseExec: is.CloseOnExec}
 		given = append(given, info)
 		if !is.Open {
 			refusals = append(refusals, fmt.Sprintf("descriptor %d is closed", fd))
@@ -99,8 +105,8 @@ func protocolRefusals(set listenfds.Set) []string {
 	if set.First != listenfds.Start {
 		refusals = append(refusals, fmt.Sprintf("the descriptors start at %d, not at %d", set.First, listenfds.Start))
 	}
-	if names, ok := os.LookupEnv(listenfds.FDNames); ok && len(strings.Split(names, ":")) != set.Count {
-		refusals = append(refusals, fmt.Sprintf("%s has not %d names", listenfds.FDNames, set.Count))
+	if names, ok := os.LookupEnv(listenfds.FDNames); ok && strings.Count(names, ":")+1 != set.Count {
+		refusals = append(refusals, fmt.Sprintf("%s is %d, but %s has %d names", listenfds.FDs, set.Count, listenfds.FDNames, strings.Count(names, ":")+1))
 	}
 	return refusals
 }

@@ -10,7 +10,8 @@ import (
 // parseFlags reads args into grammar, a pointer to a struct of flags. Its errors are *usageError.
 func parseFlags(grammar any, args []string) error {
 	if _, err := newParser(grammar).Parse(args); err != nil {
-		return asUsageError(err.Error(), args)
+		_, main := grammar.(*runFlags)
+		return asUsageError(err.Error(), args, main)
 	}
 	return nil
 }
@@ -20,8 +21,8 @@ func newParser(grammar any) *kong.Kong {
 	return kong.Must(grammar, kong.NoDefaultHelp())
 }
 
-// asUsageError words kong's error as ours: the thing quoted, the way out in a hint.
-func asUsageError(text string, args []string) error {
+// asUsageError words kong's error as ours: the thing quoted, the way out in a hint. Main is the form that has a command.
+func asUsageError(text string, args []string, main bool) error {
 	text, hint, _ := strings.Cut(text, ", did you mean ")
 	if hint != "" {
 		hint = "did you mean " + hint
@@ -31,13 +32,18 @@ func asUsageError(text string, args []string) error {
 	}
 	if flag, ok := strings.CutPrefix(text, "unknown flag "); ok {
 		text = `unknown flag "` + flag + `"`
-		if hint == "" {
+		switch {
+		case hint == "" && main:
 			hint = "systemfd --help lists them"
+		case hint == "":
+			hint = "--help lists them"
 		}
 	}
 	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok {
 		text = `unexpected argument "` + argument + `"`
-		hint = `put "--" before the command: ` + withDashes(args, argument)
+		if main {
+			hint = `put "--" before the command: ` + withDashes(args, argument)
+		}
 	}
 	return &usageError{text, hint}
 }

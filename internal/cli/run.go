@@ -139,7 +139,7 @@ func (h *handover) exec(p *printer, file string, command, environ []string) erro
 		}
 		defer undo()
 	}
-	if h.flags.Hold {
+	if h.flags.Hold && len(h.sockets) > 0 {
 		if err := h.keep(); err != nil {
 			return err
 		}
@@ -165,8 +165,17 @@ func (h *handover) exec(p *printer, file string, command, environ []string) erro
 	return handoff.Exec(file, command, environ)
 }
 
-// keep gives the sockets to a holder of this run, which ends with the process that COMMAND will be.
+// keep gives the sockets to a holder for as long as the process lives that COMMAND will be: to the one that has them,
+// since it knows who else uses them, or where there is none, to one of this run.
 func (h *handover) keep() (err error) {
+	if h.holder != "" && h.opened == 0 {
+		if _, err = holder.Status(h.holder); err == nil {
+			_, _, err = holder.Claim(h.holder, os.Getpid(), specsOf(h.sockets), socket.Options{})
+		}
+		if err == nil {
+			return nil
+		}
+	}
 	if h.holder, err = holder.Private(); err != nil {
 		return err
 	}

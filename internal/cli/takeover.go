@@ -58,21 +58,54 @@ func heldSpecs(texts []string) ([]spec.Spec, error) {
 	return specs, nil
 }
 
-// sockets returns all of t, and of how many at the end O_NONBLOCK is somebody else's, who still serves them.
-// A holder that is gone is started again with the same addresses.
+// sockets returns all of t, and whether their O_NONBLOCK is somebody else's, who still serves them.
 func (t *takeover) sockets(p *printer) (sockets []socket.Socket, shared bool, err error) {
-	if len(t.held) == 0 {
-		return t.inherited, false, nil
-	}
-	fetched, users, err := holder.Fetch(t.holder, t.held)
-	if errors.Is(err, holder.ErrGone) {
-		p.warn("the holder of %s is gone; starting it again", t.held[0].Address())
-		if _, _, err = holder.Claim(t.holder, holder.DefaultOwner(), t.held, socket.Options{Backlog: socket.DefaultBacklog}); err == nil {
-			fetched, users, err = holder.Fetch(t.holder, t.held)
-		}
+	var users []holder.User
+	switch {
+	case len(t.held) > 0:
+		sockets, users, err = fetch(p, t.holder, t.held)
+	case t.holder != "":
+		sockets, users = t.inherited, usersOf(t.holder, t.inherited)
+	default:
+		sockets = t.inherited
 	}
 	for _, user := range users {
-		p.warn("%s is also in use by %s", t.held[user.Socket].Address(), user)
+		p.warn("%s is also in use by %s", sockets[user.Socket].Spec.Address(), user)
 	}
-	return fetched, len(users) > 0, err
+	return sockets, len(users) > 0, err
+}
+
+// fetch fetches specs. A holder that is gone is started again with the same addresses.
+func fetch(p *printer, control string, specs []spec.Spec) (sockets []socket.Socket, users []holder.User, err error) {
+	sockets, users, err = holder.Fetch(control, specs)
+	if errors.Is(err, holder.ErrGone) {
+		p.warn("the holder of %s is gone; starting it again", specs[0].Address())
+		if _, _, err = holder.Claim(control, holder.DefaultOwner(), specs, socket.Options{Backlog: socket.DefaultBacklog}); err == nil {
+			sockets, users, err = holder.Fetch(control, specs)
+		}
+	}
+	return sockets, users, err
+}
+
+// usersOf asks the holder who else uses sockets that we have inherited. It may be gone, or not have them all: then
+// nobody knows. The copies that come with the answers go with exec.
+func usersOf(control string, inherited []socket.Socket) (users []holder.User) {
+	for i, s := range specsOf(inherited) {
+		_, of, err := holder.Fetch(control, []spec.Spec{s})
+		if errors.Is(err, holder.ErrGone) {
+			return nil
+		}
+		for _, user := range of {
+			users = append(users, holder.User{Process: user.Process, Socket: i})
+		}
+	}
+	return users
+}
+
+func specsOf(sockets []socket.Socket) []spec.Spec {
+	var specs []spec.Spec
+	for _, s := range sockets {
+		specs = append(specs, s.Spec)
+	}
+	return specs
 }

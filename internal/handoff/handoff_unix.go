@@ -3,7 +3,8 @@
 package handoff
 
 import (
-	"time"
+	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,9 @@ import (
 func Reserve(environ []string, count int) ([]string, error) {
 	if count == 0 {
 		return environ, nil
+	}
+	if err := evictPoller(count); err != nil {
+		return nil, &DescriptorError{count, err}
 	}
 	moved := map[int]int{}
 	var liftErr error
@@ -47,6 +51,35 @@ func Reserve(environ []string, count int) ([]string, error) {
 			return environ, unix.Close(fd)
 		}
 	}
+}
+
+// evictPoller starts this program again where the Go runtime's epoll or kqueue stands where a socket goes: with a
+// standard stream in O_NONBLOCK it opens one before main, at 3 where that is free, polls it from another thread at
+// any time, and aborts on finding a socket there. The second time all of the range is taken before main, by what
+// stands there now.
+func evictPoller(count int) error {
+	evict := false
+	for fd := listenfds.Start; inRange(fd, count); fd++ {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		evict = evict || err == nil && flags&unix.FD_CLOEXEC != 0
+	}
+	if !evict {
+		return nil
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	for fd := listenfds.Start; inRange(fd, count) && err == nil; fd++ {
+		if _, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); errors.Is(err, unix.EBADF) {
+			_, err = unix.FcntlInt(uintptr(null), unix.F_DUPFD, fd)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return unix.Exec(program, os.Args, os.Environ())
 }
 
 // isPipe reports whether fd was an open pipe when this process started; one with FD_CLOEXEC is the Go runtime's.
@@ -93,7 +126,6 @@ func Place(fds []int) error {
 			return err
 		}
 	}
-	settlePoller()
 	for _, s := range steps {
 		if err := s.run(at(moved, s.from)); err != nil {
 			return err
@@ -109,16 +141,4 @@ func (s step) run(from int) error {
 	}
 	unix.CloseOnExec(from)
 	return dup(from, s.to)
-}
-
-// settlePoller keeps the Go runtime from polling while its epoll or kqueue is replaced: with a standard
-// stream in O_NONBLOCK it opens one before main, at 3 where that is free, and would abort on finding a socket
-// there. The runtime polls in the background only when it has not for 10 ms; a timer makes it poll now.
-func settlePoller() {
-	for fd := range 3 {
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK != 0 {
-			time.Sleep(time.Microsecond)
-			return
-		}
-	}
 }

@@ -108,3 +108,12 @@ func TestPlanInPlace(t *testing.T) {
 		t.Errorf("lift %v, steps %v of nothing", lift, steps)
 	}
 }
+
+func TestInRange(t *testing.T) {
+	t.Parallel()
+	for fd, want := range map[int]bool{0: false, 2: false, 3: true, 4: true, 5: false, -1: false} {
+		if got := inRange(fd, 2); got != want {
+			t.Errorf("inRange(%d, 2) = %v", fd, got)
+		}
+	}
+}

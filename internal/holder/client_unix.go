@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -21,22 +24,45 @@ const answerTime = 10
 // Claim lets the holder at control hold specs for owner in place of what owner claimed before, and starts it
 // where there is none. It returns them as bound, and the holder's process ID.
 func Claim(control string, owner int, specs []spec.Spec, o socket.Options) (bound []spec.Spec, pid int, err error) {
-	if owner != initPID && unix.Kill(owner, 0) == unix.ESRCH {
+	if owner < 1 || owner != initPID && !lives(owner) {
 		return nil, 0, &Error{fmt.Sprintf("there is no process %d to own the sockets", owner), "--owner PID names one that lives"}
+	}
+	wanted, err := wantedTexts(control, specs)
+	if err != nil {
+		return nil, 0, err
+	}
+	if bound, pid, err = claimFrom(control, owner, wanted); !errors.Is(err, ErrGone) {
+		return bound, pid, err
 	}
 	unlock, err := lock(control)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer unlock()
-	r := request{Op: opClaim, Owner: owner}
+	if bound, pid, err = claimFrom(control, owner, wanted); !errors.Is(err, ErrGone) { // started meanwhile
+		return bound, pid, err
+	}
+	return startWith(control, owner, specs, wanted, o)
+}
+
+// wantedTexts returns specs as a holder, who has another working directory, reads them.
+func wantedTexts(control string, specs []spec.Spec) ([]string, error) {
+	var texts []string
 	for _, s := range specs {
-		r.Specs = append(r.Specs, s.String())
+		if s.Path != "" && s.Path[0] != '@' {
+			s.Path = socket.Absolute(s.Path)
+			if filepath.Dir(s.Path) == folderOf(control) {
+				return nil, &Error{fmt.Sprintf("cannot open %q: that folder is for the control sockets of holders", s), "take a path in another folder"}
+			}
+		}
+		texts = append(texts, s.String())
 	}
-	answer, _, err := ask(control, r)
-	if errors.Is(err, ErrGone) {
-		return startWith(control, owner, specs, o)
-	}
+	return texts, nil
+}
+
+// claimFrom claims from a holder that runs.
+func claimFrom(control string, owner int, wanted []string) (bound []spec.Spec, pid int, err error) {
+	answer, _, err := ask(control, request{Op: opClaim, Owner: owner, Specs: wanted})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -51,12 +77,10 @@ func Claim(control string, owner int, specs []spec.Spec, o socket.Options) (boun
 }
 
 // startWith opens specs and hands them to a new holder. The caller holds the lock.
-func startWith(control string, owner int, specs []spec.Spec, o socket.Options) (bound []spec.Spec, pid int, err error) {
+func startWith(control string, owner int, specs []spec.Spec, wanted []string, o socket.Options) (bound []spec.Spec, pid int, err error) {
 	var sockets []socket.Socket
-	var wanted []string
 	for _, s := range specs {
-		wanted = append(wanted, s.String())
-		opened, err := socket.Open(s, o)
+		opened, err := openSocket(control, s, o)
 		if err != nil {
 			discard(sockets)
 			return nil, 0, err
@@ -73,6 +97,25 @@ func startWith(control string, owner int, specs []spec.Spec, o socket.Options) (
 		unix.Close(s.FD)
 	}
 	return bound, pid, nil
+}
+
+// openSocket opens s for the holder at control. Where another holder of this user has it, the error says whose.
+func openSocket(control string, s spec.Spec, o socket.Options) (socket.Socket, error) {
+	opened, err := socket.Open(s, o)
+	if !errors.Is(err, unix.EADDRINUSE) {
+		return opened, err
+	}
+	others, _ := filepath.Glob(filepath.Join(folderOf(control), "*.sock"))
+	others = slices.DeleteFunc(others, func(other string) bool { return other == control })
+	for _, other := range others {
+		state, _ := Status(other)
+		for _, held := range state.Sockets {
+			if is, err := spec.Parse(held.Spec); err == nil && (is.SameSocket(s) || overlaps(is, s)) {
+				return socket.Socket{}, &Error{fmt.Sprintf("%s is in use by the holder of %q (pid %d)", s.Address(), state.Folder, state.PID), "let go of it there: systemfd stop"}
+			}
+		}
+	}
+	return opened, err
 }
 
 func discard(sockets []socket.Socket) {
@@ -101,10 +144,10 @@ func Keep(control string, owner int, sockets []socket.Socket, opened int) error 
 	return err
 }
 
-// lock serialises all who start or change a holder of this user.
+// lock serialises all who start a holder of this user. It makes the folder again where that has been cleared away.
 func lock(control string) (unlock func(), err error) {
 	folder := folderOf(control)
-	if err := checkFolder(folder, os.Geteuid()); err != nil {
+	if err := makeFolder(folder); err != nil {
 		return nil, err
 	}
 	return socket.LockFolder(folder)
@@ -131,7 +174,11 @@ func Status(control string) (State, error) {
 // Fetch returns copies of held sockets, with FD_CLOEXEC, and which other process than our ancestors, if any, uses
 // one of them: O_NONBLOCK, which the copies share, is that one's. Without a holder it returns ErrGone.
 func Fetch(control string, specs []spec.Spec) (sockets []socket.Socket, users []User, err error) {
-	if err := checkFolder(folderOf(control), ownerOf(folderOf(control))); err != nil {
+	folder := folderOf(control)
+	if _, err := os.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, ErrGone
+	}
+	if err := checkFolder(folder, ownerOf(folder)); err != nil {
 		return nil, nil, err
 	}
 	r := request{Op: opFetch}
@@ -139,6 +186,10 @@ func Fetch(control string, specs []spec.Spec) (sockets []socket.Socket, users []
 		r.Specs = append(r.Specs, s.String())
 	}
 	answer, fds, err := ask(control, r)
+	if err == nil && len(fds) != len(specs) {
+		closeAll(fds)
+		err = &Error{fmt.Sprintf("the holder at %q passed %d sockets, not %d", control, len(fds), len(specs)), ""}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -209,7 +260,11 @@ func connect(control string) (int, error) {
 	timeout := unix.Timeval{Sec: answerTime}
 	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
 	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout)
-	if err = unix.Connect(fd, &unix.SockaddrUnix{Name: control}); err == nil {
+	err = unix.Connect(fd, &unix.SockaddrUnix{Name: control})
+	for errors.Is(err, unix.EINTR) { // while its queue is full
+		err = unix.Connect(fd, &unix.SockaddrUnix{Name: control})
+	}
+	if err == nil {
 		var uid int
 		if uid, err = peerUID(fd); err == nil && uid != 0 && uid != ownerOf(folderOf(control)) {
 			err = &Error{fmt.Sprintf("the holder at %q is another user's (uid %d)", control, uid), "unset SYSTEMFD_HOLDER"}
@@ -254,7 +309,7 @@ func receive(fd int) (answer reply, fds []int, err error) {
 	var text []byte
 	buf, oob := make([]byte, 1<<16), make([]byte, unix.CmsgSpace(4*maxRights))
 	for complete := false; !complete || len(fds) < answer.Descriptors; {
-		n, oobn, _, _, err := unix.Recvmsg(fd, buf, oob, recvFlags)
+		n, oobn, flags, _, err := unix.Recvmsg(fd, buf, oob, recvFlags)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -267,6 +322,9 @@ func receive(fd int) (answer reply, fds []int, err error) {
 		fds = append(fds, got...)
 		if err != nil {
 			return answer, fds, err
+		}
+		if flags&unix.MSG_CTRUNC != 0 {
+			return answer, fds, &Error{"cannot take the sockets: too many open files", "raise the limit of open files: ulimit -n"}
 		}
 		if complete {
 			continue

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,10 +36,9 @@ func Control(name string) (string, error) {
 	return filepath.Join(folder, name+".sock"), nil
 }
 
-// Private returns the path of the control socket of a holder for this process alone.
+// Private returns the path of the control socket of a holder of its own: a process ID alone comes again, also by exec.
 func Private() (string, error) {
-	dir, _ := os.Getwd()
-	return Control(id(fmt.Sprint(dir, " ", os.Getpid())))
+	return Control(id(fmt.Sprint(os.Getpid(), " ", time.Now().UnixNano())))
 }
 
 const plainName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -74,10 +74,14 @@ func controlFolder() (string, error) {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); runtime.GOOS != "darwin" && isOurFolder(dir) && isExportable(dir) {
 		folder = filepath.Join(dir, "systemfd")
 	}
+	return folder, makeFolder(folder)
+}
+
+func makeFolder(folder string) error {
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", &Error{fmt.Sprintf("cannot make folder %q: %v", folder, cause(err)), "set XDG_RUNTIME_DIR to a folder of yours"}
+		return &Error{fmt.Sprintf("cannot make folder %q: %v", folder, cause(err)), "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
 	}
-	return folder, checkFolder(folder, os.Geteuid())
+	return checkFolder(folder, os.Geteuid())
 }
 
 func cause(err error) error {

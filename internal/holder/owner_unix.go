@@ -24,7 +24,7 @@ func DefaultOwner() int {
 
 // isOwner reports whether pid lives and is somebody else; 0 is a process outside our pid namespace.
 func isOwner(pid int) bool {
-	return pid > 0 && pid != os.Getpid() && unix.Kill(pid, 0) != unix.ESRCH
+	return pid > 0 && pid != os.Getpid() && lives(pid)
 }
 
 // isFriend reports whether the other end is the same user, or root.

@@ -37,9 +37,12 @@ func watchProcess(pid int, ended func()) (*watched, error) {
 			return
 		}
 	}()
-	alive := func() bool { return unix.Kill(pid, 0) != unix.ESRCH }
+	alive := func() bool { return lives(pid) }
 	return &watched{pid, alive, func() { stopped.Store(true) }}, nil
 }
+
+// lives reports whether a process runs.
+func lives(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
 
 // processName is not known: only Linux tells without a library.
 func processName(int) string { return "" }

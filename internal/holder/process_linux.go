@@ -45,6 +45,16 @@ func isReadable(fd uintptr) bool {
 	return n > 0
 }
 
+// lives reports whether a process runs. One that has ended does not, though kill(2) finds it until its parent has waited.
+func lives(pid int) bool {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return err != unix.ESRCH
+	}
+	defer unix.Close(fd)
+	return !isReadable(uintptr(fd))
+}
+
 // processName returns the name of a process as ps(1) shows it, "" where it is gone.
 func processName(pid int) string {
 	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))

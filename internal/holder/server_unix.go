@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -35,11 +36,13 @@ type server struct {
 	control *net.UnixListener
 	stat    unix.Stat_t // of the control socket
 
-	mu     sync.Mutex
-	items  []*item
-	claims []*claim
-	ending bool
-	done   chan struct{}
+	claiming sync.Mutex // before mu: held by the one who claims, mu free while a socket is opened
+	mu       sync.Mutex
+	items    []*item
+	claims   []*claim
+	ending   bool
+	replies  sync.WaitGroup // under way
+	done     chan struct{}  // closed by end
 }
 
 // item is a held socket.
@@ -53,23 +56,18 @@ type item struct {
 
 // claim is what an owner wants open.
 type claim struct {
-	owner *watched
+	owner *watched // nil while the claim is in the making
 	items []*item
 	specs []spec.Spec // of items, as bound, with the owner's names
 }
 
+func (c *claim) isOf(owner int) bool { return c.owner != nil && c.owner.PID == owner }
+
 // serve is the life of a holder: the control socket is at descriptor 3, the sockets of the first claim are
 // the ones that LISTEN_FDS says, and wanted is how their owner spelled them.
 func serve(path, folder string, owner int, wanted []string) error {
-	f := os.NewFile(listenfds.Start, path)
-	l, err := net.FileListener(f)
-	f.Close()
+	s, err := newServer(os.NewFile(listenfds.Start, path), path, folder)
 	if err != nil {
-		return err
-	}
-	s := &server{path: path, folder: folder, control: l.(*net.UnixListener), done: make(chan struct{})}
-	s.control.SetUnlinkOnClose(false) // end does that, where the path is still ours
-	if err := unix.Stat(path, &s.stat); err != nil {
 		return err
 	}
 	signals := make(chan os.Signal, 1)
@@ -82,12 +80,55 @@ func serve(path, folder string, owner int, wanted []string) error {
 		s.end()
 	}()
 	if err := s.adopt(owner, wanted); err != nil {
+		s.refuse(err)
 		return err
 	}
 	go s.accept()
 	<-s.done
-	s.removeControl()
+	s.finish()
 	return nil
+}
+
+// newServer is a holder that has nothing yet. It closes control.
+func newServer(control *os.File, path, folder string) (*server, error) {
+	defer control.Close()
+	l, err := net.FileListener(control)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{path: path, folder: folder, done: make(chan struct{})}
+	var ok bool
+	if s.control, ok = l.(*net.UnixListener); !ok {
+		return nil, errors.New("not started by systemfd")
+	}
+	s.control.SetUnlinkOnClose(false) // end does that, where the path is still ours
+	return s, unix.Lstat(path, &s.stat)
+}
+
+// refuse tells who started this holder why it cannot be one.
+func (s *server) refuse(err error) {
+	s.control.SetDeadline(time.Now().Add(clientTime))
+	conn, acceptErr := s.control.AcceptUnix()
+	if acceptErr != nil {
+		return
+	}
+	defer conn.Close()
+	if _, ok := readRequest(conn); ok && isFriend(conn) {
+		writeReply(conn, failed(err), nil)
+	}
+}
+
+// finish lets the replies leave that are under way: who asked for the end, for one, wants to hear of it.
+func (s *server) finish() {
+	sent := make(chan struct{})
+	go func() {
+		s.replies.Wait()
+		close(sent)
+	}()
+	select {
+	case <-sent:
+	case <-time.After(clientTime):
+	}
 }
 
 // adopt makes the first claim, of the sockets that this process was started with.
@@ -127,7 +168,7 @@ func (s *server) adopt(owner int, wanted []string) error {
 func newItem(wanted, bound spec.Spec, fd int) *item {
 	it := &item{wanted: wanted, bound: bound, fd: fd, since: time.Now()}
 	if bound.Path != "" {
-		unix.Stat(bound.Path, &it.stat)
+		unix.Lstat(bound.Path, &it.stat)
 	}
 	return it
 }
@@ -159,17 +200,42 @@ func (s *server) converse(conn *net.UnixConn) {
 	if !isFriend(conn) {
 		return
 	}
-	conn.SetReadDeadline(time.Now().Add(clientTime))
-	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadBytes('\n')
-	if err != nil {
+	r, ok := readRequest(conn)
+	if !ok {
 		return
 	}
-	var r request
-	if json.Unmarshal(line, &r) != nil || r.Protocol != protocol {
+	if !s.enter() {
+		writeReply(conn, reply{Ending: true}, nil)
 		return
 	}
+	defer s.replies.Done()
 	answer, fds := s.answer(r)
 	defer closeAll(fds)
+	writeReply(conn, answer, fds)
+}
+
+// enter counts a reply, unless it is too late for one.
+func (s *server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ending {
+		s.replies.Add(1)
+	}
+	return !s.ending
+}
+
+// readRequest reads without a buffer for control messages: the kernel closes descriptors that a client passes.
+func readRequest(conn *net.UnixConn) (r request, ok bool) {
+	conn.SetReadDeadline(time.Now().Add(clientTime))
+	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &r) != nil {
+		return request{}, false
+	}
+	return r, r.Protocol == protocol
+}
+
+// writeReply passes fds behind the reply. A client that has gone, or does not read, is no concern of ours.
+func writeReply(conn *net.UnixConn, answer reply, fds []int) {
 	answer.Protocol, answer.Descriptors = protocol, len(fds)
 	text, err := json.Marshal(answer)
 	if err != nil {
@@ -188,6 +254,10 @@ func (s *server) converse(conn *net.UnixConn) {
 
 // answer carries out a request. The descriptors are copies, for the caller to close.
 func (s *server) answer(r request) (answer reply, fds []int) {
+	if r.Op == opClaim {
+		s.claiming.Lock() // else two who claim the same would both open it
+		defer s.claiming.Unlock()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ending {
@@ -203,29 +273,34 @@ func (s *server) answer(r request) (answer reply, fds []int) {
 		answer.Users, fds, err = s.fetch(r.Client, r.Specs)
 	case opStop:
 		s.end()
-		s.removeControl()
 	case opStatus:
 	default:
 		err = &Error{Text: "unknown request " + r.Op}
 	}
 	if err != nil {
-		answer.Error = err.Error()
-		var hinter interface{ Hint() string }
-		if errors.As(err, &hinter) {
-			answer.Hint = hinter.Hint()
-		}
+		answer = failed(err)
 	}
 	answer.State = s.state()
 	return answer, fds
 }
 
+// failed is the reply to a request that cannot be carried out.
+func failed(err error) reply {
+	answer := reply{Error: err.Error(), Ending: errors.Is(err, ErrGone)}
+	var hinter interface{ Hint() string }
+	if errors.As(err, &hinter) {
+		answer.Hint = hinter.Hint()
+	}
+	return answer
+}
+
 // claim holds texts for owner in place of what it claimed before. What is in both is never closed.
 func (s *server) claim(owner int, texts []string) (bound []string, err error) {
 	c := &claim{}
-	var opened []*item
+	s.claims = append(s.claims, c) // from now on, for what is found has to stay while others are opened
 	defer func() {
 		if err != nil {
-			s.close(opened)
+			s.remove(c)
 		}
 	}()
 	for _, text := range texts {
@@ -235,30 +310,57 @@ func (s *server) claim(owner int, texts []string) (bound []string, err error) {
 		}
 		it := s.find(want, c.items)
 		if it == nil {
-			opening, err := socket.Open(want, socket.Options{Backlog: socket.DefaultBacklog})
-			if err != nil {
+			if it, err = s.open(want); err != nil {
 				return nil, err
 			}
-			it = newItem(want, opening.Spec, opening.FD)
-			s.items, opened = append(s.items, it), append(opened, it)
 		}
 		is := it.bound
 		is.Name, is.Type = want.FDName(), want.Type
 		c.items, c.specs = append(c.items, it), append(c.specs, is)
 		bound = append(bound, is.String())
 	}
-	i := slices.IndexFunc(s.claims, func(c *claim) bool { return c.owner.PID == owner })
-	if i >= 0 {
+	if i := slices.IndexFunc(s.claims, func(c *claim) bool { return c.isOf(owner) }); i >= 0 {
 		c.owner = s.claims[i].owner
-		s.claims[i] = c
-	} else {
-		if c.owner, err = watch(owner, func() { s.release(owner) }); err != nil {
-			return nil, err
-		}
-		s.claims = append(s.claims, c)
+		s.remove(s.claims[i])
+		return bound, nil
 	}
-	s.sweep()
-	return bound, nil
+	c.owner, err = watch(owner, func() { s.release(owner) })
+	return bound, err
+}
+
+// open opens a socket. Meanwhile s.mu is free: that may take as long as a host name takes to resolve, or a folder
+// to be unlocked, and the holder may end.
+func (s *server) open(want spec.Spec) (*item, error) {
+	s.mu.Unlock()
+	opened, err := openSocket(s.path, want, socket.Options{Backlog: socket.DefaultBacklog})
+	s.mu.Lock()
+	switch {
+	case err == nil && s.ending:
+		opened.Close()
+		return nil, ErrGone
+	case err != nil:
+		return nil, s.overlap(want, err)
+	}
+	it := newItem(want, opened.Spec, opened.FD)
+	s.items = append(s.items, it)
+	return it, nil
+}
+
+// overlap words the failure to open want where a socket held here is in the way: the system names others alone.
+func (s *server) overlap(want spec.Spec, err error) error {
+	for _, it := range s.items {
+		if errors.Is(err, unix.EADDRINUSE) && overlaps(it.bound, want) {
+			return &Error{fmt.Sprintf("%s is in use by %s, which is held here", want.Address(), it.bound.Address()), "let go of that first: systemfd stop"}
+		}
+	}
+	return err
+}
+
+// overlaps reports whether one of two inet sockets is bound to all addresses, the other's among them.
+func overlaps(a, b spec.Spec) bool {
+	isAny := func(s spec.Spec) bool { return s.Host == "" && s.Addr.Addr().IsUnspecified() }
+	return a.Path == "" && b.Path == "" && a.Type.Transport() == b.Type.Transport() && a.Addr.Port() == b.Addr.Port() &&
+		a.Addr != b.Addr && (isAny(a) || isAny(b))
 }
 
 // find returns the item that a claim of want means, none that the claim has already.
@@ -279,13 +381,17 @@ func (s *server) release(owner int) {
 }
 
 func (s *server) drop(owner int) {
-	s.claims = slices.DeleteFunc(s.claims, func(c *claim) bool {
-		if c.owner.PID == owner {
+	for _, c := range slices.Clone(s.claims) {
+		if c.isOf(owner) {
 			c.owner.stop()
-			return true
+			s.remove(c)
 		}
-		return false
-	})
+	}
+}
+
+// remove removes a claim, closes what no other one wants, and ends with the last.
+func (s *server) remove(gone *claim) {
+	s.claims = slices.DeleteFunc(s.claims, func(c *claim) bool { return c == gone })
 	s.sweep()
 }
 
@@ -303,13 +409,14 @@ func (s *server) sweep() {
 	}
 }
 
-// close closes items, and removes the paths that they bound where these are still theirs.
+// close closes items, and removes the paths that they bound where these are still theirs. In the other order
+// somebody might find the socket dead, and have put his own there by the time that we remove it.
 func (s *server) close(items []*item) {
 	for _, it := range items {
-		unix.Close(it.fd)
 		if it.bound.Path != "" {
 			removeSame(it.bound.Path, it.stat)
 		}
+		unix.Close(it.fd)
 		for _, u := range it.users {
 			u.stop()
 		}
@@ -317,27 +424,23 @@ func (s *server) close(items []*item) {
 	s.items = slices.DeleteFunc(s.items, func(it *item) bool { return slices.Contains(items, it) })
 }
 
-// end lets go of everything. From here on every client is told to find another holder.
+// end lets go of everything. From here on every client is told to find another holder. None is before all is
+// closed, for it opens the same addresses, nor before the control socket is removed, for it puts its own there.
 func (s *server) end() {
 	if !s.ending {
 		s.ending = true
 		s.close(slices.Clone(s.items))
+		removeSame(s.path, s.stat)
+		s.control.Close()
 		close(s.done)
 	}
 }
 
-// removeControl removes the control socket, unless another holder has put its own there.
-func (s *server) removeControl() {
-	unlock, err := socket.LockFolder(folderOf(s.path))
-	if err == nil {
-		defer unlock()
-	}
-	removeSame(s.path, s.stat)
-}
-
+// removeSame removes a socket file that is still the one it was. Whoever calls it has that socket open: its inode
+// number is nobody else's until then.
 func removeSame(path string, was unix.Stat_t) {
 	var is unix.Stat_t
-	if unix.Lstat(path, &is) == nil && is.Dev == was.Dev && is.Ino == was.Ino {
+	if unix.Lstat(path, &is) == nil && is.Dev == was.Dev && is.Ino == was.Ino && is.Mode&unix.S_IFMT == unix.S_IFSOCK {
 		unix.Unlink(path)
 	}
 }
@@ -400,7 +503,7 @@ func (s *server) state() State {
 	for _, it := range s.items {
 		held := Held{Spec: it.bound.String(), Owners: []Process{}, Users: []Process{}, Since: it.since, Waiting: waiting(it.fd)}
 		for _, c := range s.claims {
-			if i := slices.Index(c.items, it); i >= 0 {
+			if i := slices.Index(c.items, it); i >= 0 && c.owner != nil {
 				held.Spec = c.specs[i].String()
 				held.Owners = append(held.Owners, Process{c.owner.PID, processName(c.owner.PID)})
 			}

@@ -41,20 +41,27 @@ func start(control string, owner int, wanted []string, sockets []socket.Socket) 
 		}
 	}
 	unix.Unlink(control)
-	return 0, &Error{fmt.Sprintf("cannot start a holder: %v", err), ""}
+	e := &Error{Text: fmt.Sprintf("cannot start a holder: %v", err)}
+	var reason *Error
+	if errors.As(err, &reason) {
+		e.Remedy = reason.Remedy
+	}
+	return 0, e
 }
 
 // listen opens the control socket, in place of what a dead holder left.
 func listen(control string) (int, error) {
-	if err := unix.Unlink(control); err != nil && !errors.Is(err, unix.ENOENT) {
-		return -1, &Error{fmt.Sprintf("cannot remove %q: %v", control, err), ""}
-	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return -1, err
 	}
 	unix.CloseOnExec(fd)
-	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: control}); err == nil {
+	address := &unix.SockaddrUnix{Name: control}
+	err = unix.Bind(fd, address)
+	if errors.Is(err, unix.EADDRINUSE) && unix.Unlink(control) == nil {
+		err = unix.Bind(fd, address)
+	}
+	if err == nil {
 		err = unix.Listen(fd, 128)
 	}
 	if err != nil {

@@ -4,6 +4,8 @@ type fish struct{}
 
 func (fish) Set(name, value string) string { return "set -gx " + name + " '" + value + "';" }
 func (fish) SetPID(name string) string     { return "set -gx " + name + " $fish_pid;" }
-func (fish) Unset(name string) string      { return "set -e " + name + ";" }
 func (fish) Fail() string                  { return "false;" }
 func (fish) Eval(command string) string    { return command + " | source" }
+
+// Unset succeeds where there is nothing to unset, too, as in the other shells: set -e alone has status 4.
+func (fish) Unset(name string) string { return "set -e " + name + "; or true;" }

@@ -78,6 +78,29 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+func TestDescribeFlags(t *testing.T) {
+	s, u := open(t, "tcp::0", options), open(t, "udp::0", options)
+	if d := Describe(s.FD); !d.CloseOnExec || d.Open {
+		t.Errorf("with FD_CLOEXEC: %+v", d)
+	}
+	fd := pass(t, s.FD)
+	if d := Describe(fd); d.CloseOnExec || d.Nonblock || !d.Listening {
+		t.Errorf("a listener: %+v", d)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	if d := Describe(fd); !d.Nonblock || !d.Ready {
+		t.Errorf("with O_NONBLOCK: %+v", d)
+	}
+	if d := Describe(pass(t, u.FD)); d.Listening || !d.Ready {
+		t.Errorf("a datagram socket: %+v", d)
+	}
+	if d := Describe(1 << 20); d != (Description{Text: "closed"}) {
+		t.Errorf("closed: %+v", d)
+	}
+}
+
 // TestDescribeAddress: what Open says is what Describe finds, up to how it is called.
 func TestDescribeAddress(t *testing.T) {
 	for _, text := range []string{"tcp::0", "https::0", "udp::0", "0.0.0.0:0", "[::1]:0", ":0", "udp:::0", shortDir(t) + "/a b"} {

@@ -40,8 +40,7 @@ func fits(path string) bool { return len(path) <= maxPath }
 // openUnix binds a path that is free, or that only a dead socket of ours stands at.
 func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
 	given := s.Path
-	workingDir, _ := os.Getwd()
-	s.Path = absolute(given, workingDir)
+	s.Path = Absolute(given)
 	path := s.Path
 	if !fits(path) {
 		path = given
@@ -68,6 +67,12 @@ func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
 		return -1, s, bindError(s, err)
 	}
 	return fd, s, nil
+}
+
+// Absolute returns the path of a unix socket as a process elsewhere has to spell it.
+func Absolute(path string) string {
+	workingDir, _ := os.Getwd()
+	return absolute(path, workingDir)
 }
 
 // LockFolder holds flock(2) on folder, so that two who find the same dead socket do not both replace it. Unlock

@@ -1,0 +1,568 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/systemfd/systemfd/internal/holder"
+)
+
+// home is a folder in which commands run, with holders of its own.
+type home struct{ dir string }
+
+// newHome makes a home. When the test ends, and all that it started, nothing of a holder may be left there.
+func newHome(t *testing.T) home {
+	t.Helper()
+	h := home{folder(t)}
+	t.Cleanup(func() {
+		defer h.stop() // where the next line fails
+		await(t, "the holders to end", func() (struct{}, bool) {
+			entries, err := os.ReadDir(filepath.Join(h.dir, "systemfd"))
+			return struct{}{}, err != nil || len(entries) == 0
+		})
+	})
+	return h
+}
+
+// environ is the arguments of env(1) that run command in this home.
+func (h home) environ(variables []string, command ...string) []string {
+	return slices.Concat([]string{"XDG_RUNTIME_DIR=" + h.dir}, variables, command)
+}
+
+// stop ends all holders.
+func (h home) stop() {
+	exec.Command("env", h.environ(nil, "systemfd", "stop", "--all")...).Run()
+}
+
+// start runs a command until the test ends, as start does.
+func (h home) start(t *testing.T, variables []string, command ...string) {
+	t.Helper()
+	start(t, h.dir, "", append([]string{"env"}, h.environ(variables, command...)...)...)
+}
+
+// sub is a folder inside, for a command of its own.
+func (h home) sub(t *testing.T, name string) string {
+	t.Helper()
+	dir := filepath.Join(h.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// run runs systemfd to its end.
+func (h home) run(t *testing.T, variables []string, args ...string) outcome {
+	t.Helper()
+	return handOff(t, func(cmd *exec.Cmd) {
+		cmd.Dir, cmd.Env = h.dir, append(os.Environ(), h.environ(variables)...)
+	}, args...)
+}
+
+// env has a holder keep sockets until the test ends, and returns the variables that name them.
+func (h home) env(t *testing.T, args ...string) (variables []string) {
+	t.Helper()
+	got := h.run(t, nil, slices.Concat([]string{"env", "--json", "--owner", strconv.Itoa(os.Getpid())}, args)...)
+	t.Cleanup(h.stop)
+	var values map[string]*string
+	if err := json.Unmarshal([]byte(got.out), &values); err != nil {
+		t.Fatalf("%v: %s%s", err, got.out, got.err)
+	}
+	for name, value := range values {
+		if value != nil {
+			variables = append(variables, name+"="+*value)
+		}
+	}
+	return variables
+}
+
+// held is what systemfd status --json says of a socket.
+type held struct {
+	Name, Address, Spec, Folder string
+	Owners, Users               []struct {
+		PID  int
+		Name string
+	}
+	Since   time.Time
+	Waiting int
+	Holder  int
+}
+
+func (h home) status(t *testing.T) []held {
+	t.Helper()
+	got := h.run(t, nil, "status", "--json")
+	var answer struct{ Sockets []held }
+	if err := json.Unmarshal([]byte(got.out), &answer); err != nil || got.err != "" {
+		t.Fatalf("%v: %s%s", err, got.out, got.err)
+	}
+	return answer.Sockets
+}
+
+// isAlive reports whether a process runs: one that nobody has waited for does not.
+func isAlive(pid int) bool {
+	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && len(command) > 0
+}
+
+// holding is a command under a systemfd that opens and holds what withSockets does.
+func holding(command ...string) []string {
+	return append([]string{"systemfd", "--hold"}, withSockets(command...)[1:]...)
+}
+
+// closer is a launcher below which the server does not find the descriptors.
+type closer struct {
+	name, tool string
+	command    func(t *testing.T, dir, inner string) []string // inner is for the shell
+	loops      bool                                           // it starts the server again when that has ended; else by a file
+	is         string                                         // what stands at descriptor 3
+}
+
+var closers = []closer{
+	{"nodemon", "nodemon", func(_ *testing.T, _, inner string) []string {
+		return []string{"nodemon", "--watch", "watched", "--signal", "SIGTERM", "--exec", inner} // Go programs live on SIGUSR2
+	}, false, "closed"},
+	{"npm run", "npm", func(t *testing.T, dir, inner string) []string {
+		writePackage(t, dir, inner)
+		return []string{"sh", "-c", "while :; do npm run --silent dev; done"}
+	}, true, "closed"},
+	{"npm run nodemon", "nodemon", func(t *testing.T, dir, inner string) []string {
+		writePackage(t, dir, "nodemon --watch watched --signal SIGTERM --exec '"+inner+"'")
+		return []string{"npm", "run", "dev"}
+	}, false, "closed"},
+	{"node --watch", "node", func(t *testing.T, _, inner string) []string {
+		return []string{"node", "--watch", source(t, "watched.js"), inner}
+	}, false, "closed"},
+	{"node --watch 3", "node", func(t *testing.T, _, inner string) []string {
+		return []string{"node", "--watch", source(t, "watched.js"), inner, "3"} // node's own
+	}, false, "a unix stream socket, connected"},
+	{"subprocess", "python3", func(t *testing.T, _, inner string) []string {
+		return []string{"python3", source(t, "watcher.py"), inner}
+	}, false, "closed"},
+	{"tmux", "tmux", func(t *testing.T, dir, inner string) []string {
+		tmux := "tmux -f /dev/null -S " + dir + "/tmux "
+		t.Cleanup(func() { exec.Command("sh", "-c", tmux+"kill-server").Run() })
+		write(t, dir, "pane", "while :; do ("+inner+"); done")
+		return []string{"sh", "-c", tmux + "new-session -d sh pane; " + tmux + "wait-for never"}
+	}, true, "closed"},
+}
+
+func writePackage(t *testing.T, dir, script string) {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{"name": "app", "version": "1.0.0", "scripts": map[string]string{"dev": script}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "package.json", string(text))
+}
+
+// start runs the launcher with inner before the server; hold gives the outer systemfd its flag.
+func (c closer) start(t *testing.T, h home, outer func(...string) []string, inner string) {
+	t.Helper()
+	need(t, c.tool)
+	write(t, h.dir, "watched", "")
+	command := c.command(t, h.dir, inner)
+	h.start(t, []string{"NO_UPDATE_NOTIFIER=1"}, outer(command...)...)
+}
+
+// TestHold has each launcher that closes descriptors restart each strict reader.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	for _, c := range closers {
+		for _, s := range strict {
+			t.Run(c.name+" "+s.name, func(t *testing.T) {
+				t.Parallel()
+				h := newHome(t)
+				c.start(t, h, holding, "exec systemfd -- "+s.command(t)[0]) // exec: who kills the shell kills the server
+				address := opened(t, h.dir)
+				if c.loops {
+					s.restarts(t, address)
+					return
+				}
+				pid, err := s.ask(address)
+				for range 2 {
+					if err != nil {
+						t.Fatal(err)
+					}
+					pid = restartByFile(t, h.dir, s, address, pid)
+				}
+			})
+		}
+	}
+}
+
+// TestWithoutHold has the same launchers fail, and systemfd say what is missing, and the way out.
+func TestWithoutHold(t *testing.T) {
+	t.Parallel()
+	for _, c := range closers {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHome(t)
+			c.start(t, h, withSockets, "systemfd -- touch ran 2>said; echo $? >ended; sleep 60")
+			status := await(t, "the inner systemfd to end", func() (string, bool) {
+				text, err := os.ReadFile(filepath.Join(h.dir, "ended"))
+				return string(text), err == nil && len(text) > 0
+			})
+			said, err := os.ReadFile(filepath.Join(h.dir, "said"))
+			if err != nil || status != "125\n" {
+				t.Errorf("exit status %q, %v", status, err)
+			}
+			says(t, string(said), `error: descriptor 3 should be http://`+regexp.QuoteMeta(opened(t, h.dir))+`/, but is `+c.is, `hint: .* give the outer systemfd --hold`)
+			if _, err := os.Stat(filepath.Join(h.dir, "ran")); err == nil {
+				t.Error("the command ran")
+			}
+		})
+	}
+}
+
+// TestLauncherHintWorks types what the hint for nodemon says.
+func TestLauncherHintWorks(t *testing.T) {
+	t.Parallel()
+	need(t, "nodemon", "node")
+	h := newHome(t)
+	text, err := os.ReadFile(source(t, "node.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, h.dir, "server.js", "require('./dep.js')\n"+string(text))
+	write(t, h.dir, "dep.js", "")
+	if err := os.Symlink("dep.js", filepath.Join(h.dir, "watched")); err != nil {
+		t.Fatal(err)
+	}
+
+	got := h.run(t, nil, "-s", "0", "--", "nodemon", "--version")
+	hint := regexp.MustCompile(`(?m)^hint: .*: (systemfd --hold -s \.\.\. -- nodemon .* server\.js)$`).FindStringSubmatch(got.err)
+	if hint == nil {
+		t.Fatalf("the hint is\n%s", got.err)
+	}
+	typed := strings.Replace(hint[1], "-s ...", "-s http::0 --info-file info", 1)
+	h.start(t, nil, "sh", "-c", typed)
+	address := opened(t, h.dir)
+	node := server{name: "node"}
+	pid, err := node.ask(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restartByFile(t, h.dir, node, address, pid)
+	log, err := os.ReadFile(filepath.Join(h.dir, "log"))
+	if err != nil || strings.Contains(string(log), "hint:") {
+		t.Errorf("it hints again: %v\n%s", err, log)
+	}
+}
+
+// TestHoldEndsWithCommand kills COMMAND: the holder ends, and with it the socket and its path.
+func TestHoldEndsWithCommand(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			h := newHome(t)
+			h.start(t, nil, holding("tail", "-f", "/dev/null")...)
+			address := opened(t, h.dir)
+			sockets := await(t, "the holder", func() ([]held, bool) {
+				sockets := h.status(t)
+				return sockets, len(sockets) == 2
+			})
+			command, keeper := sockets[0].Owners[0].PID, sockets[0].Holder
+			if sockets[1].Address != filepath.Join(h.dir, "ctl") || !isAlive(keeper) {
+				t.Fatalf("what is held is %+v", sockets)
+			}
+			if err := syscall.Kill(command, signal); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the holder to end", func() (struct{}, bool) { return struct{}{}, !isAlive(keeper) })
+			if c, err := net.Dial("tcp", address); err == nil {
+				c.Close()
+				t.Errorf("somebody listens at %s", address)
+			}
+			if _, err := os.Lstat(filepath.Join(h.dir, "ctl")); !os.IsNotExist(err) {
+				t.Errorf("the path of the unix socket: %v", err)
+			}
+		})
+	}
+}
+
+// TestHoldBelowSystemdSocketActivate holds what systemd's own tool has opened, for a launcher that closes it.
+func TestHoldBelowSystemdSocketActivate(t *testing.T) {
+	t.Parallel()
+	need(t, activate[0], "python3")
+	for _, s := range strict {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			h, address := newHome(t), freePort(t)
+			write(t, h.dir, "watched", "")
+			h.start(t, nil, slices.Concat(activate, []string{
+				"-E", "XDG_RUNTIME_DIR", "-l", address, "-l", h.dir + "/ctl",
+				"systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- " + s.command(t)[0],
+			})...)
+			awaitListener(t, address)
+			pid, err := s.ask(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			restartByFile(t, h.dir, s, address, pid)
+
+			sockets := h.status(t)
+			if len(sockets) != 2 || sockets[0].Address != address {
+				t.Fatalf("what is held is %+v", sockets)
+			}
+			if err := syscall.Kill(sockets[0].Owners[0].PID, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the holder to end", func() (struct{}, bool) { return struct{}{}, !isAlive(sockets[0].Holder) })
+			if _, err := os.Lstat(filepath.Join(h.dir, "ctl")); err != nil {
+				t.Errorf("the path was there before us, and is gone: %v", err)
+			}
+		})
+	}
+}
+
+// TestHoldOfHeld takes sockets of one holder under --hold: they outlive that holder for as long as COMMAND lives.
+func TestHoldOfHeld(t *testing.T) {
+	t.Parallel()
+	need(t, "python3")
+	for _, s := range strict {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHome(t)
+			variables := h.env(t, "-s", "app=http::0", "-s", "ctl=unix::./ctl")
+			before := h.status(t)
+			if len(before) != 2 || before[0].Owners[0].PID != os.Getpid() {
+				t.Fatalf("what is held is %+v", before)
+			}
+			write(t, h.dir, "watched", "")
+			h.start(t, variables, "systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.command(t)[0])
+			pid, err := s.ask(before[0].Address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			owners := map[int]string{}
+			for _, socket := range h.status(t) {
+				for _, owner := range socket.Owners {
+					owners[owner.PID] = owner.Name
+				}
+			}
+			if name := owners[os.Getpid()]; len(owners) != 2 || name == "" {
+				t.Errorf("the owners are %v, want this process and the launcher", owners)
+			}
+			delete(owners, os.Getpid())
+
+			if got := h.run(t, nil, "env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.status != 0 {
+				t.Fatal(got.err)
+			}
+			pid = restartByFile(t, h.dir, s, before[0].Address, pid)
+
+			for owner := range owners {
+				if err := syscall.Kill(owner, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await(t, "nothing to be held", func() (struct{}, bool) { return struct{}{}, len(h.status(t)) == 0 })
+			if _, err := s.ask(before[0].Address); err != nil {
+				t.Errorf("process %d, which has the socket, does not answer: %v", pid, err)
+			}
+		})
+	}
+}
+
+// isNonblocking reports whether O_NONBLOCK is set on the one TCP socket that a holder keeps.
+func isNonblocking(t *testing.T, keeper int) bool {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", keeper))
+	for _, link := range links {
+		target, _ := os.Readlink(link)
+		inode, isSocket := strings.CutPrefix(strings.TrimSuffix(target, "]"), "socket:[")
+		if !isSocket || !bytes.Contains(table, []byte(" "+inode+" ")) {
+			continue
+		}
+		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", keeper, filepath.Base(link)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		flags, err := strconv.ParseInt(string(regexp.MustCompile(`(?m)^flags:\s+(\d+)$`).FindSubmatch(info)[1]), 8, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return flags&syscall.O_NONBLOCK != 0
+	}
+	t.Fatalf("holder %d keeps no TCP socket", keeper)
+	return false
+}
+
+// below starts a server by systemfd with flags, in a shell that reaps it. It returns the file of its output.
+func (h home) below(t *testing.T, name string, variables []string, flags string, command []string) (log string) {
+	t.Helper()
+	dir := h.sub(t, name)
+	argv := append([]string{"env"}, h.environ(variables, "sh", "-c", "systemfd "+flags+` -- "$@"; echo`, "sh")...)
+	start(t, dir, "", append(argv, command...)...)
+	return filepath.Join(dir, "log")
+}
+
+// TestHeldSocketChangesServers has gunicorn and Node leave O_NONBLOCK on a held socket, and then a server whose
+// accept(2) must wait.
+func TestHeldSocketChangesServers(t *testing.T) {
+	t.Parallel()
+	need(t, "node", "python3")
+	h := newHome(t)
+	variables := h.env(t, "-s", "app=http::0")
+	socket := h.status(t)[0]
+	node := server{name: "node"}
+	for _, nonblocking := range []struct {
+		server
+		command []string
+	}{
+		{gunicorn, gunicorn.command(t)},
+		{node, []string{"node", source(t, "node.js")}},
+	} {
+		h.below(t, nonblocking.name, variables, "", nonblocking.command)
+		pid, err := nonblocking.ask(socket.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kill(t, nonblocking.process(t, pid))
+		if !isNonblocking(t, socket.Holder) {
+			t.Errorf("%s does not leave O_NONBLOCK, so this shows nothing", nonblocking.name)
+		}
+	}
+
+	blocking := []string{"python3", source(t, "blocking.py")}
+	log := h.below(t, "contrary", variables, "--nonblock", blocking)
+	await(t, "a blocking reader to fail with O_NONBLOCK", func() (struct{}, bool) {
+		text, _ := os.ReadFile(log)
+		return struct{}{}, bytes.Contains(text, []byte("BlockingIOError"))
+	})
+
+	h.below(t, "blocking", variables, "", blocking)
+	reader := server{name: "python", line: true, want: "hello"}
+	first, err := reader.ask(socket.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := reader.ask(socket.Address); err != nil || again != first {
+		t.Errorf("first process %d answers, then %d: %v", first, again, err)
+	}
+}
+
+// TestInUse has a second command take a held socket from under Node, which needs its O_NONBLOCK.
+func TestInUse(t *testing.T) {
+	t.Parallel()
+	need(t, "node")
+	h := newHome(t)
+	variables := h.env(t, "-s", "app=http::0")
+	socket := h.status(t)[0]
+	node := server{name: "node"}
+	h.below(t, "node", variables, "", []string{"node", source(t, "node.js")})
+	pid, err := node.ask(socket.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	here := regexp.QuoteMeta(socket.Address)
+	warning := fmt.Sprintf(`warning: %s is also in use by node \(pid %d\)`, here, pid)
+	lives := func(what string) {
+		t.Helper()
+		if again, err := node.ask(socket.Address); err != nil || again != pid {
+			t.Fatalf("after %s process %d answers, not %d: %v", what, again, pid, err)
+		}
+	}
+	for _, test := range []struct {
+		args     []string
+		said     string
+		patterns []string
+	}{
+		{[]string{"--", "probe"}, warning + "\n", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"-q", "--", "probe"}, "", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"--append", "-s", "udp::0", "--", "probe"}, warning + "\n~> socket .*\n", []string{"fd 3 .* nonblocking " + here, "fd 4 .* blocking 127.*"}},
+		{[]string{"--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"--hold", "--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"--hold", "--", "sh", "-c", "exec 3<&-; exec systemfd -- probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
+	} {
+		got := h.run(t, variables, test.args...)
+		if !regexp.MustCompile(`\A` + test.said + `\z`).MatchString(got.err) {
+			t.Errorf("%q says %q, want %q", test.args, got.err, test.said)
+		}
+		says(t, got.out, test.patterns...)
+		if !isNonblocking(t, socket.Holder) {
+			t.Fatalf("%q has cleared O_NONBLOCK: node waits in accept(2) for ever", test.args)
+		}
+		lives(strings.Join(test.args, " "))
+	}
+
+	await(t, "status to name node alone", func() (struct{}, bool) {
+		users := h.status(t)[0].Users
+		return struct{}{}, len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
+	})
+	says(t, h.run(t, nil, "status").out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+h.dir)
+
+	kill(t, pid)
+	got := h.run(t, variables, "--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe
+	if got.err != "" {
+		t.Errorf("without node it says %q", got.err)
+	}
+	says(t, got.out, "fd 3 .* blocking "+here)
+	await(t, "status to name no user", func() (struct{}, bool) { return struct{}{}, len(h.status(t)[0].Users) == 0 })
+}
+
+// TestStatusCountsWaiting has connections wait, and a server take them.
+func TestStatusCountsWaiting(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	variables := h.env(t, "-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
+	sockets := h.status(t)
+	if len(sockets) != 3 || sockets[0].Waiting != 0 || sockets[1].Waiting != -1 {
+		t.Fatalf("what is held is %+v", sockets)
+	}
+	for range 3 {
+		c, err := net.Dial("tcp", sockets[0].Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	if waiting := h.status(t)[0].Waiting; waiting != 3 {
+		t.Errorf("%d connections wait, want 3", waiting)
+	}
+	says(t, h.run(t, nil, "status").out, `NAME +ADDRESS +OWNER +SINCE +WAITING +USED BY +FOLDER`,
+		`app +`+regexp.QuoteMeta(sockets[0].Address)+` +\S+ \(pid `+strconv.Itoa(os.Getpid())+`\) +\d+s ago +3 +- +`+h.dir,
+		`udp +\S+ +\S+ \(pid \d+\) +\d+s ago +- +- +`+h.dir)
+	if since := time.Since(sockets[0].Since); since < 0 || since > patience {
+		t.Errorf("held for %v", since)
+	}
+
+	h.below(t, "server", variables, "", []string{"probe", "serve"})
+	await(t, "the server to take them", func() (struct{}, bool) { return struct{}{}, h.status(t)[0].Waiting == 0 })
+}
+
+// TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.
+func TestInspectPIDFDID(t *testing.T) {
+	t.Parallel()
+	need(t, "python3")
+	const becomes = `import os, sys; os.environ["LISTEN_PIDFDID"] = str(os.fstat(os.pidfd_open(os.getpid())).st_ino + int(sys.argv[1])); os.execvp("systemfd", ["systemfd", "inspect"])`
+	if got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "0"); got.status != 0 || got.err != "" {
+		t.Errorf("its own: exit %d, %s", got.status, got.err)
+	}
+	if holder.PIDFDID() == "" {
+		t.Skip("pidfds have no numbers before Linux 6.9")
+	}
+	got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "1")
+	if got.status != 1 {
+		t.Errorf("another's: exit %d", got.status)
+	}
+	says(t, got.err, `error: a strict reader would refuse: LISTEN_PIDFDID is \d+, which is another process`)
+}

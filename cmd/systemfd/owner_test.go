@@ -1,0 +1,585 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// terminal is a shell that somebody types into.
+type terminal struct {
+	*project
+	pid    int
+	tty    *os.File
+	typed  int           // lines
+	ended  chan struct{} // closed once the shell has
+	mu     sync.Mutex
+	screen bytes.Buffer
+}
+
+// terminal starts an interactive shell on a pty of its own.
+func (p *project) terminal(argv ...string) *terminal {
+	p.t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	p.in(cmd)
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 500})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s := &terminal{project: p, pid: cmd.Process.Pid, tty: pollable(p.t, tty), ended: make(chan struct{})}
+	go io.Copy(s, s.tty)
+	go func() {
+		cmd.Wait()
+		close(s.ended)
+	}()
+	p.t.Cleanup(func() {
+		select {
+		case <-s.ended:
+		default:
+			cmd.Process.Kill()
+			<-s.ended
+		}
+		s.tty.Close()
+		if p.t.Failed() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			p.t.Logf("on the screen of %q:\n%s", argv, s.screen.String())
+		}
+	})
+	return s
+}
+
+// pollable returns f as a file that Close closes at once, even where somebody reads.
+func pollable(t *testing.T, f *os.File) *os.File {
+	t.Helper()
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// Write is what the shell puts on the screen.
+func (s *terminal) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.screen.Write(text)
+}
+
+// types types a line and waits for nothing.
+func (s *terminal) types(line string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.tty, line+"\r"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// does types a line and waits until it has been carried out.
+func (s *terminal) does(line string) {
+	s.t.Helper()
+	s.typed++
+	done := fmt.Sprintf("typed-%d", s.typed)
+	s.types(line + "; echo done >" + s.path(done))
+	s.awaitFile(done)
+}
+
+// hangUp closes the terminal, and leaves the shell to what it does then.
+func (s *terminal) hangUp() { s.tty.Close() }
+
+// awaitEnd waits until the shell has ended.
+func (s *terminal) awaitEnd() {
+	s.t.Helper()
+	await(s.t, "the shell to end", func() (struct{}, bool) {
+		select {
+		case <-s.ended:
+			return struct{}{}, true
+		default:
+			return struct{}{}, false
+		}
+	})
+}
+
+// claim is what these tests have kept open: a port, and a path that must not be left over.
+const claim = "-s http::0 -s ./u.sock"
+
+// checkOwner looks whether the sockets of claim are held, for process owner alone, and returns their holder.
+func (p *project) checkOwner(owner int) (holder int) {
+	p.t.Helper()
+	sockets := p.held()
+	if len(sockets) != 2 {
+		p.t.Fatalf("held is %v", sockets)
+	}
+	for _, s := range sockets {
+		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
+			p.t.Errorf("%s is held for %v, want process %d", s.Address, s.Owners, owner)
+		}
+	}
+	if _, err := os.Lstat(p.path("u.sock")); err != nil {
+		p.t.Error(err)
+	}
+	return p.holder()
+}
+
+// interactive are shells that somebody types into, each of which may end in any of these ways.
+var (
+	interactive = []shell{
+		{"bash", []string{"bash", "--norc", "--noprofile"}, quoted, ""},
+		{"zsh", []string{"zsh", "-f"}, quoted, ""},
+		{"fish", []string{"fish", "--no-config"}, fish, ""},
+		{"tcsh", []string{"tcsh", "-f"}, csh, ""},
+		{"dash", []string{"dash", "-i"}, quoted, ""},
+		{"ksh", []string{"ksh"}, quoted, ""},
+		{"mksh", []string{"mksh"}, quoted, ""},
+		{"yash", []string{"yash", "--norc", "--noprofile"}, quoted, ""},
+		{"busybox", []string{"busybox", "sh"}, quoted, ""},
+	}
+	endings = map[string]func(*terminal){
+		"exit":    func(s *terminal) { s.types("exit") },
+		"hang-up": (*terminal).hangUp,
+		"kill":    func(s *terminal) { syscall.Kill(s.pid, syscall.SIGKILL) },
+	}
+)
+
+// TestInteractiveShellIsOwner has sockets kept for a shell on a terminal: as long as it lives, and no longer.
+func TestInteractiveShellIsOwner(t *testing.T) {
+	t.Parallel()
+	for _, s := range interactive {
+		for ending, end := range endings {
+			t.Run(s.name+" "+ending, func(t *testing.T) {
+				t.Parallel()
+				need(t, s.argv[0])
+				p := newProject(t)
+				tty := p.terminal(s.argv...)
+				tty.does(strings.TrimSuffix(s.evaluate(claim), "\n"))
+				holder := p.checkOwner(tty.pid)
+
+				tty.does("sh -c 'systemfd -- probe >probe'") // a job comes and goes
+				checkOwnPID(t, p.read("probe"))
+				says(t, p.read("probe"), "env LISTEN_FDNAMES=http:unix")
+				if now := p.checkOwner(tty.pid); now != holder {
+					t.Errorf("holder %d, then %d", holder, now)
+				}
+				end(tty)
+				tty.awaitEnd()
+				p.awaitNothing()
+			})
+		}
+	}
+}
+
+// TestHolderIsDetached looks at what a holder has of the shell that it was started from: nothing.
+func TestHolderIsDetached(t *testing.T) {
+	t.Parallel()
+	need(t, "bash")
+	p := newProject(t)
+	tty := p.terminal("bash", "--norc", "--noprofile")
+	tty.does("exec 9>leak")
+	tty.does(strings.TrimSuffix(quoted.evaluate(claim), "\n"))
+	holder := p.checkOwner(tty.pid)
+	if session, err := unix.Getsid(holder); err != nil || session == tty.pid {
+		t.Errorf("its session is %d, that of the shell: %v", session, err)
+	}
+	if group, err := unix.Getpgid(holder); err != nil || group == tty.pid {
+		t.Errorf("its process group is %d, that of the shell: %v", group, err)
+	}
+	proc := func(name string) string {
+		t.Helper()
+		target, err := os.Readlink(fmt.Sprintf("/proc/%d/%s", holder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return target
+	}
+	for name, want := range map[string]string{"cwd": "/", "fd/0": os.DevNull, "fd/1": os.DevNull, "fd/2": os.DevNull} {
+		if is := proc(name); is != want {
+			t.Errorf("its %s is %s, want %s", name, is, want)
+		}
+	}
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", holder))
+	for _, link := range links {
+		if target, _ := os.Readlink(link); strings.HasPrefix(target, p.dir) || strings.HasPrefix(target, "/dev/pt") || strings.HasPrefix(target, "pipe:") {
+			t.Errorf("it has %s open", target)
+		}
+	}
+
+	for _, key := range []string{"\x03", "\x1a", "\x1c"} { // ^C, ^Z and ^\ reach whoever is in the session's foreground
+		if _, err := io.WriteString(tty.tty, key); err != nil {
+			t.Fatal(err)
+		}
+		tty.does("systemfd -- probe >probe")
+		checkOwnPID(t, p.read("probe"))
+	}
+	if now := p.checkOwner(tty.pid); now != holder {
+		t.Errorf("the holder is %d, and was %d", now, holder)
+	}
+	tty.types("exit")
+	tty.awaitEnd()
+	p.awaitNothing()
+}
+
+// keep is a script that has sockets kept, says for whom, and then stays until something is written to the fifo "gate".
+const keep = `eval "$(systemfd env ` + claim + `)"
+systemfd -- probe >probe
+systemfd status >status
+echo $$ >owner
+cat gate
+`
+
+// keeper writes the script, and returns what lets it go on.
+func (p *project) keeper() (release func()) {
+	p.t.Helper()
+	write(p.t, p.dir, "keep", keep)
+	if err := syscall.Mkfifo(p.path("gate"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	return func() {
+		p.t.Helper()
+		gate := await(p.t, "the script to come to the gate", func() (*os.File, bool) {
+			f, err := os.OpenFile(p.path("gate"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+			return f, err == nil
+		})
+		gate.Close()
+	}
+}
+
+// checkKeeper looks whether the script is the owner, and was given the sockets; it returns the holder.
+func (p *project) checkKeeper() (holder int) {
+	p.t.Helper()
+	owner, err := strconv.Atoi(strings.TrimSpace(p.awaitFile("owner")))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	checkOwnPID(p.t, p.read("probe"))
+	return p.checkOwner(owner)
+}
+
+// TestScriptIsOwner runs a script from a shell on a terminal, which lives on.
+func TestScriptIsOwner(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"bash", "dash", "zsh", "ksh", "mksh", "yash"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			need(t, "bash", name)
+			p := newProject(t)
+			release := p.keeper()
+			tty := p.terminal("bash", "--norc", "--noprofile")
+			tty.types(name + " ./keep")
+			p.checkKeeper()
+			release()
+			p.awaitNothing()
+			tty.does("true")
+		})
+	}
+}
+
+// TestMakeIsOwner has a recipe keep sockets for the recipes after it, each of which has another shell.
+func TestMakeIsOwner(t *testing.T) {
+	t.Parallel()
+	need(t, "bash", "make")
+	p := newProject(t)
+	release := p.keeper()
+	write(t, p.dir, "Makefile", `all: first second
+first:
+	@eval "$$(systemfd env `+claim+`)"; systemfd -- probe >probe; echo $$PPID >owner
+second: first
+	@systemfd status --json >status-second
+	@cat gate
+`)
+	tty := p.terminal("bash", "--norc", "--noprofile")
+	tty.types("make")
+	holder := p.checkKeeper()
+	if second := parseHeld(t, await(t, "the second recipe", func() (string, bool) {
+		text, err := os.ReadFile(p.path("status-second"))
+		return string(text), err == nil && bytes.HasSuffix(text, []byte("\n"))
+	})); len(second) != 2 || second[0].Holder != holder {
+		t.Errorf("the second recipe finds %v, the holder was %d", second, holder)
+	}
+	release()
+	p.awaitNothing()
+	tty.does("true")
+}
+
+// detached runs a command without a terminal, in a session of its own, and returns what waits for its end.
+func (p *project) detached(argv ...string) (wait func()) {
+	p.t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	p.in(cmd)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	log, err := os.Create(p.path("log"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	wait = sync.OnceFunc(func() { cmd.Wait() })
+	p.t.Cleanup(func() {
+		if p.t.Failed() {
+			p.t.Logf("%q printed:\n%s", argv, p.read("log"))
+			cmd.Process.Kill()
+		}
+		wait()
+	})
+	return wait
+}
+
+// TestOwnerWithoutTerminal keeps sockets for a script that no terminal and no shell is above: it leads the session, or
+// whoever led it has ended.
+func TestOwnerWithoutTerminal(t *testing.T) {
+	t.Parallel()
+	const orphan = `
+		while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done # until the leader is gone
+		. ./keep`
+	for name, argv := range map[string][]string{
+		"leads the session":    {"sh", "./keep"},
+		"leads a group":        {"bash", "-c", "set -m; sh ./keep & wait"},
+		"the leader has ended": {"sh", "-c", `LEADER=$$ sh ./orphan & exit`},
+		"below setsid":         {"sh", "-c", "setsid --wait sh ./keep; true"},
+		"below timeout":        {"sh", "-c", "timeout 60 sh ./keep; true"},
+		"below nohup":          {"sh", "-c", "nohup setsid --wait sh ./keep <&- >/dev/null 2>&1; true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			need(t, "bash", "setsid", "timeout")
+			p := newProject(t)
+			release := p.keeper()
+			write(t, p.dir, "orphan", orphan)
+			wait := p.detached(argv...)
+			if name == "the leader has ended" {
+				wait() // or it stays as a zombie
+			}
+			if name == "below timeout" { // which makes itself the leader
+				sockets := await(t, "the sockets", func() ([]held, bool) {
+					sockets := p.held()
+					return sockets, len(sockets) == 2
+				})
+				if owner := sockets[0].Owners; len(owner) != 1 || owner[0].Name != "timeout" {
+					t.Errorf("the owner is %v", owner)
+				}
+				p.awaitFile("owner")
+			} else {
+				p.checkKeeper()
+			}
+			release()
+			p.awaitNothing()
+			wait()
+		})
+	}
+}
+
+// TestDeadLeaderIsNoOwner has the leader of the group ended, but not waited for: its parent is we.
+func TestDeadLeaderIsNoOwner(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	release := p.keeper()
+	write(t, p.dir, "orphan", `until grep -q '^State:.Z' "/proc/$LEADER/status"; do sleep 0.01; done
+. ./keep`)
+	wait := p.detached("sh", "-c", "LEADER=$$ sh ./orphan & exit")
+	p.checkKeeper()
+	release()
+	p.awaitNothing()
+	wait()
+}
+
+// TestSessionLeaderIsOwner has the leader of the group ended, and a leader of the session that lives.
+func TestSessionLeaderIsOwner(t *testing.T) {
+	t.Parallel()
+	need(t, "bash")
+	p := newProject(t)
+	release := p.keeper()
+	write(t, p.dir, "orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
+eval "$(systemfd env `+claim+`)"
+systemfd -- probe >probe
+echo $SESSION >owner
+`)
+	wait := p.detached("bash", "-c", `
+		export SESSION=$$
+		set -m
+		bash -c 'LEADER=$$ bash ./orphan & exit' & wait
+		cat gate`)
+	holder := p.checkKeeper()
+	await(t, "the script to end", func() (struct{}, bool) {
+		return struct{}{}, !slices.ContainsFunc(commandLines(), func(line string) bool {
+			return strings.Contains(line, "./orphan") && strings.Contains(line, p.dir)
+		})
+	})
+	if p.holder() != holder {
+		t.Errorf("the holder is %d, and was %d", p.holder(), holder)
+	}
+	release()
+	p.awaitNothing()
+	wait()
+}
+
+// commandLines returns the working directory and the arguments of every process.
+func commandLines() (lines []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		dir, _ := os.Readlink(filepath.Join(filepath.Dir(file), "cwd"))
+		lines = append(lines, dir+" "+strings.ReplaceAll(string(text), "\x00", " "))
+	}
+	return lines
+}
+
+// inPIDNamespace is a command below another process 1, which sees neither the leader of its group nor of its session.
+func inPIDNamespace(t *testing.T, command ...string) []string {
+	t.Helper()
+	need(t, "unshare")
+	unshare := []string{"unshare", "--fork", "--pid", "--mount-proc", "--kill-child"}
+	if out, err := exec.Command(unshare[0], append(unshare[1:], "true")...).CombinedOutput(); err != nil {
+		t.Skipf("no pid namespace here: %v: %s", err, out)
+	}
+	return append(unshare, command...)
+}
+
+// TestOwnerInPIDNamespace keeps sockets for a script below process 1 of a pid namespace.
+func TestOwnerInPIDNamespace(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	release := p.keeper()
+	wait := p.detached(inPIDNamespace(t, "sh", "-c", "sh ./keep; until test -e finish; do sleep 0.01; done")...)
+	p.checkKeeper()
+	release()
+	p.awaitNothing() // while process 1 lives
+	write(t, p.dir, "finish", "")
+	wait()
+}
+
+// TestInitIsOwner keeps sockets for process 1 itself: until stop, or until the kernel ends the whole namespace.
+func TestInitIsOwner(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	release := p.keeper()
+	wait := p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep; systemfd stop; systemfd status >status-after; cat gate")...)
+	p.checkOwnerAfter(1)
+	release()
+	if after := p.awaitFile("status-after"); after != "nothing is held\n" {
+		t.Errorf("after stop, status is %q", after)
+	}
+	p.awaitNothing()
+	release()
+	wait()
+
+	for _, name := range []string{"owner", "probe", "status"} {
+		os.Remove(p.path(name))
+	}
+	wait = p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep")...)
+	p.checkOwnerAfter(1)
+	release()
+	wait()
+	await(t, "the holder to be killed", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
+
+	got := handOff(t, p.in, append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
+	if got.status != 0 {
+		t.Errorf("afterwards: exit %d, %s", got.status, got.err)
+	}
+	p.holder()
+}
+
+// checkOwnerAfter is checkOwner once the script has come to the gate.
+func (p *project) checkOwnerAfter(owner int) {
+	p.t.Helper()
+	p.awaitFile("owner")
+	p.checkOwner(owner)
+}
+
+// TestTmux keeps sockets for the shell of one window, and not for as long as tmux lives.
+func TestTmux(t *testing.T) {
+	t.Parallel()
+	need(t, "tmux", "bash")
+	p := newProject(t)
+	p.env = append(p.env, "TMUX_TMPDIR="+p.home, "TMUX=")
+	tmux := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("tmux", append([]string{"-L", "systemfd", "-f", os.DevNull}, args...)...)
+		p.in(cmd)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("tmux %q: %v: %s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	const shell = "exec bash --norc --noprofile"
+	tmux("new-session", "-d", "-s", "one", "-x", "200", "-y", "24", shell)
+	server, err := strconv.Atoi(tmux("display-message", "-p", "#{pid}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		exec.Command("kill", "-9", strconv.Itoa(server)).Run()
+		await(t, "tmux to end", func() (struct{}, bool) { return struct{}{}, !isAlive(server) })
+	}()
+	window := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
+	other := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
+	owner, err := strconv.Atoi(tmux("display-message", "-p", "-t", window, "#{pane_pid}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmux("send-keys", "-t", window, `eval "$(systemfd env `+claim+`)"; echo done >first`, "Enter")
+	p.awaitFile("first")
+	holder := p.checkOwner(owner)
+
+	tmux("send-keys", "-t", other, `systemfd -- probe >probe 2>&1; echo done >second`, "Enter")
+	p.awaitFile("second") // it was not told of the sockets
+	saysNot(t, p.read("probe"), "env LISTEN_.*")
+	tmux("kill-window", "-t", other)
+	if now := p.checkOwner(owner); now != holder {
+		t.Errorf("the holder is %d, and was %d", now, holder)
+	}
+	tmux("kill-window", "-t", window)
+	p.awaitNothing()
+	if !isAlive(server) {
+		t.Error("tmux has ended")
+	}
+}
+
+// TestNamedOwner keeps sockets for another process than the default one, and lets go for it.
+func TestNamedOwner(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	pid, end := p.owner()
+	env := func(flags ...string) {
+		t.Helper()
+		if got := handOff(t, p.in, slices.Concat([]string{"env", "--owner", strconv.Itoa(pid)}, flags)...); got.status != 0 {
+			t.Fatalf("exit %d: %s", got.status, got.err)
+		}
+	}
+	env(strings.Fields(claim)...)
+	p.checkOwner(pid)
+	if got := handOff(t, p.in, "env", "--unset"); got.status != 0 { // for the default owner, who has claimed nothing
+		t.Errorf("exit %d: %s", got.status, got.err)
+	}
+	p.checkOwner(pid)
+	env("--unset")
+	p.awaitNothing()
+	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		t.Error("the owner has ended")
+	}
+
+	env(strings.Fields(claim)...)
+	p.checkOwner(pid)
+	end()
+	p.awaitNothing()
+}

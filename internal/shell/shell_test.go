@@ -1,0 +1,86 @@
+package shell
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// spellings is what each shell's own manual says; cmd/systemfd has the shells themselves evaluate it.
+var spellings = []struct {
+	names                          []string
+	set, setPID, unset, fail, eval string
+}{
+	{
+		[]string{"sh", "bash", "dash", "ksh", "zsh"},
+		"export A='x,y:1';", "export A=$$;", "unset A;", "false;", `eval "$(systemfd env -s 0)"`,
+	},
+	{
+		[]string{"fish"},
+		"set -gx A 'x,y:1';", "set -gx A $fish_pid;", "set -e A; or true;", "false;", "systemfd env -s 0 | source",
+	},
+	{
+		[]string{"csh", "tcsh"},
+		"setenv A 'x,y:1';", "setenv A $$;", "unsetenv A;", "false;", "eval `systemfd env -s 0`",
+	},
+	{
+		[]string{"powershell", "pwsh"},
+		"$env:A = 'x,y:1';", "$env:A = $PID;", "Remove-Item Env:A -ErrorAction SilentlyContinue;", "throw 'systemfd env failed';",
+		"systemfd env -s 0 | Out-String | Invoke-Expression",
+	},
+}
+
+func TestSpellings(t *testing.T) {
+	t.Parallel()
+	for _, want := range spellings {
+		for _, name := range want.names {
+			s, ok := Lookup(name)
+			if !ok {
+				t.Errorf("there is no %s", name)
+				continue
+			}
+			for got, want := range map[string]string{
+				s.Set("A", "x,y:1"):         want.set,
+				s.SetPID("A"):               want.setPID,
+				s.Unset("A"):                want.unset,
+				s.Fail():                    want.fail,
+				s.Eval("systemfd env -s 0"): want.eval,
+			} {
+				if got != want {
+					t.Errorf("%s spells %q, want %q", name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Every name is in spellings; no other is known, not even in capitals or as a path.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, s := range spellings {
+		want = append(want, s.names...)
+	}
+	slices.Sort(want)
+	if got := Names(); !slices.Equal(got, want) {
+		t.Errorf("names are %q, want %q", got, want)
+	}
+	for _, name := range []string{"", "SH", "/bin/sh", "elvish", "nu", "sh "} {
+		if s, ok := Lookup(name); ok || s != nil {
+			t.Errorf("%q is %v", name, s)
+		}
+	}
+}
+
+// A statement is one line that ends in ";": unquoted in eval $(...), a blank is all that is left of the newline.
+func TestStatementsJoin(t *testing.T) {
+	t.Parallel()
+	for _, name := range Names() {
+		s, _ := Lookup(name)
+		for _, statement := range []string{s.Set("A", "x"), s.SetPID("A"), s.Unset("A"), s.Fail()} {
+			if strings.ContainsAny(statement, "\n*?[{\\`\"") || !strings.HasSuffix(statement, ";") {
+				t.Errorf("%s: %q does not stand in a line with others", name, statement)
+			}
+		}
+	}
+}
