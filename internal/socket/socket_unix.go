@@ -100,8 +100,7 @@ func socketOptions(s spec.Spec, o Options, family int) []socketOption {
 		when bool
 		socketOption
 	}{
-		{family == unix.AF_INET6 && s.Addr.Addr() == spec.Any && o.V6Only == nil, socketOption{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0}},
-		{family == unix.AF_INET6 && o.V6Only != nil, socketOption{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, isTrue(o.V6Only)}},
+		{family == unix.AF_INET6 && (s.Addr.Addr() == spec.Any || o.V6Only != nil), socketOption{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, isTrue(o.V6Only)}},
 		{tcp && !o.NoReuse, socketOption{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1}},
 		{inet && o.ReusePort, socketOption{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}},
 		{inet && o.FreeBind, freeBind(family)},
@@ -122,7 +121,7 @@ func socketOptions(s spec.Spec, o Options, family int) []socketOption {
 }
 
 func isTrue(b *bool) int {
-	if *b {
+	if b != nil && *b {
 		return 1
 	}
 	return 0
