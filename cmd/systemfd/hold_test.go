@@ -405,11 +405,12 @@ func isNonblocking(t *testing.T, keeper int) bool {
 	return false
 }
 
-// below starts a server by systemfd with flags, in a shell that reaps it. It returns the file of its output.
+// below starts a server by systemfd with flags, in a shell that reaps it and says "ended". It returns the file
+// of their output.
 func (h home) below(t *testing.T, name string, variables []string, flags string, command []string) (log string) {
 	t.Helper()
 	dir := h.sub(t, name)
-	argv := append([]string{"env"}, h.environ(variables, "sh", "-c", "systemfd "+flags+` -- "$@"; echo`, "sh")...)
+	argv := append([]string{"env"}, h.environ(variables, "sh", "-c", "systemfd "+flags+` -- "$@"; echo ended`, "sh")...)
 	start(t, dir, "", append(argv, command...)...)
 	return filepath.Join(dir, "log")
 }
@@ -445,7 +446,7 @@ func TestHeldSocketChangesServers(t *testing.T) {
 	log := h.below(t, "contrary", variables, "--nonblock", blocking)
 	await(t, "a blocking reader to fail with O_NONBLOCK", func() (struct{}, bool) {
 		text, _ := os.ReadFile(log)
-		return struct{}{}, bytes.Contains(text, []byte("BlockingIOError"))
+		return struct{}{}, bytes.Contains(text, []byte("BlockingIOError")) && bytes.HasSuffix(text, []byte("\nended\n"))
 	})
 
 	h.below(t, "blocking", variables, "", blocking)

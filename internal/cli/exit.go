@@ -6,6 +6,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
 // The exit statuses of systemfd itself, as env(1) and timeout(1) have them; else the command's own.
@@ -45,7 +46,7 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case is[*usageError](err), is[*spec.Error](err):
+	case is[*usageError](err), is[*spec.Error](err), is[*unitfile.Error](err):
 		return exitUsage
 	case is[subcommandError](err):
 		return exitSubcommand

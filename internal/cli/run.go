@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"math"
 	"os"
 	"slices"
 
@@ -14,19 +16,28 @@ import (
 // runFlags are the flags of the main form, systemfd [flags] -- COMMAND.
 type runFlags struct {
 	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" help:"open a socket; repeatable, in the order of the descriptors"`
+	Unit      []string `short:"u" sep:"none" placeholder:"FILE" help:"open the sockets of a systemd .socket unit; repeatable"`
+	Map       []string `sep:"none" placeholder:"FROM=TO" help:"bind TO where a unit says FROM: a port, an address or a path"`
 	Append    bool     `help:"add the sockets to the inherited or held ones"`
 	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
 	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
 	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
 	Pid       *bool    `negatable:"" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
 	Nonblock  bool     `help:"pass the descriptors with O_NONBLOCK set"`
+	Mode      string   `placeholder:"OCTAL" help:"permission bits of unix sockets [0666 less the umask]"`
 	Hold      bool     `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
+	Lazy      bool     `help:"wait for the first connection or datagram, then become COMMAND"`
+	Accept    bool     `help:"stay, and start COMMAND once a connection"`
+	Inetd     bool     `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
 	InfoFile  string   `placeholder:"PATH" help:"write the sockets as JSON once they are bound; - is stdout"`
 	Quiet     bool     `short:"q" help:"print errors alone"`
 	Color     string   `placeholder:"WHEN" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
 	Help      bool     `short:"h" help:"print this help"`
 	Version   bool     `short:"V" help:"print the version"`
 }
+
+// opens reports whether sockets are to be opened, not taken over alone.
+func (f *runFlags) opens() bool { return len(f.Socket) > 0 || len(f.Unit) > 0 }
 
 // run is the main form: arguments -> specs -> sockets -> descriptors -> exec. It returns where it failed,
 // or where there was nothing to run.
@@ -47,14 +58,16 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 		return &usageError{"no command", `put "--" before it: systemfd -s http::5000 -- ./server`}
 	case len(command) == 0:
 		return &usageError{`no command after "--"`, "systemfd -s http::5000 -- ./server"}
-	case flags.Backlog < 1:
-		return &usageError{"--backlog takes a number of connections, 1 or more", ""}
+	}
+	if err := flags.check(); err != nil {
+		return err
 	}
 
-	specs, err := parseSpecs(flags.Socket)
+	all, accept, err := openings(p, &flags)
 	if err != nil {
 		return err
 	}
+	flags.Accept = flags.Accept || accept
 	file, err := handoff.LookPath(command[0])
 	if err != nil {
 		return err
@@ -63,7 +76,7 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err != nil {
 		return err
 	}
-	environ, err := handoff.Reserve(os.Environ(), taken.count()+len(specs))
+	environ, err := handoff.Reserve(os.Environ(), taken.count()+len(all))
 	if err != nil {
 		return err
 	}
@@ -71,90 +84,99 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err != nil {
 		return err
 	}
-	opened, err := open(specs, &flags)
+	opened, err := open(all)
 	if err != nil {
 		return err
 	}
-	defer closeAll(opened) // where COMMAND does not run
-	h := handover{flags: &flags, sockets: append(sockets, opened...), opened: len(opened), shared: shared, holder: taken.holder}
-	return h.exec(p, file, command, environ)
+	h := handover{printer: p, flags: &flags, sockets: append(sockets, opened...), opened: len(opened), shared: shared, holder: taken.holder}
+	defer h.cleanUp() // where COMMAND does not run
+	return h.exec(file, command, environ)
 }
 
-// parseSpecs reads every -s before anything is opened.
-func parseSpecs(texts []string) ([]spec.Spec, error) {
-	var specs []spec.Spec
-	for _, text := range texts {
-		s, err := spec.Parse(text)
-		if err == nil {
-			err = socket.Check(s)
-		}
-		if err != nil {
-			return nil, err
-		}
-		specs = append(specs, s)
+// check finds what makes no sense, whatever the sockets.
+func (f *runFlags) check() error {
+	switch {
+	case f.Backlog < 1 || f.Backlog > math.MaxInt32:
+		return &usageError{fmt.Sprintf("--backlog %d is not a number of connections from 1 to %d", f.Backlog, math.MaxInt32), ""}
+	case f.Lazy && f.Accept:
+		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway"}
 	}
-	return specs, nil
-}
-
-// open opens all of specs, or none.
-func open(specs []spec.Spec, flags *runFlags) ([]socket.Socket, error) {
-	options := socket.Options{Backlog: flags.Backlog, NoReuse: flags.NoReuse, ReusePort: flags.ReusePort}
-	var sockets []socket.Socket
-	for _, s := range specs {
-		opened, err := socket.Open(s, options)
-		if err != nil {
-			closeAll(sockets)
-			return nil, err
-		}
-		sockets = append(sockets, opened)
-	}
-	return sockets, nil
-}
-
-func closeAll(sockets []socket.Socket) {
-	for _, s := range sockets {
-		s.Close()
-	}
+	return nil
 }
 
 // handover is what COMMAND gets.
 type handover struct {
+	printer *printer
 	flags   *runFlags
 	sockets []socket.Socket
 	opened  int    // the last of sockets, opened by us
 	shared  bool   // the others are in use: their O_NONBLOCK is somebody else's
 	holder  string // control socket, "" without one
+	undo    func() // takes the info file back
 }
 
 // exec tells what is passed, puts it in place and becomes COMMAND.
-func (h *handover) exec(p *printer, file string, command, environ []string) error {
-	first := len(h.sockets) - h.opened
-	for i, s := range h.sockets[first:] {
-		p.socket(s, listenfds.Start+first+i)
+func (h *handover) exec(file string, command, environ []string) error {
+	if err := h.announce(); err != nil {
+		return err
 	}
-	if h.flags.InfoFile != "" {
-		undo, err := writeInfo(p.out, h.flags.InfoFile, socketsJSON(h.sockets, listenfds.Start))
-		if err != nil {
-			return err
-		}
-		defer undo()
+	if h.flags.Accept {
+		return h.accept(file, command, environ)
 	}
-	if h.flags.Hold && len(h.sockets) > 0 {
-		if err := h.keep(); err != nil {
+	if h.flags.Lazy {
+		if err := waitForTraffic(h.sockets, h.cleanUp); err != nil {
 			return err
 		}
 	}
 	set := describe(h.sockets)
-	set.PID, set.Holder = h.listenPID(p, command), h.holder
+	set.PID, set.Holder = h.listenPID(command), h.holder
 	environ = listenfds.Environ(environ, set)
+	if err := h.place(); err != nil {
+		return err
+	}
+	return handoff.Exec(file, command, environ)
+}
 
+// announce says which sockets are open, to people, to the --info-file, and to a holder.
+func (h *handover) announce() (err error) {
+	first := len(h.sockets) - h.opened
+	for i, s := range h.sockets[first:] {
+		h.printer.socket(s, listenfds.Start+first+i)
+	}
+	if h.flags.InfoFile != "" {
+		if h.undo, err = writeInfo(h.printer.out, h.flags.InfoFile, socketsJSON(h.sockets, listenfds.Start)); err != nil {
+			return err
+		}
+	}
+	if h.flags.Hold && len(h.sockets) > 0 {
+		return h.keep()
+	}
+	return nil
+}
+
+// accept stays instead of becoming COMMAND.
+func (h *handover) accept(file string, command, environ []string) error {
+	if len(h.sockets) == 0 {
+		return &usageError{"--accept has no socket to accept on", "give it one: -s http::5000"}
+	}
+	for _, s := range h.sockets {
+		if s.Spec.Type.Transport() == spec.Datagram {
+			return &usageError{fmt.Sprintf("--accept cannot accept on %s", s.Spec.Display()), "datagrams come without a connection: leave --accept out"}
+		}
+	}
+	a := acceptor{printer: h.printer, flags: h.flags, file: file, command: command, environ: environ}
+	return a.serve(h.sockets, h.cleanUp)
+}
+
+// place puts the sockets where COMMAND finds them. Exec has to follow at once.
+func (h *handover) place() error {
 	fds := make([]int, len(h.sockets))
 	for i, s := range h.sockets {
 		fds[i] = s.FD
 	}
 	flagged := fds
 	if h.shared {
-		flagged = fds[first:]
+		flagged = fds[len(fds)-h.opened:]
 	}
 	if err := handoff.SetNonblock(flagged, h.flags.Nonblock); err != nil {
 		return err
@@ -162,7 +184,18 @@ func (h *handover) exec(p *printer, file string, command, environ []string) erro
 	if err := handoff.Place(fds); err != nil {
 		return err
 	}
-	return handoff.Exec(file, command, environ)
+	if h.flags.Inetd {
+		return handoff.OnStdin(listenfds.Start)
+	}
+	return nil
+}
+
+// cleanUp leaves nothing behind of what was opened and written.
+func (h *handover) cleanUp() {
+	if h.undo != nil {
+		h.undo()
+	}
+	closeAll(h.sockets[len(h.sockets)-h.opened:])
 }
 
 // keep gives the sockets to a holder for as long as the process lives that COMMAND will be: to the one that has them,
@@ -196,11 +229,11 @@ func describe(sockets []socket.Socket) listenfds.Set {
 }
 
 // listenPID returns what LISTEN_PID says, 0 for nothing, and prints the launcher's hint.
-func (h *handover) listenPID(p *printer, command []string) int {
+func (h *handover) listenPID(command []string) int {
 	l := launcherOf(command)
 	if l != nil && len(h.sockets) > 0 {
 		if hint := l.hint(command, h.holder != "", h.flags.Pid != nil); hint != "" {
-			p.hint(hint)
+			h.printer.hint(hint)
 		}
 	}
 	if h.flags.Pid == nil && l != nil || h.flags.Pid != nil && !*h.flags.Pid {

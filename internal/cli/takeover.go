@@ -23,7 +23,7 @@ func (t *takeover) count() int { return len(t.inherited) + len(t.held) }
 // findTakeover looks at what the environment says. It opens nothing.
 func findTakeover(p *printer, flags *runFlags) (*takeover, error) {
 	t := &takeover{}
-	if len(flags.Socket) > 0 && !flags.Append {
+	if flags.opens() && !flags.Append {
 		return t, nil
 	}
 	set, err := listenfds.Parse(os.Getenv)
@@ -40,7 +40,7 @@ func findTakeover(p *printer, flags *runFlags) (*takeover, error) {
 	case set.Holder != "" && len(set.Specs) > 0:
 		t.held, err = heldSpecs(set.Specs)
 		t.holder = set.Holder
-	case err == nil && len(flags.Socket) == 0:
+	case err == nil && !flags.opens():
 		p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
 	}
 	return t, err

@@ -13,6 +13,9 @@ func SetNonblock([]int, bool) error { return errors.ErrUnsupported }
 // Place fails.
 func Place([]int) error { return errors.ErrUnsupported }
 
+// OnStdin fails.
+func OnStdin(int) error { return errors.ErrUnsupported }
+
 // LookPath returns name as it is.
 func LookPath(name string) (string, error) { return name, nil }
 

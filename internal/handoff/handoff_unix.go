@@ -134,6 +134,9 @@ func Place(fds []int) error {
 	return nil
 }
 
+// OnStdin puts a copy of the descriptor fd at 0, as inetd(8) does.
+func OnStdin(fd int) error { return dup(fd, 0) }
+
 func (s step) run(from int) error {
 	if from == s.to {
 		_, err := unix.FcntlInt(uintptr(from), unix.F_SETFD, 0)

@@ -58,7 +58,7 @@ func specOf(sotype int, sa unix.Sockaddr) spec.Spec {
 		}
 		if addr, ok := addrPort(sa); ok {
 			s.Type, s.Addr = spec.TypeOf(spec.Inet, transport), addr
-		} else if sa, ok := sa.(*unix.SockaddrUnix); ok && sa.Name != "" && sa.Name[0] != '@' {
+		} else if sa, ok := sa.(*unix.SockaddrUnix); ok && sa.Name != "" {
 			s.Type, s.Path = spec.TypeOf(spec.Unix, transport), sa.Name
 		}
 	}

@@ -12,3 +12,12 @@ func newSocket(family, sotype int) (int, error) {
 	}
 	return fd, err
 }
+
+// hasAbstract tells that a unix socket needs a file here.
+const hasAbstract = false
+
+// passCredentials is Linux's alone.
+var passCredentials socketOption
+
+// freeBind is Linux's alone.
+func freeBind(int) socketOption { return socketOption{} }

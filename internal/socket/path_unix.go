@@ -25,7 +25,10 @@ const lockWait = 10 * time.Second
 
 // Check reports what of s this system lacks, before anything is opened. Its errors are *spec.Error.
 func Check(s spec.Spec) error {
-	if len(s.Path) > maxPath && !fits(s.Path) {
+	switch {
+	case s.IsAbstract() && !hasAbstract:
+		return &spec.Error{Text: s.String(), Problem: "this system has no abstract unix sockets", Remedy: "take a path with a /"}
+	case len(s.Path) > maxPath:
 		return &spec.Error{
 			Text:    s.String(),
 			Problem: fmt.Sprintf("the path has %d bytes, this system allows %d", len(s.Path), maxPath),
@@ -35,17 +38,32 @@ func Check(s spec.Spec) error {
 	return nil
 }
 
-func fits(path string) bool { return len(path) <= maxPath }
-
-// openUnix binds a path that is free, or that only a dead socket of ours stands at.
+// openUnix binds an abstract name, or a path.
 func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
-	given := s.Path
-	s.Path = Absolute(given)
-	path := s.Path
-	if !fits(path) {
-		path = given
+	if s.IsAbstract() {
+		fd, err := listen(s, o, unix.AF_UNIX, &unix.SockaddrUnix{Name: s.Path}, func() {})
+		if err != nil {
+			err = bindError(s, err)
+		}
+		return fd, s, err
 	}
-	unlock, err := LockFolder(filepath.Dir(path))
+	return openPath(s, o)
+}
+
+// openPath binds a path that is free, or that only a dead socket of ours stands at.
+func openPath(s spec.Spec, o Options) (int, spec.Spec, error) {
+	path := s.Path
+	s.Path = Absolute(path)
+	if len(s.Path) <= maxPath {
+		path = s.Path
+	}
+	folder := filepath.Dir(path)
+	if o.DirectoryMode != 0 {
+		if err := os.MkdirAll(folder, os.FileMode(o.DirectoryMode)); err != nil {
+			return -1, s, &Error{Text: fmt.Sprintf("cannot make folder %q: %v", folder, errors.Unwrap(err)), Err: err}
+		}
+	}
+	unlock, err := LockFolder(folder)
 	if err != nil {
 		return -1, s, err
 	}
@@ -53,17 +71,9 @@ func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
 	if err := clearPath(path, s); err != nil {
 		return -1, s, err
 	}
-	fd, err := newSocket(unix.AF_UNIX, transports[s.Type.Transport()])
+	defer unix.Umask(setUmask(o.Mode))
+	fd, err := listen(s, o, unix.AF_UNIX, &unix.SockaddrUnix{Name: path}, func() { unix.Unlink(path) })
 	if err != nil {
-		return -1, s, bindError(s, err)
-	}
-	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err == nil {
-		if err = unix.Listen(fd, o.Backlog); err != nil {
-			unix.Unlink(path)
-		}
-	}
-	if err != nil {
-		unix.Close(fd)
 		return -1, s, bindError(s, err)
 	}
 	return fd, s, nil
@@ -73,6 +83,17 @@ func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
 func Absolute(path string) string {
 	workingDir, _ := os.Getwd()
 	return absolute(path, workingDir)
+}
+
+// setUmask lets bind(2) give a socket exactly these permission bits, at no moment more; nil for 0666 less the
+// umask. It returns the umask to restore.
+func setUmask(mode *uint32) (old int) {
+	if mode != nil {
+		return unix.Umask(0o777 &^ int(*mode))
+	}
+	old = unix.Umask(0o777)
+	unix.Umask(old | 0o111)
+	return old
 }
 
 // LockFolder holds flock(2) on folder, so that two who find the same dead socket do not both replace it. Unlock
@@ -138,7 +159,7 @@ func probe(path string) error {
 // Close closes a socket that Open returned, and removes its path.
 func (s Socket) Close() error {
 	err := unix.Close(s.FD)
-	if s.Spec.Path != "" {
+	if s.Spec.Path != "" && !s.Spec.IsAbstract() {
 		if removeErr := os.Remove(s.Spec.Path); !errors.Is(removeErr, fs.ErrNotExist) {
 			err = errors.Join(err, removeErr)
 		}

@@ -26,6 +26,18 @@ type Options struct {
 	Backlog   int  // length of a listener's queue, in connections; the system may cap it
 	NoReuse   bool // leave out SO_REUSEADDR, which TCP sockets get otherwise
 	ReusePort bool // set SO_REUSEPORT on inet sockets
+
+	Mode          *uint32 // permission bits of a unix socket; nil for 0666 less the umask
+	DirectoryMode uint32  // of the parent folders of a unix socket, which are made; 0 where they must be there
+
+	V6Only          *bool // IPV6_V6ONLY of an IPv6 socket; nil for IPv4 and IPv6 on one socket
+	FreeBind        bool  // bind addresses that the host does not have, where the system can
+	NoDelay         bool  // TCP_NODELAY
+	KeepAlive       bool  // SO_KEEPALIVE, on TCP
+	Broadcast       bool  // SO_BROADCAST, on UDP
+	PassCredentials bool  // SO_PASSCRED, on unix sockets where the system has it
+	ReceiveBuffer   int   // SO_RCVBUF, in bytes; 0 for the system's
+	SendBuffer      int   // SO_SNDBUF, in bytes; 0 for the system's
 }
 
 // Error says what failed about a socket, and where there is a way out, which.
@@ -54,7 +66,7 @@ type Description struct {
 // absolute returns path below the working directory. Unlike filepath.Abs it keeps "..", which means
 // another folder behind a symbolic link.
 func absolute(path, workingDir string) string {
-	if filepath.IsAbs(path) || workingDir == "" {
+	if filepath.IsAbs(path) || workingDir == "" || path[0] == '@' {
 		return path
 	}
 	for len(path) > 2 && path[:2] == "./" {

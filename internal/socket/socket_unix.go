@@ -14,11 +14,12 @@ import (
 
 // transports is how socket(2) spells a transport.
 var transports = map[spec.Transport]int{
-	spec.Stream:   unix.SOCK_STREAM,
-	spec.Datagram: unix.SOCK_DGRAM,
+	spec.Stream:    unix.SOCK_STREAM,
+	spec.Datagram:  unix.SOCK_DGRAM,
+	spec.SeqPacket: unix.SOCK_SEQPACKET,
 }
 
-// Open opens, binds and, where it is a stream socket, listens. The descriptor has FD_CLOEXEC and no
+// Open opens, binds and, but for a datagram socket, listens. The descriptor has FD_CLOEXEC and no
 // O_NONBLOCK. Its errors are *Error; after one, nothing is left open or bound.
 func Open(s spec.Spec, o Options) (Socket, error) {
 	open := openInet
@@ -59,23 +60,28 @@ func listenInet(s spec.Spec, o Options) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	transport := s.Type.Transport()
-	fd, err := newSocket(family, transports[transport])
+	return listen(s, o, family, sa, func() {})
+}
+
+// listen is the line that every socket takes: socket, setsockopt, bind and, but for a datagram socket, listen. Undo
+// takes bind back.
+func listen(s spec.Spec, o Options, family int, sa unix.Sockaddr, undo func()) (int, error) {
+	fd, err := newSocket(family, transports[s.Type.Transport()])
 	if err != nil {
 		return -1, err
 	}
-	var errs []error
-	if family == unix.AF_INET6 && s.Addr.Addr() == spec.Any {
-		errs = append(errs, unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0))
+	for _, opt := range socketOptions(s, o, family) {
+		if err == nil {
+			err = unix.SetsockoptInt(fd, opt.level, opt.name, opt.value)
+		}
 	}
-	if transport == spec.Stream && !o.NoReuse {
-		errs = append(errs, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
+	if err == nil {
+		err = unix.Bind(fd, sa)
 	}
-	if o.ReusePort {
-		errs = append(errs, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
-	}
-	if err = errors.Join(errs...); err == nil {
-		err = bindAndListen(fd, sa, s, o)
+	if err == nil && s.Type.Transport() != spec.Datagram {
+		if err = unix.Listen(fd, o.Backlog); err != nil {
+			undo()
+		}
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -84,11 +90,41 @@ func listenInet(s spec.Spec, o Options) (int, error) {
 	return fd, nil
 }
 
-func bindAndListen(fd int, sa unix.Sockaddr, s spec.Spec, o Options) error {
-	if err := unix.Bind(fd, sa); err != nil || s.Type.Transport() == spec.Datagram {
-		return err
+// socketOption is one setsockopt(2).
+type socketOption struct{ level, name, value int }
+
+// socketOptions returns what s and o ask for.
+func socketOptions(s spec.Spec, o Options, family int) []socketOption {
+	inet, tcp := family != unix.AF_UNIX, family != unix.AF_UNIX && s.Type.Transport() == spec.Stream
+	rows := []struct {
+		when bool
+		socketOption
+	}{
+		{family == unix.AF_INET6 && (s.Addr.Addr() == spec.Any || o.V6Only != nil), socketOption{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, isTrue(o.V6Only)}},
+		{tcp && !o.NoReuse, socketOption{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1}},
+		{inet && o.ReusePort, socketOption{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}},
+		{inet && o.FreeBind, freeBind(family)},
+		{tcp && o.NoDelay, socketOption{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1}},
+		{tcp && o.KeepAlive, socketOption{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}},
+		{inet && !tcp && o.Broadcast, socketOption{unix.SOL_SOCKET, unix.SO_BROADCAST, 1}},
+		{!inet && o.PassCredentials, passCredentials},
+		{o.ReceiveBuffer > 0, socketOption{unix.SOL_SOCKET, unix.SO_RCVBUF, o.ReceiveBuffer}},
+		{o.SendBuffer > 0, socketOption{unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer}},
 	}
-	return unix.Listen(fd, o.Backlog)
+	var opts []socketOption
+	for _, row := range rows {
+		if row.when && row.socketOption != (socketOption{}) {
+			opts = append(opts, row.socketOption)
+		}
+	}
+	return opts
+}
+
+func isTrue(b *bool) int {
+	if b != nil && *b {
+		return 1
+	}
+	return 0
 }
 
 // bindError words a failure of bind(2), listen(2) or what comes before.

@@ -72,8 +72,8 @@ func (s *Spec) setPath(value string) (problem, remedy string) {
 	switch {
 	case value == "":
 		return "empty path", "write unix::/path/to/socket"
-	case value[0] == '@':
-		return "abstract sockets are not supported", "write a path with a /"
+	case value == "@":
+		return "empty abstract name", "write @name"
 	case strings.IndexByte(value, 0) >= 0:
 		return "a path cannot hold a NUL byte", "write unix::/path/to/socket"
 	}

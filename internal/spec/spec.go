@@ -17,11 +17,14 @@ type Spec struct {
 	Type Type           // never "" in a Spec that Parse returned
 	Host string         // a host name to resolve; "" where Addr says the address
 	Addr netip.AddrPort // of an inet type; with Host, its port alone counts
-	Path string         // of a unix type
+	Path string         // of a unix type; @NAME is abstract, unix(7)
 }
 
 // Any is the address that accepts IPv6 and IPv4, written [::].
 var Any = netip.IPv6Unspecified()
+
+// IsAbstract reports whether s is a unix socket without a file.
+func (s Spec) IsAbstract() bool { return strings.HasPrefix(s.Path, "@") }
 
 // FDName returns the name under which LISTEN_FDNAMES passes the socket.
 func (s Spec) FDName() string {

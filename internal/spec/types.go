@@ -41,6 +41,8 @@ var kinds = []kind{
 	{"https", Inet, Stream, "https", "tcp listener"},
 	{"udp", Inet, Datagram, "", "udp"},
 	{"unix", Unix, Stream, "", "unix listener"},
+	{"unix-dgram", Unix, Datagram, "", "unix datagram"},
+	{"unix-seqpacket", Unix, SeqPacket, "", "unix seqpacket listener"},
 }
 
 // Types returns every TYPE.
