@@ -111,10 +111,10 @@ func (h home) status(t *testing.T) []held {
 	return answer.Sockets
 }
 
-// isAlive reports whether a process runs: one that nobody has waited for does not.
+// isAlive reports whether a process runs. One that nobody has waited for does not, and has closed its descriptors.
 func isAlive(pid int) bool {
-	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return err == nil && len(command) > 0
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && !regexp.MustCompile(`(?m)^State:\s+[ZX]`).Match(status)
 }
 
 // holding is a command under a systemfd that opens and holds what withSockets does.

@@ -20,17 +20,22 @@ type takeover struct {
 
 func (t *takeover) count() int { return len(t.inherited) + len(t.held) }
 
-// findTakeover looks at what the environment says. It opens nothing.
+// findTakeover looks at what the environment says. It opens nothing. What -s replaces is let go of, where it is
+// beyond doubt the sockets described.
 func findTakeover(p *printer, flags *runFlags) (*takeover, error) {
 	t := &takeover{}
-	if flags.opens() && !flags.Append {
-		return t, nil
-	}
+	replace := flags.opens() && !flags.Append
 	set, err := listenfds.Parse(os.Getenv)
-	if err != nil {
+	if err != nil && !replace {
 		return nil, err
 	}
 	sockets, stale, err := inherit.Take(set)
+	if replace {
+		if err == nil && !stale && set.Specs != nil {
+			forgetAll(sockets)
+		}
+		return t, nil
+	}
 	switch {
 	case stale:
 		p.warn("the sockets from descriptor %d on are not the ones of %s; they are passed as they are", set.First, listenfds.Sockets)
@@ -44,6 +49,14 @@ func findTakeover(p *printer, flags *runFlags) (*takeover, error) {
 		p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
 	}
 	return t, err
+}
+
+// forgetAll closes inherited sockets that COMMAND is not to have: open there, they would take connections that
+// nobody accepts.
+func forgetAll(sockets []socket.Socket) {
+	for _, s := range sockets {
+		s.Forget()
+	}
 }
 
 func heldSpecs(texts []string) ([]spec.Spec, error) {

@@ -167,6 +167,9 @@ func (s Socket) Close() error {
 	return err
 }
 
+// Forget closes the descriptor of a socket that somebody else opened, and leaves its path.
+func (s Socket) Forget() error { return unix.Close(s.FD) }
+
 // shellWord quotes text for a POSIX shell where it has to.
 func shellWord(text string) string {
 	if strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/:@+=-") == "" {
