@@ -7,7 +7,10 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(PATH)
 
 # Debian packages whose programs and libraries the tests run; on other systems what is missing is skipped.
-DEBIAN := entr gcc gunicorn libc6-dev libsystemd-dev make nginx-light procps python3-systemd systemd
+DEBIAN := bash busybox coreutils dash direnv entr fish gcc gunicorn ksh libc6-dev libsystemd-dev make mksh nginx-light \
+	procps python3-systemd systemd tcsh tmux util-linux yash zsh
+
+NPM := nodemon@3.1.14 nushell@0.115.1 tree-sitter-powershell@0.26.4 web-tree-sitter@0.27.1
 
 GO_TOOLS := \
 	github.com/cespare/reflex@v0.3.1 \
@@ -27,10 +30,11 @@ test: test-deps lint
 
 test-deps:
 	@if command -v apt-get >/dev/null; then \
-		wanted="$(DEBIAN) $$(command -v node >/dev/null || echo nodejs)"; \
+		wanted="$(DEBIAN) $$(command -v npm >/dev/null || echo nodejs npm)"; \
 		missing=$$(for p in $$wanted; do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
 		[ -z "$$missing" ] || { $(ROOT) apt-get update -q && $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; }; \
 	fi
+	@if command -v npm >/dev/null; then npm install --prefix $(TOOLS)/npm --no-save --no-audit --no-fund --ignore-scripts --loglevel=error $(NPM); fi
 	@for tool in $(GO_TOOLS); do GOBIN=$(TOOLS) go install $$tool || exit 1; done
 
 lint:

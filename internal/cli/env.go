@@ -85,7 +85,7 @@ func exportsFor(p *printer, flags *envFlags, args []string) ([]export, error) {
 		return nil, &usageError{fmt.Sprintf("unknown shell %q", flags.Shell), "--shell takes " + strings.Join(shell.Names(), ", ") + "; other shells can read --json"}
 	}
 	if f, ok := p.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return nil, &failure{"standard output is a terminal, nothing would evaluate the code", shellOf(flags).Eval(strings.Join(append([]string{"systemfd env"}, args...), " "))}
+		return nil, &failure{"standard output is a terminal, nothing would evaluate the code", shellOf(flags).Eval(shell.Join(append([]string{"systemfd", "env"}, args...)))}
 	}
 	owner := flags.Owner
 	if owner == 0 {

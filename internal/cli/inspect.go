@@ -125,7 +125,7 @@ func printGiven(w io.Writer, given []givenInfo) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "FD\tNAME\tWHAT\tLISTENING\tBLOCKING\tCLOSE-ON-EXEC")
 	for _, g := range given {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", g.FD, g.Name, g.Kind, yesNo(g.Listening), yesNo(!g.Nonblock), yesNo(g.CloseExec))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", g.FD, g.Name, printable(g.Kind), yesNo(g.Listening), yesNo(!g.Nonblock), yesNo(g.CloseExec))
 	}
 	return table.Flush()
 }

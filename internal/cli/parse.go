@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/systemfd/systemfd/internal/shell"
 )
 
 // parseFlags reads args into grammar, a pointer to a struct of flags. Its errors are *usageError.
@@ -23,33 +26,40 @@ func newParser(grammar any) *kong.Kong {
 
 // asUsageError words kong's error as ours: the thing quoted, the way out in a hint. Main is the form that has a command.
 func asUsageError(text string, args []string, main bool) error {
-	text, hint, _ := strings.Cut(text, ", did you mean ")
-	if hint != "" {
-		hint = "did you mean " + hint
-	}
-	if flag, _, ok := strings.Cut(text, ": "); ok && (strings.Contains(text, ": missing value") || strings.HasSuffix(text, "(<EOL>)")) {
-		text = flag + " needs a value"
-	}
+	text, suggestion, _ := strings.Cut(text, ", did you mean ")
 	if flag, ok := strings.CutPrefix(text, "unknown flag "); ok {
-		text = `unknown flag "` + flag + `"`
-		switch {
-		case hint == "" && main:
-			hint = "systemfd --help lists them"
-		case hint == "":
-			hint = "--help lists them"
-		}
+		return &usageError{fmt.Sprintf("unknown flag %q", flag), flagHint(suggestion, main)}
 	}
 	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok {
-		text = `unexpected argument "` + argument + `"`
+		e := &usageError{text: fmt.Sprintf("unexpected argument %q", argument)}
 		if main {
-			hint = `put "--" before the command: ` + withDashes(args, argument)
+			e.hint = `put "--" before the command: ` + withDashes(args, argument)
 		}
+		return e
 	}
-	return &usageError{text, hint}
+	text, _, _ = strings.Cut(text, "; perhaps try ") // kong takes a negative number for a flag
+	if flag, problem, ok := strings.Cut(text, ": "); ok && (strings.HasPrefix(problem, "missing value") || strings.HasSuffix(problem, "(<EOL>)")) {
+		text = flag + " needs a value"
+	}
+	return &usageError{text: text}
 }
 
-// withDashes is the command line with "--" before argument, the first word that is none of our own.
+func flagHint(suggestion string, main bool) string {
+	switch {
+	case suggestion != "":
+		return "did you mean " + suggestion
+	case main:
+		return "systemfd --help lists them"
+	}
+	return "--help lists them"
+}
+
+// withDashes is the command line with "--" before argument, the first word that is none of our own. A value of a
+// flag may be the same word: the last one is meant where nothing follows.
 func withDashes(args []string, argument string) string {
 	i := max(slices.Index(args, argument), 0)
-	return strings.Join(slices.Concat([]string{"systemfd"}, args[:i], []string{"--"}, args[i:]), " ")
+	for i > 0 && strings.HasPrefix(args[i-1], "-") && slices.Contains(args[i+1:], argument) {
+		i += 1 + slices.Index(args[i+1:], argument)
+	}
+	return shell.Join(slices.Concat([]string{"systemfd"}, args[:i], []string{"--"}, args[i:]))
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/mattn/go-isatty"
 
@@ -62,9 +65,17 @@ func (p *printer) answer(text string) {
 	io.WriteString(p.out, text+"\n")
 }
 
+// printable returns text so that it stays on its line: a path may hold anything.
+func printable(text string) string {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
 func (p *printer) socket(s socket.Socket, fd int) {
 	if !p.quiet {
-		p.line(green, "~>", fmt.Sprintf("socket %s -> fd #%d", s.Spec.Display(), fd))
+		p.line(green, "~>", fmt.Sprintf("socket %s -> fd #%d", printable(s.Spec.Display()), fd))
 	}
 }
 

@@ -105,7 +105,7 @@ func printHeld(w io.Writer, infos []heldInfo) error {
 		if info.Waiting >= 0 {
 			waiting = fmt.Sprint(info.Waiting)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", info.Name, info.Address, processes(info.Owners), ago(info.Since), waiting, processes(info.Users), info.Folder)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", info.Name, printable(info.Address), processes(info.Owners), ago(info.Since), waiting, processes(info.Users), printable(info.Folder))
 	}
 	return table.Flush()
 }

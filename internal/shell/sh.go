@@ -1,5 +1,7 @@
 package shell
 
+import "strings"
+
 // sh is every shell of POSIX: bash, zsh, dash, ksh, yash, busybox.
 type sh struct{}
 
@@ -8,3 +10,21 @@ func (sh) SetPID(name string) string     { return "export " + name + "=$$;" }
 func (sh) Unset(name string) string      { return "unset " + name + ";" }
 func (sh) Fail() string                  { return "false;" }
 func (sh) Eval(command string) string    { return `eval "$(` + command + `)"` }
+
+// Quote returns word as a POSIX shell reads it, in single quotes where it has to be.
+func Quote(word string) string {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@%+,=-"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Join returns words as a command line of a POSIX shell.
+func Join(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = Quote(word)
+	}
+	return strings.Join(quoted, " ")
+}

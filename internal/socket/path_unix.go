@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -102,7 +101,7 @@ func LockFolder(folder string) (unlock func(), err error) {
 	fd, err := unix.Open(folder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return nil, &Error{Text: fmt.Sprintf("folder %q does not exist", folder), Remedy: fmt.Sprintf("mkdir -p %s", shellWord(folder)), Err: err}
+		return nil, &Error{Text: fmt.Sprintf("folder %q does not exist", folder), Remedy: "make the folder first, or take another path", Err: err}
 	case err != nil:
 		return nil, &Error{Text: fmt.Sprintf("cannot open folder %q: %v", folder, err), Err: err}
 	}
@@ -169,11 +168,3 @@ func (s Socket) Close() error {
 
 // Forget closes the descriptor of a socket that somebody else opened, and leaves its path.
 func (s Socket) Forget() error { return unix.Close(s.FD) }
-
-// shellWord quotes text for a POSIX shell where it has to.
-func shellWord(text string) string {
-	if strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/:@+=-") == "" {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
