@@ -4,7 +4,7 @@
 # make lint    vet, staticcheck, gofumpt
 
 TOOLS := $(CURDIR)/.tools
-export PATH := $(TOOLS):$(PATH)
+export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 
 # Debian packages whose programs and libraries the tests run; on other systems what is missing is skipped.
 DEBIAN := bash busybox coreutils dash direnv entr fish gcc gunicorn ksh libc6-dev libsystemd-dev make mksh nginx-light \

@@ -34,6 +34,7 @@ Flags:
 type givenInfo struct {
 	socketInfo
 	Kind      string `json:"kind"`
+	Open      bool   `json:"open"`
 	Listening bool   `json:"listening"`
 	Nonblock  bool   `json:"nonblock"`
 	CloseExec bool   `json:"cloexec"`
@@ -53,8 +54,26 @@ func inspect(p *printer, args []string) error {
 	if err != nil {
 		return err
 	}
-	var given []givenInfo
-	var refusals []string
+	given, refusals := givenTo(set)
+	refusals = append(refusals, protocolRefusals(set)...)
+	if flags.JSON {
+		text, err := json.Marshal(map[string]any{"sockets": given, "accepted": len(refusals) == 0, "refusals": refusals})
+		if err != nil {
+			return err
+		}
+		p.answer(string(text))
+	} else if err := printGiven(p.out, given); err != nil {
+		return err
+	}
+	if len(refusals) > 0 {
+		return &failure{"a strict reader would refuse: " + strings.Join(refusals, "; "), "systemfd right before the program gives it sockets of its own: systemfd -- COMMAND"}
+	}
+	return nil
+}
+
+// givenTo describes the descriptors of set up to the first that is closed, and says what is wrong with them.
+func givenTo(set listenfds.Set) (given []givenInfo, refusals []string) {
+	given, refusals = []givenInfo{}, []string{} // in JSON, no null
 	if set.Count == 0 {
 		refusals = append(refusals, listenfds.FDs+" is not set")
 	}
@@ -66,27 +85,12 @@ func inspect(p *printer, args []string) error {
 		if described != nil {
 			s.Spec = described[i].Spec
 		}
-		info := givenInfo{socketInfo: infoOf(s), Kind: is.Text, Listening: is.Listening, Nonblock: is.Nonblock, CloseExec: is.CloseOnExec}
-		given = append(given, info)
+		given = append(given, givenInfo{infoOf(s), is.Text, is.Open, is.Listening, is.Nonblock, is.CloseOnExec})
 		if !is.Open {
-			refusals = append(refusals, fmt.Sprintf("descriptor %d is closed", fd))
-			break
+			return given, append(refusals, fmt.Sprintf("descriptor %d is closed", fd))
 		}
 	}
-	refusals = append(refusals, protocolRefusals(set)...)
-	if flags.JSON {
-		text, err := json.Marshal(map[string]any{"sockets": append([]givenInfo{}, given...), "accepted": len(refusals) == 0, "refusals": append([]string{}, refusals...)})
-		p.answer(string(text))
-		if err != nil {
-			return err
-		}
-	} else if err := printGiven(p.out, given); err != nil {
-		return err
-	}
-	if len(refusals) > 0 {
-		return &failure{"a strict reader would refuse: " + strings.Join(refusals, "; "), "systemfd right before the program gives it sockets of its own: systemfd -- COMMAND"}
-	}
-	return nil
+	return given, refusals
 }
 
 // protocolRefusals is why sd_listen_fds_with_names(3) would return nothing or an error, beside the descriptors.
@@ -125,9 +129,17 @@ func printGiven(w io.Writer, given []givenInfo) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "FD\tNAME\tWHAT\tLISTENING\tBLOCKING\tCLOSE-ON-EXEC")
 	for _, g := range given {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", g.FD, g.Name, printable(g.Kind), yesNo(g.Listening), yesNo(!g.Nonblock), yesNo(g.CloseExec))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", g.FD, g.Name, printable(g.Kind), yesNo(g.Listening), g.blocking(), yesNo(g.CloseExec))
 	}
 	return table.Flush()
+}
+
+// blocking says so of what is open.
+func (g givenInfo) blocking() string {
+	if !g.Open {
+		return "-"
+	}
+	return yesNo(!g.Nonblock)
 }
 
 func yesNo(yes bool) string {

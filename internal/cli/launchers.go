@@ -11,57 +11,71 @@ import (
 // every reader would refuse.
 type launcher struct {
 	name   string // base name of COMMAND
-	word   string // an argument that makes it one; "" where it always is
+	word   string // a subcommand or flag that makes it one; "" where it always is
 	closes bool   // the server does not find the descriptors: closed, or replaced
+	inFile bool   // what it runs stands in a file, not in its arguments
 	nested string // how systemfd goes right before the server; ends either hint
 }
 
 // launchers holds the known ones, as measured; a shell, env, nohup and nice become the server by exec.
 var launchers = []launcher{
-	{"air", "", false, `air --build.full_bin "systemfd -- ./tmp/main"`},
-	{"bun", "--watch", false, `entr -nr systemfd -- bun server.js`},
-	{"bun", "run", true, `bun run dev, with "dev": "systemfd -- node server.js" in package.json`},
-	{"cargo", "watch", false, `cargo watch -x build -s "systemfd -- target/debug/server"`},
-	{"chokidar", "", true, `chokidar . -c "systemfd -- ./server"`},
-	{"concurrently", "", true, `concurrently "systemfd -- ./server"`},
-	{"deno", "task", false, `deno task dev, with "dev": "systemfd -- deno run -A server.ts" in deno.json`},
-	{"entr", "", false, `entr -nr systemfd -- ./server`},
-	{"find", "", false, `find . -name '*.conf' -exec systemfd -- ./server {} \;`},
-	{"foreman", "", false, `foreman start, with web: systemfd -- ./server in the Procfile`},
-	{"gmake", "", false, `gmake, with +systemfd -- ./server in the recipe`},
-	{"go", "run", false, `go run -exec "systemfd --" .`},
-	{"gow", "", false, `gow run -exec "systemfd --" .`},
-	{"make", "", false, `make, with +systemfd -- ./server in the recipe`},
-	{"modd", "", false, `modd, with daemon: systemfd -- ./server in modd.conf`},
-	{"node", "--watch", true, `nodemon --exec "systemfd -- node" server.js`},
-	{"nodemon", "", true, `nodemon --exec "systemfd -- node" server.js`},
-	{"npm", "", true, `npm run dev, with "dev": "systemfd -- node server.js" in package.json`},
-	{"npx", "", true, `npx nodemon --exec "systemfd -- node" server.js`},
-	{"overmind", "", true, `overmind start, with web: systemfd -- ./server in the Procfile`},
-	{"pnpm", "", false, `pnpm run dev, with "dev": "systemfd -- node server.js" in package.json`},
-	{"reflex", "", false, `reflex -s -- systemfd -- ./server`},
-	{"strace", "", false, `strace -f systemfd -- ./server`},
-	{"sudo", "", true, `sudo -E systemfd -- ./server`},
-	{"timeout", "", false, `timeout 60 systemfd -- ./server`},
-	{"tmux", "", true, `tmux new "systemfd -- ./server"`},
-	{"tsx", "", true, `nodemon --exec "systemfd -- node --import tsx" server.ts`},
-	{"watchexec", "", false, `watchexec -r -- systemfd -- ./server`},
-	{"watchfiles", "", true, `watchfiles "systemfd -- ./server"`},
-	{"watchmedo", "", true, `watchmedo auto-restart -- systemfd -- ./server`},
-	{"wgo", "", false, `wgo go build -o server . :: systemfd -- ./server`},
-	{"xargs", "", false, `xargs systemfd -- ./server`},
-	{"yarn", "", true, `yarn dev, with "dev": "systemfd -- node server.js" in package.json`},
+	{name: "air", nested: `air --build.full_bin "systemfd -- ./tmp/main"`},
+	{name: "bun", word: "--watch", nested: `entr -nr systemfd -- bun server.js`},
+	{name: "bun", word: "run", closes: true, inFile: true, nested: `bun run dev, with "dev": "systemfd -- node server.js" in package.json`},
+	{name: "cargo", word: "watch", nested: `cargo watch -x build -s "systemfd -- target/debug/server"`},
+	{name: "chokidar", closes: true, nested: `chokidar . -c "systemfd -- ./server"`},
+	{name: "concurrently", closes: true, nested: `concurrently "systemfd -- ./server"`},
+	{name: "deno", word: "task", inFile: true, nested: `deno task dev, with "dev": "systemfd -- deno run -A server.ts" in deno.json`},
+	{name: "entr", nested: `entr -nr systemfd -- ./server`},
+	{name: "find", nested: `find . -name '*.conf' -exec systemfd -- ./server {} \;`},
+	{name: "foreman", inFile: true, nested: `foreman start, with web: systemfd -- ./server in the Procfile`},
+	{name: "gmake", inFile: true, nested: `gmake, with +systemfd -- ./server in the recipe`},
+	{name: "go", word: "run", nested: `go run -exec "systemfd --" .`},
+	{name: "gow", nested: `gow run -exec "systemfd --" .`},
+	{name: "make", inFile: true, nested: `make, with +systemfd -- ./server in the recipe`},
+	{name: "modd", inFile: true, nested: `modd, with daemon: systemfd -- ./server in modd.conf`},
+	{name: "node", word: "--watch", closes: true, nested: `nodemon --exec "systemfd -- node" server.js`},
+	{name: "nodemon", closes: true, nested: `nodemon --exec "systemfd -- node" server.js`},
+	{name: "npm", closes: true, inFile: true, nested: `npm run dev, with "dev": "systemfd -- node server.js" in package.json`},
+	{name: "npx", closes: true, nested: `npx nodemon --exec "systemfd -- node" server.js`},
+	{name: "overmind", closes: true, inFile: true, nested: `overmind start, with web: systemfd -- ./server in the Procfile`},
+	{name: "pnpm", inFile: true, nested: `pnpm run dev, with "dev": "systemfd -- node server.js" in package.json`},
+	{name: "reflex", nested: `reflex -s -- systemfd -- ./server`},
+	{name: "strace", nested: `strace -f systemfd -- ./server`},
+	{name: "sudo", closes: true, nested: `sudo -E systemfd -- ./server`},
+	{name: "timeout", nested: `timeout 60 systemfd -- ./server`},
+	{name: "tmux", closes: true, nested: `tmux new "systemfd -- ./server"`},
+	{name: "tsx", closes: true, nested: `nodemon --exec "systemfd -- node --import tsx" server.ts`},
+	{name: "watchexec", nested: `watchexec -r -- systemfd -- ./server`},
+	{name: "watchfiles", closes: true, nested: `watchfiles "systemfd -- ./server"`},
+	{name: "watchmedo", closes: true, nested: `watchmedo auto-restart -- systemfd -- ./server`},
+	{name: "wgo", nested: `wgo go build -o server . :: systemfd -- ./server`},
+	{name: "xargs", nested: `xargs systemfd -- ./server`},
+	{name: "yarn", closes: true, inFile: true, nested: `yarn dev, with "dev": "systemfd -- node server.js" in package.json`},
 }
 
 // launcherOf returns the known launcher that command is, or nil.
 func launcherOf(command []string) *launcher {
 	name := filepath.Base(command[0])
 	for i, l := range launchers {
-		if l.name == name && (l.word == "" || slices.Contains(command[1:], l.word)) {
+		if l.name == name && (l.word == "" || leads(l.word, command[1:])) {
 			return &launchers[i]
 		}
 	}
 	return nil
+}
+
+// leads reports whether word is the first of args that is no flag, or a flag before that, alone or as in --watch-path=.
+func leads(word string, args []string) bool {
+	for _, arg := range args {
+		if arg == word || strings.HasPrefix(word, "-") && strings.HasPrefix(arg, word) {
+			return true
+		}
+		if !strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "+") {
+			return false
+		}
+	}
+	return false
 }
 
 // nests reports whether command has a systemfd of its own right before the server.
@@ -77,7 +91,7 @@ func nests(command []string) bool {
 func (l *launcher) hint(command []string, held, pid bool) string {
 	name := strings.TrimSpace(l.name + " " + l.word)
 	switch nested := nests(command); {
-	case l.closes && (!held || !nested):
+	case l.closes && (!held || !nested && !l.inFile):
 		return fmt.Sprintf("%s does not pass descriptors on; with a holder and systemfd right before the server it works: systemfd --hold -s ... -- %s", name, l.nested)
 	case !l.closes && !nested && !pid:
 		return fmt.Sprintf("%s starts the server under another pid; one that checks LISTEN_PID needs systemfd right before it: systemfd -s ... -- %s", name, l.nested)

@@ -88,7 +88,8 @@ func TestLauncherHint(t *testing.T) {
 		{"entr ./srv", false, true, ""},
 		{"entr systemfd -- ./srv", false, false, ""},
 		{"npm run dev", false, false, closes},
-		{"npm run dev", true, false, closes},
+		{"npm run dev", true, false, ""}, // the nested form may stand in package.json
+		{"nodemon server.js", true, false, closes},
 		{"npm run dev", false, true, closes},
 		{"nodemon --exec systemfd -- srv", false, false, closes},
 		{"nodemon --exec systemfd -- srv", true, false, ""},

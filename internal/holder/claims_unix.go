@@ -290,7 +290,7 @@ func (s *server) state() State {
 				held.Owners = append(held.Owners, Process{c.owner.PID, processName(c.owner.PID)})
 			}
 		}
-		for _, u := range it.users {
+		for _, u := range slices.DeleteFunc(slices.Clone(it.users), func(u *watched) bool { return !u.alive() }) {
 			held.Users = append(held.Users, Process{u.PID, processName(u.PID)})
 		}
 		state.Sockets = append(state.Sockets, held)

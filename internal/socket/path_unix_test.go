@@ -231,8 +231,8 @@ func TestBadFolder(t *testing.T) {
 	writeFile(t, dir+"/file")
 	before := snapshot(t, dir)
 	tests := []struct{ path, error, hint string }{
-		{dir + "/no/a.sock", `folder "` + dir + `/no" does not exist`, "make the folder first"},
-		{dir + "/it's no/a.sock", `folder "` + dir + `/it's no" does not exist`, "make the folder first"},
+		{dir + "/no/a.sock", `folder "` + dir + `/no" does not exist`, "make the folder first, or take another path"},
+		{dir + "/it's no/a.sock", `folder "` + dir + `/it's no" does not exist`, "make the folder first, or take another path"},
 		{dir + "/file/a.sock", `cannot open folder "` + dir + `/file": not a directory`, ""},
 	}
 	for _, test := range tests {
