@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -22,10 +23,10 @@ func BenchmarkOpen(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		specs := strings.Fields(strings.Repeat("-s 0 ", n))
 		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
-			compare(b, nil, nil, child, []command{
-				{"C", []string{open, strconv.Itoa(n), child}},
-				{"systemfd", slices.Concat([]string{filepath.Join(bin, "systemfd"), "-q"}, specs, []string{"--", child})},
-			})
+			compare(b,
+				command{"bare", []string{child}, nil, nil},
+				command{"C", []string{open, strconv.Itoa(n), child}, nil, nil},
+				command{"systemfd", slices.Concat([]string{"systemfd", "-q"}, specs, []string{"--", child}), nil, nil})
 		})
 	}
 }
@@ -35,47 +36,91 @@ func BenchmarkOpen(b *testing.B) {
 func BenchmarkInherit(b *testing.B) {
 	need(b, "systemd-socket-activate")
 	child := compile(b, "true")
+	listener := listenFile(b)
+	shell := func(argv ...string) command {
+		argv = append([]string{"/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`}, argv...)
+		return command{"", argv, []string{"LISTEN_FDS=1"}, []*os.File{listener}}
+	}
+	bare, peer, ours := shell(child), shell("systemd-socket-activate", child), shell("systemfd", "--", child)
+	bare.name, peer.name, ours.name = "bare", "systemd-socket-activate", "systemfd"
+	compare(b, bare, peer, ours)
+}
+
+// BenchmarkHolder measures taking a socket from a holder, against an inherited one, and the holder's memory.
+func BenchmarkHolder(b *testing.B) {
+	child := compile(b, "true")
+	run := b.TempDir()
+	if err := os.Chmod(run, 0o700); err != nil {
+		b.Fatal(err)
+	}
+	b.Setenv("XDG_RUNTIME_DIR", run)
+	out, err := exec.Command("systemfd", "env", "-s", "http::0", "--json", "--owner", strconv.Itoa(os.Getpid())).Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { exec.Command("systemfd", "stop", "--all").Run() })
+	var variables map[string]string
+	if err := json.Unmarshal(out, &variables); err != nil {
+		b.Fatal(err)
+	}
+	var held []string
+	for name, value := range variables {
+		held = append(held, name+"="+value)
+	}
+	compare(b,
+		command{"bare", []string{child}, nil, nil},
+		command{"inherited", []string{"systemfd", "--", child}, []string{"LISTEN_FDS=1"}, []*os.File{listenFile(b)}},
+		command{"held", []string{"systemfd", "--", child}, held, nil})
+	b.ReportMetric(residentMemory(b, variables["LISTEN_PID"]), "KB-holder")
+}
+
+// listenFile returns a listener with a connection in its queue.
+func listenFile(b *testing.B) *os.File {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer l.Close()
 	f, err := l.(*net.TCPListener).File()
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close()
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.Close()
-	shell := func(argv ...string) []string {
-		return append([]string{"/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`}, argv...)
+	b.Cleanup(func() { c.Close(); f.Close(); l.Close() })
+	return f
+}
+
+// residentMemory is VmRSS of proc(5), in KB.
+func residentMemory(b *testing.B, pid string) float64 {
+	text, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		b.Skip("no /proc")
 	}
-	compare(b, []*os.File{f}, []string{"LISTEN_FDS=1"}, "", []command{
-		{"bare", shell(child)},
-		{"systemd-socket-activate", shell("systemd-socket-activate", child)},
-		{"systemfd", shell("systemfd", "--", child)},
-	})
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return kb
 }
 
 type command struct {
-	name string
-	argv []string
+	name    string
+	argv    []string
+	environ []string
+	files   []*os.File // from descriptor 3 on
 }
 
-// compare runs commands in turn, b.N times, and reports the median of each over the bare child, in
-// microseconds; then of each as a multiple of the first's. Without child, the first command is the bare one.
-func compare(b *testing.B, files []*os.File, environ []string, child string, commands []command) {
-	if child != "" {
-		commands = append([]command{{"bare", []string{child}}}, commands...)
-	}
+// compare runs commands in turn, b.N times, and reports the median of each in microseconds; then of the last, over
+// the first, as a multiple of the second's over the first: own time; and of the whole.
+func compare(b *testing.B, commands ...command) {
 	times := make([][]float64, len(commands))
 	for range b.N {
 		for i, c := range commands {
 			cmd := exec.Command(c.argv[0], c.argv[1:]...)
-			cmd.ExtraFiles, cmd.Env = files, append(os.Environ(), environ...)
+			cmd.ExtraFiles, cmd.Env = c.files, append(os.Environ(), c.environ...)
 			start := time.Now()
 			out, err := cmd.Output()
 			if err != nil {
@@ -84,12 +129,11 @@ func compare(b *testing.B, files []*os.File, environ []string, child string, com
 			times[i] = append(times[i], float64(time.Since(start))/float64(time.Microsecond))
 		}
 	}
-	bare, peer := median(times[0]), median(times[1])
+	bare, peer, last := median(times[0]), median(times[1]), median(times[len(times)-1])
 	b.ReportMetric(0, "ns/op") // the sum of all says nothing
 	for i, c := range commands {
 		b.ReportMetric(median(times[i]), "µs-"+c.name)
 	}
-	last := median(times[len(times)-1])
 	b.ReportMetric((last-bare)/(peer-bare), "times-"+commands[1].name)
 	b.ReportMetric(last/peer, "whole-times-"+commands[1].name)
 }

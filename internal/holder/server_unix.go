@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"syscall"
@@ -45,6 +46,7 @@ type server struct {
 // serve is the life of a holder: the control socket is at descriptor 3, the sockets of the first claim are
 // the ones that LISTEN_FDS says, and wanted is how their owner spelled them.
 func serve(path, folder string, owner int, wanted []string) error {
+	debug.SetGCPercent(10) // small before fast
 	s, err := newServer(os.NewFile(listenfds.Start, path), path, folder)
 	if err != nil {
 		return err
