@@ -315,7 +315,7 @@ func TestInfoFileIsWhole(t *testing.T) {
 	}
 }
 
-// Every launcher that FIELD measured, as its users type it.
+// Every launcher that was measured, as its users type it.
 func TestLauncherHints(t *testing.T) {
 	t.Parallel()
 	need(t, "sh")

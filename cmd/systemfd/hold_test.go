@@ -227,27 +227,32 @@ func TestWithoutHold(t *testing.T) {
 	}
 }
 
+// watchedNode writes a Node server into dir, of which a part is the file "watched".
+func watchedNode(t *testing.T, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(source(t, "node.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "server.js", "require('./dep.js')\n"+string(text))
+	write(t, dir, "dep.js", "")
+	if err := os.Symlink("dep.js", filepath.Join(dir, "watched")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestLauncherHintWorks types what the hint for nodemon says.
 func TestLauncherHintWorks(t *testing.T) {
 	t.Parallel()
 	need(t, "nodemon", "node")
 	h := newHome(t)
-	text, err := os.ReadFile(source(t, "node.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, h.dir, "server.js", "require('./dep.js')\n"+string(text))
-	write(t, h.dir, "dep.js", "")
-	if err := os.Symlink("dep.js", filepath.Join(h.dir, "watched")); err != nil {
-		t.Fatal(err)
-	}
-
+	watchedNode(t, h.dir)
 	got := h.run(t, nil, "-s", "0", "--", "nodemon", "--version")
-	hint := regexp.MustCompile(`(?m)^hint: .*: (systemfd --hold -s \.\.\. -- nodemon .* server\.js)$`).FindStringSubmatch(got.err)
+	hint := regexp.MustCompile(`(?m)^hint: .*: (systemfd --hold -s 0 -- nodemon .* server\.js)$`).FindStringSubmatch(got.err)
 	if hint == nil {
 		t.Fatalf("the hint is\n%s", got.err)
 	}
-	typed := strings.Replace(hint[1], "-s ...", "-s http::0 --info-file info", 1)
+	typed := strings.Replace(hint[1], "-s 0", "-s http::0 --info-file info", 1)
 	h.start(t, nil, "sh", "-c", typed)
 	address := opened(t, h.dir)
 	node := server{name: "node"}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/systemfd/systemfd/internal/shell"
 )
 
 // launcher is a program that starts the server under another process ID: with LISTEN_PID set to its own,
@@ -86,15 +88,20 @@ func nests(command []string) bool {
 	})
 }
 
-// hint says what the launcher does to the sockets, and what to type instead; "" where command is right as it is,
-// with the sockets held or not, and LISTEN_PID asked for by a flag or not.
-func (l *launcher) hint(command []string, held, pid bool) string {
+// hint says what the launcher does to the sockets, and what to type instead behind our flags, own; "" where command
+// is right as it is, with the sockets held or not, and LISTEN_PID asked for by a flag or not.
+func (l *launcher) hint(own []string, command []string, held, pid bool) string {
 	name := strings.TrimSpace(l.name + " " + l.word)
 	switch nested := nests(command); {
 	case l.closes && (!held || !nested && !l.inFile):
-		return fmt.Sprintf("%s does not pass descriptors on; with a holder and systemfd right before the server it works: systemfd --hold -s ... -- %s", name, l.nested)
+		return fmt.Sprintf("%s does not pass descriptors on; with a holder and systemfd right before the server it works: %s", name, l.typed(append([]string{"--hold"}, own...)))
 	case !l.closes && !nested && !pid:
-		return fmt.Sprintf("%s starts the server under another pid; one that checks LISTEN_PID needs systemfd right before it: systemfd -s ... -- %s", name, l.nested)
+		return fmt.Sprintf("%s starts the server under another pid; one that checks LISTEN_PID needs systemfd right before it: %s", name, l.typed(own))
 	}
 	return ""
+}
+
+// typed is the whole command line with the nested form.
+func (l *launcher) typed(own []string) string {
+	return shell.Join(slices.Concat([]string{"systemfd"}, own, []string{"--"})) + " " + l.nested
 }

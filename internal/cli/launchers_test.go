@@ -101,7 +101,7 @@ func TestLauncherHint(t *testing.T) {
 			t.Errorf("%q is no launcher", test.command)
 			continue
 		}
-		got := l.hint(command, test.held, test.pid)
+		got := l.hint([]string{"-s", "0"}, command, test.held, test.pid)
 		if test.want == "" && got != "" || !strings.Contains(got, test.want) {
 			t.Errorf("%q, held %v, pid %v: hint %q, want %q", test.command, test.held, test.pid, got, test.want)
 		}

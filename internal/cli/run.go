@@ -39,6 +39,20 @@ type runFlags struct {
 // opens reports whether sockets are to be opened, not taken over alone.
 func (f *runFlags) opens() bool { return len(f.Socket) > 0 || len(f.Unit) > 0 }
 
+// typed is what says which sockets, as it would be typed again.
+func (f *runFlags) typed() (words []string) {
+	for _, s := range f.Socket {
+		words = append(words, "-s", s)
+	}
+	for _, file := range f.Unit {
+		words = append(words, "--unit", file)
+	}
+	for _, m := range f.Map {
+		words = append(words, "--map", m)
+	}
+	return words
+}
+
 // run is the main form: arguments -> specs -> sockets -> descriptors -> exec. It returns where it failed,
 // or where there was nothing to run.
 func run(p *printer, args, command []string, split bool, version Version) error {
@@ -232,7 +246,7 @@ func describe(sockets []socket.Socket) listenfds.Set {
 func (h *handover) listenPID(command []string) int {
 	l := launcherOf(command)
 	if l != nil && len(h.sockets) > 0 {
-		if hint := l.hint(command, h.holder != "", h.flags.Pid != nil); hint != "" {
+		if hint := l.hint(h.flags.typed(), command, h.holder != "", h.flags.Pid != nil); hint != "" {
 			h.printer.hint(hint)
 		}
 	}

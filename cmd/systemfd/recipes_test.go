@@ -1,0 +1,60 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestRecipesForHold types the README's lines for launchers that close descriptors, with a free port.
+func TestRecipesForHold(t *testing.T) {
+	t.Parallel()
+	need(t, "nodemon", "node", "npm")
+	lines := regexp.MustCompile(`(?m)^    (systemfd --hold -s http::5000 -- .*?)(?: +#.*)?$`).FindAllStringSubmatch(readme(t), -1)
+	if len(lines) != 3 {
+		t.Fatalf("README.md has %d lines with --hold", len(lines))
+	}
+	for _, line := range lines {
+		t.Run(line[1], func(t *testing.T) {
+			t.Parallel()
+			h := newHome(t)
+			watchedNode(t, h.dir)
+			writePackage(t, h.dir, "systemfd -- node server.js")
+			s := server{name: "node"}
+			if strings.Contains(line[1], "./server") {
+				write(t, h.dir, "main.js", "") // what nodemon watches beside
+				write(t, h.dir, "server", "#!/bin/sh\nexec probe graceful\n")
+				if err := os.Chmod(filepath.Join(h.dir, "server"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				s = server{name: "probe", line: true}
+			}
+			h.start(t, nil, "sh", "-c", strings.Replace(line[1], "http::5000", "http::0 --info-file info", 1))
+			address := opened(t, h.dir)
+			if _, err := s.ask(address); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestShellHookOfReadme evaluates what the README has for Nix, as a Nix shell does.
+func TestShellHookOfReadme(t *testing.T) {
+	t.Parallel()
+	need(t, "bash")
+	hook := regexp.MustCompile(`(?s)shellHook = ''\n(.*?)'';`).FindStringSubmatch(readme(t))
+	if hook == nil {
+		t.Fatal("README.md has no shellHook")
+	}
+	p := newProject(t)
+	s := shells[slices.IndexFunc(shells, func(s shell) bool { return s.name == "bash" })]
+	if got := p.script(s, strings.Replace(hook[1], "http::5000", "http::0", 1)+"systemfd -- probe >probe\n"); got.status != 0 || got.err != "" {
+		t.Errorf("%s: exit %d, %s", hook[1], got.status, got.err)
+	}
+	says(t, p.read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
+}
