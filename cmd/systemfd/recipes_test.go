@@ -32,7 +32,7 @@ func TestRecipesForHold(t *testing.T) {
 				if err := os.Chmod(filepath.Join(h.dir, "server"), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				s = server{name: "probe", line: true}
+				s = server{name: "probe", line: true, want: "hello"}
 			}
 			h.start(t, nil, "sh", "-c", strings.Replace(line[1], "http::5000", "http::0 --info-file info", 1))
 			address := opened(t, h.dir)
