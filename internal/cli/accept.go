@@ -1,12 +1,11 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"os/signal"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 )
 
 // acceptor stays and starts the command once a connection: Accept=yes of systemd.socket(5), nowait of inetd(8).
-// Package net serves here: the listeners are not passed on, and nothing execs.
 type acceptor struct {
 	printer *printer
 	flags   *runFlags
@@ -24,117 +22,168 @@ type acceptor struct {
 	command []string // and its arguments
 	environ []string
 
+	ending   chan struct{} // closed when no more is to be accepted
 	mu       sync.Mutex
-	children map[*os.Process]bool
-	ended    sync.WaitGroup // of children
+	changed  sync.Cond // children did
+	children map[int]bool
+	short    bool // of descriptors or processes, and that is said
 }
 
 // retryAfter is how long to wait before trying again what failed for want of descriptors or processes.
 const retryAfter = 100 * time.Millisecond
 
-// serve accepts on sockets until a signal says to end, and ends of it when the children have.
-func (a *acceptor) serve(sockets []socket.Socket, cleanUp func()) error {
-	a.children = map[*os.Process]bool{}
-	var listeners []net.Listener
+// serve accepts on sockets until one of signals comes, and ends of it when the children have.
+func (a *acceptor) serve(sockets []socket.Socket, signals chan os.Signal, cleanUp func()) error {
+	a.ending, a.children, a.changed.L = make(chan struct{}), map[int]bool{}, &a.mu
+	var listeners []*socket.Listener
 	for _, s := range sockets {
-		f := os.NewFile(uintptr(s.FD), s.Name)
-		l, err := net.FileListener(f)
+		l, err := socket.NewListener(s)
 		if err != nil {
 			return fmt.Errorf("cannot accept on %s: %w", s.Spec.Display(), err)
 		}
-		if unix, ok := l.(*net.UnixListener); ok {
-			unix.SetUnlinkOnClose(false) // cleanUp does that, where the path is ours
-		}
 		listeners = append(listeners, l)
 	}
-	signals := notifyEndings()
-	defer signal.Stop(signals)
+	go a.reap()
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { a.accept(l) })
 	}
-	s := <-signals
+
+	ending := <-signals
+	close(a.ending)
 	for _, l := range listeners {
 		l.Close()
 	}
 	accepting.Wait()
 	cleanUp()
-	a.signal(s)
-	a.ended.Wait()
-	dieOf(s)
+	a.signal(ending)
+	go func() {
+		for another := range signals {
+			a.signal(another)
+		}
+	}()
+	a.awaitChildren()
+	dieOf(ending)
 	return nil
 }
 
-// accept starts a child for every connection until the listener is closed.
-func (a *acceptor) accept(l net.Listener) {
-	for {
-		conn, err := l.Accept()
+// accept starts a child for every connection until we are ending.
+func (a *acceptor) accept(l *socket.Listener) {
+	for !a.isEnding() {
+		conn, from, err := l.Accept()
 		switch {
-		case errors.Is(err, net.ErrClosed):
+		case err == nil:
+			a.handle(conn, from)
+			conn.Close()
+		case !a.isEnding():
+			a.wait(fmt.Errorf("cannot accept: %w", err))
+		}
+	}
+}
+
+func (a *acceptor) isEnding() bool {
+	select {
+	case <-a.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// handle starts a child for conn, as soon as there are descriptors and processes for it.
+func (a *acceptor) handle(conn *os.File, from netip.AddrPort) {
+	for {
+		err := a.start(conn, from)
+		switch {
+		case err == nil:
 			return
-		case err != nil:
-			a.printer.warn("cannot accept: %v", cause(errors.Unwrap(err)))
-			time.Sleep(retryAfter)
-			continue
-		}
-		if err := a.start(conn); err != nil {
+		case !handoff.IsShort(err):
 			a.printer.fail(err)
-			time.Sleep(retryAfter)
+			return
+		case a.isEnding():
+			return
 		}
-		conn.Close()
+		a.wait(err)
+	}
+}
+
+// wait lets a shortage pass, and tells of it once.
+func (a *acceptor) wait(err error) {
+	a.mu.Lock()
+	if !a.short {
+		a.printer.warn("%v; trying again until it works", err)
+	}
+	a.short = true
+	a.mu.Unlock()
+	select {
+	case <-a.ending:
+	case <-time.After(retryAfter):
 	}
 }
 
 // start starts the command with conn. It is this program again that becomes the command, as LISTEN_PID has to say the
 // process ID of a process that does not exist yet; with --inetd there is no LISTEN_PID.
-func (a *acceptor) start(conn net.Conn) error {
-	f, err := conn.(interface{ File() (*os.File, error) }).File()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func (a *acceptor) start(conn *os.File, from netip.AddrPort) error {
 	file, argv := a.file, a.command
-	files := []*os.File{os.Stdin, os.Stdout, os.Stderr, f}
+	files := []uintptr{0, 1, 2, conn.Fd()}
 	set := listenfds.Set{First: listenfds.Start, Count: 1, Names: []string{"connection"}}
 	if a.flags.Inetd {
-		files, set = []*os.File{f, f, os.Stderr}, listenfds.Set{}
-		if err := clearNonblock(f); err != nil {
+		files, set = []uintptr{conn.Fd(), conn.Fd(), 2}, listenfds.Set{}
+		if err := handoff.SetNonblock([]int{int(conn.Fd())}, a.flags.Nonblock); err != nil {
 			return err
 		}
-	} else if file, err = os.Executable(); err == nil {
+	} else {
+		var err error
+		if file, err = os.Executable(); err != nil {
+			return err
+		}
 		argv = append(a.flags.nested(), a.command...)
 	}
+
+	a.mu.Lock() // so that reap does not find the child before we do
+	defer a.mu.Unlock()
+	pid, err := handoff.Start(file, argv, withRemote(listenfds.Environ(a.environ, set), from), files)
 	if err != nil {
 		return err
 	}
-	environ := append(listenfds.Environ(a.environ, set), remoteEnviron(conn.RemoteAddr())...)
-	process, err := os.StartProcess(file, argv, &os.ProcAttr{Env: environ, Files: files})
-	if err != nil {
-		return fmt.Errorf("cannot start %q: %w", a.command[0], cause(err))
-	}
-	a.watch(process)
+	a.children[pid], a.short = true, false
+	a.changed.Broadcast()
 	return nil
 }
 
-// watch reaps a child when it ends.
-func (a *acceptor) watch(process *os.Process) {
+// reap waits for the children, as long as there are any.
+func (a *acceptor) reap() {
 	a.mu.Lock()
-	a.children[process] = true
-	a.mu.Unlock()
-	a.ended.Go(func() {
-		process.Wait()
-		a.mu.Lock()
-		delete(a.children, process)
+	defer a.mu.Unlock()
+	for {
+		for len(a.children) == 0 {
+			a.changed.Wait()
+		}
 		a.mu.Unlock()
-	})
+		pid, ok := handoff.Reap()
+		a.mu.Lock()
+		delete(a.children, pid)
+		if !ok { // somebody else has waited for them
+			clear(a.children)
+		}
+		a.changed.Broadcast()
+	}
+}
+
+func (a *acceptor) awaitChildren() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.children) > 0 {
+		a.changed.Wait()
+	}
 }
 
 // signal passes s on to the children.
 func (a *acceptor) signal(s os.Signal) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for process := range a.children {
-		process.Signal(s)
+	for pid := range a.children {
+		handoff.Signal(pid, s)
 	}
 }
 
@@ -153,21 +202,13 @@ func (f *runFlags) nested() []string {
 	return append(argv, "--")
 }
 
-// remoteEnviron is REMOTE_ADDR and REMOTE_PORT of systemd.exec(5), of an inet connection.
-func remoteEnviron(addr net.Addr) []string {
-	remote, err := netip.ParseAddrPort(addr.String())
-	if err != nil {
-		return nil
+// withRemote sets REMOTE_ADDR and REMOTE_PORT, systemd.exec(5), of an inet connection; ones of somebody else's go.
+func withRemote(environ []string, from netip.AddrPort) []string {
+	environ = slices.DeleteFunc(environ, func(v string) bool {
+		return strings.HasPrefix(v, "REMOTE_ADDR=") || strings.HasPrefix(v, "REMOTE_PORT=")
+	})
+	if !from.IsValid() {
+		return environ
 	}
-	return []string{"REMOTE_ADDR=" + remote.Addr().Unmap().String(), fmt.Sprintf("REMOTE_PORT=%d", remote.Port())}
-}
-
-// clearNonblock undoes what package net did.
-func clearNonblock(f *os.File) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	controlErr := raw.Control(func(fd uintptr) { err = handoff.SetNonblock([]int{int(fd)}, false) })
-	return errors.Join(controlErr, err)
+	return append(environ, "REMOTE_ADDR="+from.Addr().String(), fmt.Sprintf("REMOTE_PORT=%d", from.Port()))
 }

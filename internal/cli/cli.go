@@ -8,14 +8,6 @@ import (
 	"github.com/systemfd/systemfd/internal/holder"
 )
 
-// subcommands are the first words of the other forms. The main form has none: what it runs is behind "--".
-var subcommands = map[string]func(p *printer, args []string) error{
-	"env":     env,
-	"status":  status,
-	"stop":    stop,
-	"inspect": inspect,
-}
-
 // Main runs systemfd with the arguments behind its name and returns the exit status. Where the command
 // runs, this process has become it, and Main does not return.
 func Main(args []string, version Version) int {
@@ -29,8 +21,8 @@ func Main(args []string, version Version) int {
 	}
 	own, command, split := splitCommand(args)
 	var err error
-	if subcommand := subcommands[args[0]]; subcommand != nil {
-		err = asSubcommandError(subcommand(p, args[1:]))
+	if s := findSubcommand(args[0]); s != nil {
+		err = asSubcommandError(s.run(p, args[1:]))
 	} else {
 		err = run(p, own, command, split, version)
 	}

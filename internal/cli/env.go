@@ -19,13 +19,13 @@ import (
 
 // envFlags are the flags of systemfd env.
 type envFlags struct {
-	Socket   []string `short:"s" sep:"none" placeholder:"SPEC" help:"keep a socket open; repeatable. Without: address to this\nshell the sockets that it was started with"`
-	Shell    string   `placeholder:"SHELL" default:"sh" help:"for which shell: sh (also bash, dash, ksh, zsh), fish, csh\n(also tcsh) or powershell (also pwsh) [sh]"`
+	Socket   []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"keep a socket open; repeatable. Without: address to this\nshell the sockets that it was started with"`
+	Shell    string   `placeholder:"SHELL" complete:"shell" default:"sh" help:"for which shell: sh (also bash, dash, ksh, zsh), fish, csh\n(also tcsh) or powershell (also pwsh) [sh]"`
 	JSON     bool     `name:"json" help:"print the variables as a JSON object; null is to be unset"`
 	Unset    bool     `help:"take it all back, and let go of the sockets"`
 	NoListen bool     `help:"leave LISTEN_* out: for shells in which podman is used"`
-	Owner    int      `placeholder:"PID" help:"the process that the sockets are kept for [this shell]"`
-	Name     string   `placeholder:"NAME" help:"share a holder of this name [that of this folder]"`
+	Owner    int      `placeholder:"PID" complete:"pid" help:"the process that the sockets are kept for [this shell]"`
+	Name     string   `placeholder:"NAME" complete:"holder" help:"share a holder of this name [that of this folder]"`
 	Help     bool     `short:"h" help:"print this help"`
 }
 

@@ -22,20 +22,15 @@ Examples:
       systemfd again below the watcher: for servers that check LISTEN_PID
 
 SPEC is [NAME=][TYPE::]VALUE:
-  TYPE   tcp, http, https, udp or unix; without, tcp for a port and unix for a path
+  TYPE   tcp, http, https, udp, unix, unix-dgram or unix-seqpacket; without, tcp for
+         a port and unix for a path
   VALUE  5000              127.0.0.1, that port; 0 is any free port
          127.0.0.1:5000, [::1]:5000, localhost:5000
          :5000             every address, IPv6 and IPv4
-         ./app.sock        a unix socket; a path has a /
+         ./app.sock, @app  a unix socket; a path has a /, @ is abstract (Linux)
   NAME   what LISTEN_FDNAMES calls it; without, the TYPE
 
 Other forms, each with --help:
-  systemfd env -s SPEC...  keep sockets open for this shell, between runs
-  systemfd status          what is kept, and for whom
-  systemfd stop            let go of it
-  systemfd inspect         what this process was given
-
-Flags:
 `
 
 const helpTail = `
@@ -45,7 +40,7 @@ Exit status: that of COMMAND; 2 for a wrong command line, 125 where systemfd fai
 
 // help prints the main form's help.
 func (p *printer) help(w io.Writer) {
-	io.WriteString(w, helpHead+flagTable(new(runFlags))+helpTail)
+	io.WriteString(w, helpHead+subcommandTable()+"\nFlags:\n"+flagTable(new(runFlags))+helpTail)
 }
 
 // flagHelp prints a subcommand's help: head, then the flags of its grammar.
@@ -53,10 +48,22 @@ func (p *printer) flagHelp(head string, grammar any) {
 	io.WriteString(p.out, head+flagTable(grammar))
 }
 
+// subcommandTable lists the other forms, a line each.
+func subcommandTable() string {
+	var b strings.Builder
+	for _, s := range subcommands {
+		fmt.Fprintf(&b, "  %-26s %s\n", strings.TrimSpace("systemfd "+s.name+" "+s.usage), s.summary)
+	}
+	return b.String()
+}
+
 // flagTable lists the flags in the grammar's own words.
 func flagTable(grammar any) string {
 	var b strings.Builder
 	for _, flag := range newParser(grammar).Model.Flags {
+		if flag.Hidden {
+			continue
+		}
 		fmt.Fprintf(&b, "  %-22s %s\n", flagUsage(flag), strings.ReplaceAll(flag.Help, "\n", "\n"+strings.Repeat(" ", 25)))
 	}
 	return b.String()

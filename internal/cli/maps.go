@@ -55,13 +55,22 @@ func (m *unitMap) means(s spec.Spec) bool {
 	return err == nil && from.Addr.Port() == s.Addr.Port() && (isPort || from.Addr == s.Addr)
 }
 
-// apply puts TO in place of the address of s; a port alone keeps the rest.
+// apply puts TO in place of the address of s; a port alone keeps the rest. Between a path and a port the transport
+// stays.
 func (m *unitMap) apply(s spec.Spec) (spec.Spec, error) {
 	if port, err := strconv.ParseUint(m.to, 10, 16); err == nil && s.Path == "" {
 		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), uint16(port))
 		return s, nil
 	}
-	to, err := spec.Parse(string(s.Type) + "::" + m.to)
+	family := spec.Inet
+	if strings.Contains(m.to, "/") || strings.HasPrefix(m.to, "@") {
+		family = spec.Unix
+	}
+	kind := spec.TypeOf(family, s.Type.Transport())
+	if kind == "" {
+		return spec.Spec{}, &usageError{fmt.Sprintf("--map %s=%s: %s goes over a path alone", m.from, m.to, s.Type), "TO has a /, or is @name"}
+	}
+	to, err := spec.Parse(string(kind) + "::" + m.to)
 	if err != nil {
 		return spec.Spec{}, err
 	}

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
@@ -51,7 +54,7 @@ func openings(p *printer, flags *runFlags) (all []opening, accept bool, err erro
 				err = socket.Check(s)
 			}
 			if err != nil {
-				return nil, false, err
+				return nil, false, fmt.Errorf("%s: %w", file, err)
 			}
 			all = append(all, opening{s, withUnit(options, unit.Options), file})
 		}
@@ -124,14 +127,15 @@ func unitHost() unitfile.Host {
 
 // withUnit is options with what a unit says in place of it.
 func withUnit(options socket.Options, unit unitfile.Options) socket.Options {
-	if unit.Backlog != 0 {
-		options.Backlog = unit.Backlog
+	if unit.Backlog != nil {
+		options.Backlog = *unit.Backlog
 	}
 	if unit.SocketMode != nil {
 		options.Mode = unit.SocketMode
 	}
 	options.ReusePort = options.ReusePort || unit.ReusePort
-	options.DirectoryMode, options.V6Only, options.FreeBind = unit.DirectoryMode, unit.V6Only, unit.FreeBind
+	options.MakeFolders, options.DirectoryMode = true, unit.DirectoryMode
+	options.V6Only, options.FreeBind = unit.V6Only, unit.FreeBind
 	options.NoDelay, options.KeepAlive, options.Broadcast = unit.NoDelay, unit.KeepAlive, unit.Broadcast
 	options.PassCredentials, options.ReceiveBuffer, options.SendBuffer = unit.PassCredentials, unit.ReceiveBuffer, unit.SendBuffer
 	return options
@@ -151,21 +155,33 @@ func open(all []opening) ([]socket.Socket, error) {
 	return sockets, nil
 }
 
+// closeAll closes the last first: a folder goes with the socket for which it was made.
 func closeAll(sockets []socket.Socket) {
-	for _, s := range sockets {
+	for _, s := range slices.Backward(sockets) {
 		s.Close()
 	}
 }
 
-// withMapHint names the way out where a unit asks for what this user may not have.
+func specsToOpen(all []opening) []spec.Spec {
+	var specs []spec.Spec
+	for _, o := range all {
+		specs = append(specs, o.spec)
+	}
+	return specs
+}
+
+// mappable are failures that another port or path does not have.
+var mappable = []error{fs.ErrPermission, syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EROFS}
+
+// withMapHint names the way out where a unit asks for what this user, or this host, does not have.
 func withMapHint(o opening, err error) error {
-	if o.unit == "" || !errors.Is(err, fs.ErrPermission) {
+	if o.unit == "" || !slices.ContainsFunc(mappable, func(target error) bool { return errors.Is(err, target) }) {
 		return err
 	}
 	from, to := o.spec.Path, "./"+filepath.Base(o.spec.Path)
 	if from == "" {
 		port := int(o.spec.Addr.Port())
-		from, to = strconv.Itoa(port), strconv.Itoa(port+8000)
+		from, to = strconv.Itoa(port), strconv.Itoa((port+8000)%(math.MaxUint16+1))
 	}
 	return &socket.Error{Text: err.Error(), Remedy: fmt.Sprintf("bind something else where %s says so: --map %s=%s", o.unit, from, to), Err: err}
 }

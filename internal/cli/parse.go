@@ -28,7 +28,7 @@ func newParser(grammar any) *kong.Kong {
 func asUsageError(text string, args []string, main bool) error {
 	text, suggestion, _ := strings.Cut(text, ", did you mean ")
 	if flag, ok := strings.CutPrefix(text, "unknown flag "); ok {
-		return &usageError{fmt.Sprintf("unknown flag %q", flag), flagHint(suggestion, main)}
+		return &usageError{fmt.Sprintf("unknown flag %q", flag), flagHint(flag, suggestion, main)}
 	}
 	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok {
 		e := &usageError{text: fmt.Sprintf("unexpected argument %q", argument)}
@@ -44,8 +44,11 @@ func asUsageError(text string, args []string, main bool) error {
 	return &usageError{text: text}
 }
 
-func flagHint(suggestion string, main bool) string {
+func flagHint(flag, suggestion string, main bool) string {
+	theirs := socketActivateFlags[flag]
 	switch {
+	case theirs != "" && main:
+		return theirs
 	case suggestion != "":
 		return "did you mean " + suggestion
 	case main:

@@ -25,6 +25,9 @@ type printer struct {
 	out, err io.Writer
 	color    bool
 	quiet    bool // errors and their hints alone
+
+	delayed  bool     // warnings wait for release, or an error
+	warnings []string // that wait
 }
 
 func newPrinter(out io.Writer, err *os.File) *printer {
@@ -80,8 +83,21 @@ func (p *printer) socket(s socket.Socket, fd int) {
 }
 
 func (p *printer) warn(format string, args ...any) {
-	if !p.quiet {
-		p.line(yellow, "warning:", fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	switch {
+	case p.delayed:
+		p.warnings = append(p.warnings, text)
+	case !p.quiet:
+		p.line(yellow, "warning:", text)
+	}
+}
+
+// release prints the delayed warnings.
+func (p *printer) release() {
+	warnings := p.warnings
+	p.delayed, p.warnings = false, nil
+	for _, text := range warnings {
+		p.warn("%s", text)
 	}
 }
 
@@ -93,6 +109,7 @@ func (p *printer) hint(text string) {
 
 // fail prints an error, and below it the way out where the error knows one. --quiet keeps both.
 func (p *printer) fail(err error) {
+	p.release()
 	p.line(red, "error:", err.Error())
 	if hinter, ok := errors.AsType[interface {
 		error

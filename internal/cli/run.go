@@ -15,23 +15,23 @@ import (
 
 // runFlags are the flags of the main form, systemfd [flags] -- COMMAND.
 type runFlags struct {
-	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" help:"open a socket; repeatable, in the order of the descriptors"`
-	Unit      []string `short:"u" sep:"none" placeholder:"FILE" help:"open the sockets of a systemd .socket unit; repeatable"`
-	Map       []string `sep:"none" placeholder:"FROM=TO" help:"bind TO where a unit says FROM: a port, an address or a path"`
+	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"open a socket; repeatable, in the order of the descriptors"`
+	Unit      []string `short:"u" sep:"none" placeholder:"FILE" complete:"unit" help:"open the sockets of a systemd .socket unit; repeatable"`
+	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM: a port, an address or a path"`
 	Append    bool     `help:"add the sockets to the inherited or held ones"`
 	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
 	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
 	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
 	Pid       *bool    `negatable:"" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
 	Nonblock  bool     `help:"pass the descriptors with O_NONBLOCK set"`
-	Mode      string   `placeholder:"OCTAL" help:"permission bits of unix sockets [0666 less the umask]"`
+	Mode      string   `placeholder:"OCTAL" complete:"mode" help:"permission bits of unix sockets [0666 less the umask]"`
 	Hold      bool     `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
 	Lazy      bool     `help:"wait for the first connection or datagram, then become COMMAND"`
 	Accept    bool     `help:"stay, and start COMMAND once a connection"`
 	Inetd     bool     `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
-	InfoFile  string   `placeholder:"PATH" help:"write the sockets as JSON once they are bound; - is stdout"`
+	InfoFile  string   `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once they are bound; - is stdout"`
 	Quiet     bool     `short:"q" help:"print errors alone"`
-	Color     string   `placeholder:"WHEN" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
+	Color     string   `placeholder:"WHEN" complete:"color" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
 	Help      bool     `short:"h" help:"print this help"`
 	Version   bool     `short:"V" help:"print the version"`
 }
@@ -77,11 +77,15 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 		return err
 	}
 
+	p.delayed = true // Reserve may start this program again
 	all, accept, err := openings(p, &flags)
 	if err != nil {
 		return err
 	}
 	flags.Accept = flags.Accept || accept
+	if flags.Lazy && flags.Accept {
+		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
+	}
 	file, err := handoff.LookPath(command[0])
 	if err != nil {
 		return err
@@ -94,8 +98,12 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err != nil {
 		return err
 	}
+	p.release()
 	sockets, shared, err := taken.sockets(p)
 	if err != nil {
+		return err
+	}
+	if err := flags.checkSockets(append(specsOf(sockets), specsToOpen(all)...)); err != nil {
 		return err
 	}
 	opened, err := open(all)
@@ -109,11 +117,24 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 
 // check finds what makes no sense, whatever the sockets.
 func (f *runFlags) check() error {
-	switch {
-	case f.Backlog < 1 || f.Backlog > math.MaxInt32:
+	if f.Backlog < 1 || f.Backlog > math.MaxInt32 {
 		return &usageError{fmt.Sprintf("--backlog %d is not a number of connections from 1 to %d", f.Backlog, math.MaxInt32), ""}
-	case f.Lazy && f.Accept:
-		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway"}
+	}
+	return nil
+}
+
+// checkSockets finds what makes no sense with these sockets, before any is opened.
+func (f *runFlags) checkSockets(specs []spec.Spec) error {
+	switch {
+	case len(specs) == 0 && f.Accept:
+		return &usageError{"--accept has no socket to accept on", "give it one: -s http::5000"}
+	case len(specs) == 0 && f.Inetd:
+		return &usageError{"--inetd has no socket to put on stdin", "give it one: -s http::5000"}
+	}
+	for _, s := range specs {
+		if f.Accept && s.Type.Transport() == spec.Datagram {
+			return &usageError{fmt.Sprintf("--accept cannot accept on %s", s.Display()), "datagrams come without a connection: leave --accept out"}
+		}
 	}
 	return nil
 }
@@ -131,14 +152,20 @@ type handover struct {
 
 // exec tells what is passed, puts it in place and becomes COMMAND.
 func (h *handover) exec(file string, command, environ []string) error {
+	waits := h.flags.Accept || h.flags.Lazy && len(h.sockets) > 0
+	var signals chan os.Signal
+	if waits { // whoever reads what is announced may end us at once
+		signals = notifyEndings()
+	}
 	if err := h.announce(); err != nil {
 		return err
 	}
-	if h.flags.Accept {
-		return h.accept(file, command, environ)
-	}
-	if h.flags.Lazy {
-		if err := waitForTraffic(h.sockets, h.cleanUp); err != nil {
+	switch {
+	case h.flags.Accept:
+		a := acceptor{printer: h.printer, flags: h.flags, file: file, command: command, environ: environ}
+		return a.serve(h.sockets, signals, h.cleanUp)
+	case waits:
+		if err := waitForTraffic(h.sockets, signals, h.cleanUp); err != nil {
 			return err
 		}
 	}
@@ -166,20 +193,6 @@ func (h *handover) announce() (err error) {
 		return h.keep()
 	}
 	return nil
-}
-
-// accept stays instead of becoming COMMAND.
-func (h *handover) accept(file string, command, environ []string) error {
-	if len(h.sockets) == 0 {
-		return &usageError{"--accept has no socket to accept on", "give it one: -s http::5000"}
-	}
-	for _, s := range h.sockets {
-		if s.Spec.Type.Transport() == spec.Datagram {
-			return &usageError{fmt.Sprintf("--accept cannot accept on %s", s.Spec.Display()), "datagrams come without a connection: leave --accept out"}
-		}
-	}
-	a := acceptor{printer: h.printer, flags: h.flags, file: file, command: command, environ: environ}
-	return a.serve(h.sockets, h.cleanUp)
 }
 
 // place puts the sockets where COMMAND finds them. Exec has to follow at once.

@@ -11,7 +11,7 @@ import (
 
 // stopFlags are the arguments of systemfd stop.
 type stopFlags struct {
-	Name []string `arg:"" optional:"" help:"a holder by its --name [that of this folder]"`
+	Name []string `arg:"" optional:"" complete:"holder" help:"a holder by its --name [that of this folder]"`
 	All  bool     `help:"let go of everything that is held for you"`
 	Help bool     `short:"h" help:"print this help"`
 }

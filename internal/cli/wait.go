@@ -9,7 +9,7 @@ import (
 )
 
 // endings are the signals by which a user or a supervisor ends us while we wait.
-var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
 
 // notifyEndings delivers endings that are not ignored to a channel.
 func notifyEndings() chan os.Signal {
@@ -24,6 +24,9 @@ func notifyEndings() chan os.Signal {
 
 // dieOf ends this process by a signal, as it would have without us waiting for it.
 func dieOf(s os.Signal) {
+	if s == syscall.SIGQUIT { // the Go runtime's answer would be a stack trace: end as a shell says it
+		os.Exit(128 + int(syscall.SIGQUIT))
+	}
 	signal.Reset(s)
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
@@ -35,16 +38,23 @@ func dieOf(s os.Signal) {
 	select {} // the signal may take a moment
 }
 
-// waitForTraffic waits until a connection or a datagram arrives on any of sockets, and takes nothing from it. A
-// signal that ends us meanwhile leaves nothing behind.
-func waitForTraffic(sockets []socket.Socket, cleanUp func()) error {
-	signals := notifyEndings()
-	defer signal.Stop(signals)
-	go func() {
-		if s, ok := <-signals; ok {
-			cleanUp()
-			dieOf(s)
+// waitForTraffic waits until a connection or a datagram arrives on any of sockets, and takes nothing from it. One of
+// signals that ends us meanwhile leaves nothing behind.
+func waitForTraffic(sockets []socket.Socket, signals chan os.Signal, cleanUp func()) error {
+	arrived := make(chan error, 1)
+	go func() { arrived <- socket.Wait(sockets) }()
+	var s os.Signal
+	select {
+	case s = <-signals:
+	case err := <-arrived:
+		signal.Stop(signals)
+		select {
+		case s = <-signals: // it has come together with the traffic
+		default:
+			return err
 		}
-	}()
-	return socket.Wait(sockets)
+	}
+	cleanUp()
+	dieOf(s)
+	return nil
 }

@@ -2,7 +2,10 @@
 
 package handoff
 
-import "errors"
+import (
+	"errors"
+	"os"
+)
 
 // Reserve reserves nothing: no descriptors are passed here.
 func Reserve(environ []string, _ int) ([]string, error) { return environ, nil }
@@ -21,3 +24,17 @@ func LookPath(name string) (string, error) { return name, nil }
 
 // Exec fails: there is no exec here.
 func Exec(_ string, argv, _ []string) error { return &ExecError{argv[0], errors.ErrUnsupported} }
+
+// Start fails.
+func Start(_ string, argv, _ []string, _ []uintptr) (int, error) {
+	return 0, &ExecError{argv[0], errors.ErrUnsupported}
+}
+
+// Reap finds no child.
+func Reap() (int, bool) { return 0, false }
+
+// Signal has no child to send to.
+func Signal(int, os.Signal) {}
+
+// IsShort finds nothing short.
+func IsShort(error) bool { return false }

@@ -2,7 +2,11 @@
 
 package socket
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // newSocket needs no lock between its two calls: nothing here forks. macOS has no SOCK_CLOEXEC.
 func newSocket(family, sotype int) (int, error) {
@@ -12,6 +16,21 @@ func newSocket(family, sotype int) (int, error) {
 	}
 	return fd, err
 }
+
+// accept takes the flags back that a connection has from its listener here.
+func accept(fd int) (int, unix.Sockaddr, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	conn, from, err := unix.Accept(fd)
+	if err == nil {
+		unix.CloseOnExec(conn)
+		err = unix.SetNonblock(conn, false)
+	}
+	return conn, from, err
+}
+
+// Linux alone lets the superuser go beyond the system's limit.
+const hasForce, forceReceiveBuffer, forceSendBuffer = false, 0, 0
 
 // hasAbstract tells that a unix socket needs a file here.
 const hasAbstract = false

@@ -6,15 +6,27 @@ func newSocket(family, sotype int) (int, error) {
 	return unix.Socket(family, sotype|unix.SOCK_CLOEXEC, 0)
 }
 
+// accept leaves the connection in blocking mode, whatever the listener is in.
+func accept(fd int) (int, unix.Sockaddr, error) {
+	return unix.Accept4(fd, unix.SOCK_CLOEXEC)
+}
+
+// These go beyond the system's limit, for who may: socket(7).
+const (
+	hasForce           = true
+	forceReceiveBuffer = unix.SO_RCVBUFFORCE
+	forceSendBuffer    = unix.SO_SNDBUFFORCE
+)
+
 // hasAbstract tells that a unix socket can do without a file: unix(7).
 const hasAbstract = true
 
-var passCredentials = socketOption{unix.SOL_SOCKET, unix.SO_PASSCRED, 1}
+var passCredentials = option(unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
 
 // freeBind is ip(7)'s IP_FREEBIND, or its like in ipv6(7).
 func freeBind(family int) socketOption {
 	if family == unix.AF_INET6 {
-		return socketOption{unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1}
+		return option(unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
 	}
-	return socketOption{unix.IPPROTO_IP, unix.IP_FREEBIND, 1}
+	return option(unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
 }

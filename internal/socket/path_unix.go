@@ -57,11 +57,6 @@ func openPath(s spec.Spec, o Options) (int, spec.Spec, error) {
 		path = s.Path
 	}
 	folder := filepath.Dir(path)
-	if o.DirectoryMode != 0 {
-		if err := os.MkdirAll(folder, os.FileMode(o.DirectoryMode)); err != nil {
-			return -1, s, &Error{Text: fmt.Sprintf("cannot make folder %q: %v", folder, errors.Unwrap(err)), Err: err}
-		}
-	}
 	unlock, err := LockFolder(folder)
 	if err != nil {
 		return -1, s, err
@@ -155,7 +150,7 @@ func probe(path string) error {
 	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
 }
 
-// Close closes a socket that Open returned, and removes its path.
+// Close closes a socket that Open returned, and removes its path and what was made for that.
 func (s Socket) Close() error {
 	err := unix.Close(s.FD)
 	if s.Spec.Path != "" && !s.Spec.IsAbstract() {
@@ -163,6 +158,7 @@ func (s Socket) Close() error {
 			err = errors.Join(err, removeErr)
 		}
 	}
+	removeFolders(s.folders)
 	return err
 }
 

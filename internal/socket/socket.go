@@ -15,6 +15,8 @@ type Socket struct {
 	FD   int
 	Name string    // as LISTEN_FDNAMES says it
 	Spec spec.Spec // what it is bound to; the zero Spec where no specification says that
+
+	folders []string // made for it, the outermost first
 }
 
 // DefaultBacklog is long enough for what arrives during a restart, in connections; Linux has had it as
@@ -28,7 +30,8 @@ type Options struct {
 	ReusePort bool // set SO_REUSEPORT on inet sockets
 
 	Mode          *uint32 // permission bits of a unix socket; nil for 0666 less the umask
-	DirectoryMode uint32  // of the parent folders of a unix socket, which are made; 0 where they must be there
+	MakeFolders   bool    // make missing parent folders of a unix socket
+	DirectoryMode *uint32 // permission bits of such folders; nil for 0755 less the umask
 
 	V6Only          *bool // IPV6_V6ONLY of an IPv6 socket; nil for IPv4 and IPv6 on one socket
 	FreeBind        bool  // bind addresses that the host does not have, where the system can

@@ -4,6 +4,8 @@ package socket
 
 import (
 	"errors"
+	"net/netip"
+	"os"
 	"runtime"
 
 	"github.com/systemfd/systemfd/internal/spec"
@@ -25,6 +27,20 @@ func Wait([]Socket) error { return Check(spec.Spec{}) }
 
 // Forget has nothing to close.
 func (s Socket) Forget() error { return nil }
+
+// Listener accepts nothing here.
+type Listener struct{}
+
+// NewListener fails as Check does.
+func NewListener(s Socket) (*Listener, error) { return nil, Check(s.Spec) }
+
+// Accept fails as Check does.
+func (l *Listener) Accept() (*os.File, netip.AddrPort, error) {
+	return nil, netip.AddrPort{}, Check(spec.Spec{})
+}
+
+// Close has nothing to close.
+func (l *Listener) Close() error { return nil }
 
 // Close has nothing to close.
 func (s Socket) Close() error { return nil }

@@ -26,12 +26,17 @@ func Open(s spec.Spec, o Options) (Socket, error) {
 	if s.Type.Family() == spec.Unix {
 		open = openUnix
 	}
-	fd, bound, err := open(s, o)
+	folders, err := makeFolders(s, o)
 	if err != nil {
 		return Socket{}, err
 	}
+	fd, bound, err := open(s, o)
+	if err != nil {
+		removeFolders(folders)
+		return Socket{}, err
+	}
 	bound.Name = s.FDName()
-	return Socket{FD: fd, Name: bound.Name, Spec: bound}, nil
+	return Socket{FD: fd, Name: bound.Name, Spec: bound, folders: folders}, nil
 }
 
 // openInet tries the addresses that s stands for until the host has one.
@@ -72,7 +77,7 @@ func listen(s spec.Spec, o Options, family int, sa unix.Sockaddr, undo func()) (
 	}
 	for _, opt := range socketOptions(s, o, family) {
 		if err == nil {
-			err = unix.SetsockoptInt(fd, opt.level, opt.name, opt.value)
+			err = opt.set(fd)
 		}
 	}
 	if err == nil {
@@ -91,7 +96,18 @@ func listen(s spec.Spec, o Options, family int, sa unix.Sockaddr, undo func()) (
 }
 
 // socketOption is one setsockopt(2).
-type socketOption struct{ level, name, value int }
+type socketOption struct {
+	level, name, value int
+	try                bool // the system has its own limits: no is an answer
+}
+
+func (o socketOption) set(fd int) error {
+	err := unix.SetsockoptInt(fd, o.level, o.name, o.value)
+	if o.try {
+		return nil
+	}
+	return err
+}
 
 // socketOptions returns what s and o ask for.
 func socketOptions(s spec.Spec, o Options, family int) []socketOption {
@@ -100,16 +116,18 @@ func socketOptions(s spec.Spec, o Options, family int) []socketOption {
 		when bool
 		socketOption
 	}{
-		{family == unix.AF_INET6 && (s.Addr.Addr() == spec.Any || o.V6Only != nil), socketOption{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, isTrue(o.V6Only)}},
-		{tcp && !o.NoReuse, socketOption{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1}},
-		{inet && o.ReusePort, socketOption{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}},
+		{family == unix.AF_INET6 && (s.Addr.Addr() == spec.Any || o.V6Only != nil), option(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, isTrue(o.V6Only))},
+		{tcp && !o.NoReuse, option(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)},
+		{inet && o.ReusePort, option(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)},
 		{inet && o.FreeBind, freeBind(family)},
-		{tcp && o.NoDelay, socketOption{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1}},
-		{tcp && o.KeepAlive, socketOption{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}},
-		{inet && !tcp && o.Broadcast, socketOption{unix.SOL_SOCKET, unix.SO_BROADCAST, 1}},
+		{tcp && o.NoDelay, option(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)},
+		{tcp && o.KeepAlive, option(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)},
+		{inet && !tcp && o.Broadcast, option(unix.SOL_SOCKET, unix.SO_BROADCAST, 1)},
 		{!inet && o.PassCredentials, passCredentials},
-		{o.ReceiveBuffer > 0, socketOption{unix.SOL_SOCKET, unix.SO_RCVBUF, o.ReceiveBuffer}},
-		{o.SendBuffer > 0, socketOption{unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer}},
+		{o.ReceiveBuffer > 0, tryOption(unix.SO_RCVBUF, o.ReceiveBuffer)},
+		{o.ReceiveBuffer > 0 && hasForce, tryOption(forceReceiveBuffer, o.ReceiveBuffer)},
+		{o.SendBuffer > 0, tryOption(unix.SO_SNDBUF, o.SendBuffer)},
+		{o.SendBuffer > 0 && hasForce, tryOption(forceSendBuffer, o.SendBuffer)},
 	}
 	var opts []socketOption
 	for _, row := range rows {
@@ -118,6 +136,14 @@ func socketOptions(s spec.Spec, o Options, family int) []socketOption {
 		}
 	}
 	return opts
+}
+
+func option(level, name, value int) socketOption {
+	return socketOption{level: level, name: name, value: value}
+}
+
+func tryOption(name, value int) socketOption {
+	return socketOption{level: unix.SOL_SOCKET, name: name, value: value, try: true}
 }
 
 func isTrue(b *bool) int {

@@ -70,6 +70,9 @@ func (t Type) Family() Family { return t.kind().family }
 // Transport returns the transport of t.
 func (t Type) Transport() Transport { return t.kind().transport }
 
+// Label says what a socket of type t is, for a person.
+func (t Type) Label() string { return t.kind().label }
+
 // kind returns the row of t, or the zero row.
 func (t Type) kind() kind {
 	if i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == t }); i >= 0 {

@@ -3,6 +3,7 @@ package unitfile
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ var settings = map[string]setting{
 	"Backlog":                backlog,
 	"BindIPv6Only":           bindIPv6Only,
 	"Broadcast":              boolean("Broadcast", func(u *Unit) *bool { return &u.Options.Broadcast }),
-	"DirectoryMode":          mode("DirectoryMode", func(u *Unit, mode uint32) { u.Options.DirectoryMode = mode }),
+	"DirectoryMode":          mode("DirectoryMode", func(u *Unit, mode uint32) { u.Options.DirectoryMode = &mode }),
 	"FileDescriptorName":     fileDescriptorName,
 	"FreeBind":               boolean("FreeBind", func(u *Unit) *bool { return &u.Options.FreeBind }),
 	"KeepAlive":              boolean("KeepAlive", func(u *Unit) *bool { return &u.Options.KeepAlive }),
@@ -61,22 +62,50 @@ func listenOn(transport spec.Transport) setting {
 	}
 }
 
-// parseAddress reads an address as systemd.socket(5) has it: a port alone is every address. Port 0, any free one,
-// is ours.
+// parseAddress reads an address as systemd.socket(5) has it: a port alone is every address, and an interface stands
+// in the brackets or behind the port. Port 0, any free one, is ours.
 func parseAddress(value string, transport spec.Transport) (spec.Spec, bool) {
 	if strings.HasPrefix(value, "/") || strings.HasPrefix(value, "@") {
 		s := spec.Spec{Type: spec.TypeOf(spec.Unix, transport), Path: value}
 		parsed, err := spec.Parse(s.String())
-		return parsed, err == nil && parsed == s
+		return parsed, err == nil && parsed == s && value != "/"
 	}
-	s := spec.Spec{Type: spec.TypeOf(spec.Inet, transport)}
-	if port, err := strconv.ParseUint(value, 10, 16); err == nil {
-		s.Addr = netip.AddrPortFrom(spec.Any, uint16(port))
-		return s, true
+	ip, host, port := spec.Any, "", value
+	if i := strings.LastIndexByte(value, ':'); i >= 0 {
+		host, port = value[:i], value[i+1:]
 	}
-	addr, err := netip.ParseAddrPort(value)
-	s.Addr = addr
-	return s, err == nil
+	port, zone, _ := strings.Cut(port, "%")
+	if host != "" || port != value {
+		var ok bool
+		if ip, ok = parseIP(host, zone); !ok {
+			return spec.Spec{}, false
+		}
+	}
+	number, err := parseUint(port, 16)
+	leadingZero := len(port) > 1 && strings.Trim(port, "0123456789") == "" && port[0] == '0'
+	return spec.Spec{Type: spec.TypeOf(spec.Inet, transport), Addr: netip.AddrPortFrom(ip, uint16(number))}, err == nil && !leadingZero
+}
+
+// parseIP reads an IPv4 address, or an IPv6 address in brackets.
+func parseIP(host, zone string) (netip.Addr, bool) {
+	inner, bracket := strings.CutPrefix(host, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	ip, err := netip.ParseAddr(inner)
+	if err != nil || bracket != closed || bracket != ip.Is6() || zone != "" && (ip.Is4() || ip.Zone() != "") {
+		return netip.Addr{}, false
+	}
+	if zone != "" {
+		ip = ip.WithZone(zone)
+	}
+	return ip.Unmap(), true
+}
+
+// parseUint reads a number as systemd does: decimal, 0x hexadecimal or 0 octal.
+func parseUint(value string, bits int) (uint64, error) {
+	if strings.Contains(value, "_") { // Go alone has that
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseUint(strings.TrimPrefix(value, "+"), 0, bits)
 }
 
 func noServerReads(key string) setting {
@@ -91,16 +120,23 @@ func noServerReads(key string) setting {
 
 func boolean(key string, field func(*Unit) *bool) setting {
 	return func(p *parser, value string, line int) error {
-		switch strings.ToLower(value) {
-		case "1", "yes", "y", "true", "t", "on":
-			*field(&p.unit) = true
-		case "0", "no", "n", "false", "f", "off":
-			*field(&p.unit) = false
-		default:
+		yes, ok := parseBoolean(value)
+		if !ok {
 			return p.fail(line, "%s is yes or no, not %q", key, value)
 		}
+		*field(&p.unit) = yes
 		return nil
 	}
+}
+
+func parseBoolean(value string) (yes, ok bool) {
+	switch strings.ToLower(value) {
+	case "1", "yes", "y", "true", "t", "on":
+		return true, true
+	case "0", "no", "n", "false", "f", "off":
+		return false, true
+	}
+	return false, false
 }
 
 func mode(key string, set func(*Unit, uint32)) setting {
@@ -125,44 +161,61 @@ func size(key string, field func(*Unit) *int) setting {
 	}
 }
 
-// parseSize reads bytes, with K, M or G for powers of 1024 and a fraction where there is a suffix.
+// sizeUnit is a suffix of a size.
+type sizeUnit struct {
+	suffix string
+	bytes  float64
+}
+
+// sizeUnits are the suffixes of a size; in a sum, as in 1M 512K, each is smaller than the one before.
+var sizeUnits = []sizeUnit{{"E", 1 << 60}, {"P", 1 << 50}, {"T", 1 << 40}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}, {"", 1}}
+
+// parseSize reads bytes as systemd does. More than setsockopt(2) can say is the most that it can.
 func parseSize(value string) (int, bool) {
-	number, unit := strings.TrimSuffix(value, "B"), 1.0
-	for suffix, factor := range map[string]float64{"K": 1 << 10, "M": 1 << 20, "G": 1 << 30} {
-		if head, ok := strings.CutSuffix(number, suffix); ok {
-			number, unit = strings.TrimSpace(head), factor
-			break
+	total, units := 0.0, sizeUnits
+	for first := true; first || value != ""; first = false {
+		rest := strings.TrimLeft(value, "0123456789")
+		if strings.HasPrefix(rest, ".") && len(rest) < len(value) {
+			rest = strings.TrimLeft(rest[1:], "0123456789")
 		}
+		number, err := strconv.ParseFloat(value[:len(value)-len(rest)], 64)
+		if err != nil {
+			return 0, false
+		}
+		rest = strings.TrimLeft(rest, blanks)
+		i := slices.IndexFunc(units, func(u sizeUnit) bool { return strings.HasPrefix(rest, u.suffix) })
+		if i < 0 {
+			return 0, false
+		}
+		total += number * units[i].bytes
+		value = strings.TrimLeft(rest[len(units[i].suffix):], blanks)
+		units = units[i+1:]
 	}
-	if strings.Trim(number, "0123456789.") != "" || unit == 1 && strings.Contains(number, ".") {
-		return 0, false
-	}
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n*unit > math.MaxInt32 {
-		return 0, false
-	}
-	return int(n * unit), true
+	return int(min(total, math.MaxInt32)), total < 1<<64
 }
 
 func backlog(p *parser, value string, line int) error {
-	n, err := strconv.ParseUint(value, 10, 32)
-	if err != nil || n == 0 {
+	n, err := parseUint(value, 32)
+	if err != nil {
 		return p.fail(line, "Backlog is a number of connections, not %q", value)
 	}
-	p.unit.Options.Backlog = int(min(n, math.MaxInt32))
+	connections := int(min(n, math.MaxInt32))
+	p.unit.Options.Backlog = &connections
 	return nil
 }
 
 func bindIPv6Only(p *parser, value string, line int) error {
-	only := value == "ipv6-only"
-	switch value {
-	case "both", "ipv6-only":
-		p.unit.Options.V6Only = &only
-	case "default":
+	only, isBool := parseBoolean(value)
+	switch {
+	case value == "default":
 		p.unit.Options.V6Only = nil
-	default:
+		return nil
+	case value == "both", value == "ipv6-only":
+		only = value == "ipv6-only"
+	case !isBool:
 		return p.fail(line, "BindIPv6Only is default, both or ipv6-only, not %q", value)
 	}
+	p.unit.Options.V6Only = &only
 	return nil
 }
 

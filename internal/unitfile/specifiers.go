@@ -39,7 +39,7 @@ func (s specifiers) expand(text string) (expanded, unknown string) {
 			return b.String(), ""
 		}
 		if rest == "" {
-			return "", "%"
+			return b.String() + "%", "" // as systemd takes it
 		}
 		value, ok := s.values[rest[0]]
 		if !ok {

@@ -23,9 +23,9 @@ type Unit struct {
 
 // Options are the unit's settings for all of its sockets. A nil pointer, or 0, leaves what is usual.
 type Options struct {
-	Backlog         int     // connections
+	Backlog         *int    // connections
 	SocketMode      *uint32 // permission bits of unix sockets
-	DirectoryMode   uint32  // of missing parent folders of unix sockets; 0755 is systemd's
+	DirectoryMode   *uint32 // of missing parent folders of unix sockets
 	V6Only          *bool   // BindIPv6Only, nil for default
 	ReusePort       bool
 	FreeBind        bool
@@ -69,7 +69,6 @@ type listen struct {
 // Parse reads the unit file called file, whose name may differ from its path. Its errors are *Error.
 func Parse(file, text string, host Host) (Unit, error) {
 	p := &parser{file: file, specifiers: specifiersOf(filepath.Base(file), host)}
-	p.unit.Options.DirectoryMode = 0o755
 	section := ""
 	for _, l := range logicalLines(text) {
 		if name, ok := strings.CutPrefix(l.text, "["); ok {
@@ -88,7 +87,7 @@ func Parse(file, text string, host Host) (Unit, error) {
 		if section == "" {
 			return Unit{}, p.fail(l.number, "%q stands before any section", l.text)
 		}
-		if err := p.directive(section, strings.TrimSpace(key), strings.TrimSpace(value), l.number); err != nil {
+		if err := p.directive(section, strings.Trim(key, blanks), strings.Trim(value, blanks), l.number); err != nil {
 			return Unit{}, err
 		}
 	}
@@ -98,13 +97,15 @@ func Parse(file, text string, host Host) (Unit, error) {
 func (p *parser) directive(section, key, value string, line int) error {
 	set := settings[key]
 	switch {
+	case key == "":
+		return p.fail(line, "no name before %q", "=")
 	case directives[section] == nil, strings.HasPrefix(key, "X-"):
 		return nil // of a section that is not ours
 	case section == "Socket" && set != nil:
 		return set(p, value, line)
 	case !slices.Contains(directives[section], key):
 		p.warn(line, "unknown directive %q in section %q", key, section)
-	case section == "Socket" && !slices.Contains(p.unit.Ignored, key):
+	case !slices.Contains(p.unit.Ignored, key):
 		p.unit.Ignored = append(p.unit.Ignored, key)
 	}
 	return nil
@@ -140,6 +141,9 @@ func (p *parser) warn(line int, format string, args ...any) {
 	p.unit.Warnings = append(p.unit.Warnings, p.fail(line, format, args...).Error())
 }
 
+// blanks are what systemd takes for white space: no other character of Unicode.
+const blanks = " \t\r"
+
 // line is a logical line: continued ones joined, without comments.
 type line struct {
 	number int // of its first
@@ -151,23 +155,29 @@ type line struct {
 func logicalLines(text string) []line {
 	var lines []line
 	continued := false
-	for i, text := range strings.Split(text, "\n") {
-		text = strings.TrimSpace(text)
-		if text == "" && !continued || strings.HasPrefix(text, "#") || strings.HasPrefix(text, ";") {
+	for i, text := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		text = strings.TrimLeft(strings.TrimSuffix(text, "\r"), blanks)
+		if strings.HasPrefix(text, "#") || strings.HasPrefix(text, ";") {
 			continue
 		}
-		head, more := strings.CutSuffix(text, `\`)
-		if more {
-			text = head + " "
+		if !continued {
+			lines = append(lines, line{number: i + 1})
 		}
-		if continued {
-			lines[len(lines)-1].text += text
-		} else {
-			lines = append(lines, line{i + 1, text})
+		last := &lines[len(lines)-1]
+		last.text += text
+		if continued = endsEscaped(text); continued {
+			last.text = last.text[:len(last.text)-1] + " "
 		}
-		continued = more
 	}
-	return lines
+	for i := range lines {
+		lines[i].text = strings.Trim(lines[i].text, blanks)
+	}
+	return slices.DeleteFunc(lines, func(l line) bool { return l.text == "" })
+}
+
+// endsEscaped reports whether text ends in a backslash that no other one escapes.
+func endsEscaped(text string) bool {
+	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }
 
 //go:embed directives.txt

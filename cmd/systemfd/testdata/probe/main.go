@@ -1,6 +1,7 @@
 // Probe tells what a process started by systemfd finds, or serves on what it was passed.
 //
 //	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS, descriptors, limits, signals
+//	probe options    one line a descriptor: its socket options
 //	probe serve      answer every connection on descriptor 3 with "PID REQUEST", or every datagram
 //	probe graceful [ADDRESS]
 //	                 the same for connections, until SIGTERM: then end what is accepted; ADDRESS: bind it first
@@ -24,6 +25,8 @@ func main() {
 		serve()
 	case len(os.Args) > 1 && os.Args[1] == "graceful":
 		graceful(os.Args[2:]...)
+	case len(os.Args) > 1 && os.Args[1] == "options":
+		options()
 	default:
 		report()
 	}
@@ -98,7 +101,8 @@ func address(fd int) string {
 
 func serve() {
 	f := os.NewFile(3, "")
-	if l, err := net.FileListener(f); err == nil {
+	sotype, _ := unix.GetsockoptInt(3, unix.SOL_SOCKET, unix.SO_TYPE)
+	if l, err := net.FileListener(f); err == nil && sotype != unix.SOCK_DGRAM {
 		for {
 			c, err := l.Accept()
 			if err != nil {

@@ -1,0 +1,504 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/systemfd/systemfd/completions"
+)
+
+// completed is what every shell offers at the end of a line, in any order. Below all of them is a project with the folder
+// sub, the files app.socket, other.txt and "two words.txt", the holder "shared", and the program frob, whose own completion
+// says alpha and beta.
+var completed = []struct{ line, want string }{
+	// words
+	{"systemfd ", "-- completion env inspect status stop"},
+	{"systemfd st", "status stop"},
+	{"systemfd -q ", "--"},
+	{"systemfd -q st", ""},
+	{"systemfd completion ", "bash fish nushell powershell zsh"},
+	{"systemfd completion zsh z", ""},
+	{"systemfd status --", "--help --json"},
+
+	// flags, once
+	{"systemfd --no-", "--no-pid --no-reuse"},
+	{"systemfd --pid --no-", "--no-reuse"},
+	{"systemfd -q --q", ""},
+	{"systemfd --color auto --co", ""},
+	{"systemfd --color=auto --co", ""},
+	{"systemfd -s http::0 --so", "--socket"},
+	{"systemfd env -s http::0 --s", "--shell --socket"},
+
+	// their values
+	{"systemfd --color ", "always auto never"},
+	{"systemfd --color=", "--color=always --color=auto --color=never"},
+	{"systemfd --color=al", "--color=always"},
+	{"systemfd --backlog ", ""},
+	{"systemfd env --shell p", "powershell pwsh"},
+	{"systemfd --mode 06", "0600 0660 0666"},
+	{"systemfd --unit ", "app.socket sub/"},
+	{"systemfd --unit=a", "--unit=app.socket"},
+	{"systemfd --info-file o", "other.txt"},
+	{"systemfd --info-file=./s", "--info-file=./sub/"},
+	{"systemfd --map 80=./o", "80=./other.txt"},
+
+	// specifications
+	{"systemfd -s ", "http:: https:: tcp:: udp:: unix-dgram:: unix-seqpacket:: unix::"},
+	{"systemfd -s u", "udp:: unix-dgram:: unix-seqpacket:: unix::"},
+	{"systemfd --socket=ht", "--socket=http:: --socket=https::"},
+	{"systemfd -s web=ht", "web=http:: web=https::"},
+	{"systemfd --socket=web=t", "--socket=web=tcp::"},
+	{"systemfd -s http::", ""},
+	{"systemfd -s unix::o", "unix::other.txt"},
+	{"systemfd -s unix::./s", "unix::./sub/"},
+	{"systemfd -s web=unix-dgram::./s", "web=unix-dgram::./sub/"},
+	{"systemfd --socket=web=unix::s", "--socket=web=unix::sub/"},
+	{"systemfd -s ./s", "./sub/"},
+
+	// what is held
+	{"systemfd stop ", "shared"},
+	{"systemfd stop shared ", ""},
+	{"systemfd env --name s", "shared"},
+	{"systemfd env --name=", "--name=shared"},
+
+	// the command's own
+	{"systemfd -s http::0 -- fro", "frob"},
+	{"systemfd -s web=http::0 -- frob ", "alpha beta"},
+	{"systemfd -s http::0 -- frob alpha b", "beta"},
+	{"systemfd -- systemfd -s web=ht", "web=http:: web=https::"},
+}
+
+// completionProject is a project with what the lines of completed need.
+func completionProject(t *testing.T) *project {
+	t.Helper()
+	p := newProject(t)
+	if err := os.Mkdir(p.path("sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"app.socket", "other.txt", "two words.txt"} {
+		write(t, p.dir, name, "")
+	}
+	write(t, p.home, "frob", "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(p.home, "frob"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p.env = append(p.env, "PATH="+p.home+":"+os.Getenv("PATH"), "HISTFILE=", "COLUMNS=120")
+	pid, end := p.owner()
+	t.Cleanup(end)
+	if got := handOff(t, p.in, "env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.status != 0 {
+		t.Fatal(got.err)
+	}
+	return p
+}
+
+// script returns the path of the script for a shell.
+func completionScript(t *testing.T, shell string) string {
+	t.Helper()
+	i := slices.IndexFunc(completions.All(), func(s completions.Script) bool { return s.Shell == shell })
+	path, err := filepath.Abs(filepath.Join("..", "..", "completions", completions.All()[i].File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// completionOfReadme returns the lines of README.md that have a shell complete systemfd.
+func completionOfReadme(t *testing.T, shell string) []string {
+	t.Helper()
+	row := regexp.MustCompile(`(?m)^\| ` + shell + " \\| (.*systemfd completion .*) \\| .* \\|$").FindStringSubmatch(readme(t))
+	if row == nil {
+		t.Fatalf("README.md has no line for %s", shell)
+	}
+	var lines []string
+	for _, line := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
+		lines = append(lines, strings.ReplaceAll(line[1], `\|`, "|"))
+	}
+	return lines
+}
+
+// checkCompleted compares what complete says with completed.
+func checkCompleted(t *testing.T, complete func(line string) []string) {
+	t.Helper()
+	for _, c := range completed {
+		got := complete(c.line)
+		slices.Sort(got)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%q: %q, want %q", c.line, got, c.want)
+		}
+	}
+}
+
+// typist is an interactive shell in which Control-T writes the line that is being edited to the file answers.
+type typist struct {
+	*terminal
+	seen    int // of the screen
+	answers int
+}
+
+const (
+	killLine  = "\x15"
+	writeLine = "\x14"
+	allOfThem = "\x1b*" // of bash; bound to the same in zsh
+	prompt    = "ready> "
+)
+
+// typist starts a shell whose prompt is prompt.
+func (p *project) typist(argv ...string) *typist {
+	p.t.Helper()
+	tab := &typist{terminal: p.terminal(argv...)}
+	tab.awaits(prompt)
+	return tab
+}
+
+// awaits waits for what the shell puts on the screen next.
+func (tab *typist) awaits(pattern string) {
+	tab.t.Helper()
+	re := regexp.MustCompile("(?s)" + pattern)
+	await(tab.t, "the screen to show "+pattern, func() (struct{}, bool) {
+		tab.mu.Lock()
+		defer tab.mu.Unlock()
+		at := re.FindIndex(tab.screen.Bytes()[tab.seen:])
+		if at != nil {
+			tab.seen += at[1]
+		}
+		return struct{}{}, at != nil
+	})
+}
+
+func (tab *typist) press(keys string) {
+	tab.t.Helper()
+	if _, err := tab.tty.WriteString(keys); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// line returns the line after the keys.
+func (tab *typist) line(keys string) string {
+	tab.t.Helper()
+	tab.press(killLine + keys + writeLine)
+	tab.answers++
+	return await(tab.t, fmt.Sprintf("the line after %q", keys), func() (string, bool) {
+		text, _ := os.ReadFile(tab.path("answers"))
+		lines := strings.Split(string(text), "\n")
+		if len(lines) <= tab.answers {
+			return "", false
+		}
+		return lines[tab.answers-1], true
+	})
+}
+
+// candidates returns all that Tab offers behind line. Readline replaces, and so inserts all of them for, what is behind the
+// last of breaks.
+func (tab *typist) candidates(line, breaks string) []string {
+	tab.t.Helper()
+	before := line[:strings.LastIndexAny(line, breaks)+1]
+	word := before[strings.LastIndex(before, " ")+1:]
+	answer := tab.line(line + allOfThem)
+	if answer == line {
+		return nil
+	}
+	var all []string
+	for _, candidate := range strings.Fields(strings.TrimPrefix(answer, before)) {
+		all = append(all, word+candidate)
+	}
+	return all
+}
+
+// startBash starts bash with the script and these lines before it.
+func startBash(t *testing.T, before string) *typist {
+	t.Helper()
+	need(t, "bash")
+	p := completionProject(t)
+	write(t, p.dir, ".rc", before+`
+`+completionOfReadme(t, "bash")[0]+`
+_frob() { COMPREPLY=($(compgen -W 'alpha beta' -- "$2")); }
+complete -F _frob frob
+complete -W 'alpha beta' frobnicate
+bind 'set bell-style none'
+bind 'set completion-query-items 0'
+bind 'set page-completions off'
+bind -x '"\C-t": printf "%s\n" "$READLINE_LINE" >>answers'
+PS1='`+prompt+`'
+`)
+	return p.typist("bash", "--noprofile", "--rcfile", ".rc", "-i")
+}
+
+// bashes are the ways in which bash is set up.
+func bashes(t *testing.T) map[string]string {
+	const file = "/usr/share/bash-completion/bash_completion"
+	ways := map[string]string{
+		"alone":         "set -u",
+		"without colon": "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}",
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Run("bash-completion", func(t *testing.T) { lacks(t, "bash-completion") })
+	} else {
+		ways["bash-completion"] = ". " + file
+	}
+	return ways
+}
+
+// TestBashCompletion has readline insert all candidates.
+func TestBashCompletion(t *testing.T) {
+	t.Parallel()
+	for name, before := range bashes(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab := startBash(t, before)
+			breaks := " :="
+			if strings.Contains(before, "//:") {
+				breaks = " ="
+			}
+			checkCompleted(t, func(line string) []string { return tab.candidates(line, breaks) })
+			if got := tab.candidates("systemfd -- frobnicate al", " "); !slices.Equal(got, []string{"alpha"}) {
+				t.Errorf("of a list of words: %q", got)
+			}
+		})
+	}
+}
+
+// TestBashTab presses Tab as a person does.
+func TestBashTab(t *testing.T) {
+	t.Parallel()
+	for name, before := range bashes(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab := startBash(t, before)
+			checkTabs(tab)
+			if got := tab.line("systemfd --col\t"); got != "systemfd --color " {
+				t.Errorf("a flag: %q", got)
+			}
+			tab.press(killLine + "systemfd --color=\t\t")
+			tab.awaits(`always +\(also into a file or a pipe\).*auto +\(where stderr is a terminal\).*never .*` + prompt + "systemfd --color=")
+			tab.press(killLine + "systemfd -s web=http\t\t")
+			tab.awaits(`http:: +\(tcp listener\).*https:: +\(tcp listener\).*` + prompt + "systemfd -s web=http")
+			tab.press(killLine + "systemfd --no-\t\t")
+			tab.awaits(`--no-pid +\(set LISTEN_PID.*--no-reuse +\(do not set SO_REUSEADDR`)
+			if got := tab.line("systemfd --info-file='tw\t"); got != "systemfd --info-file='two words.txt' " {
+				t.Errorf("in quotes: %q", got)
+			}
+			if got := tab.line(`systemfd -s "unix::oth` + "\t"); got != `systemfd -s "unix::other.txt" ` {
+				t.Errorf("in quotes: %q", got)
+			}
+		})
+	}
+}
+
+// checkTabs are the lines after Tab, which bash and zsh have in common.
+func checkTabs(tab *typist) {
+	tab.t.Helper()
+	for keys, want := range map[string]string{
+		"systemfd --color=al\t":                    "systemfd --color=always ",
+		"systemfd -s tc\t":                         "systemfd -s tcp::",
+		"systemfd -s tc\t5000 --ap\t":              "systemfd -s tcp::5000 --append ",
+		"systemfd --socket=web=unix::su\t":         "systemfd --socket=web=unix::sub/",
+		"systemfd -s web=unix::./oth\t":            "systemfd -s web=unix::./other.txt ",
+		"systemfd --info-file=two\t":               `systemfd --info-file=two\ words.txt `,
+		"systemfd --info-file two\\ w\t":           `systemfd --info-file two\ words.txt `,
+		"systemfd -s web=http::0 -- frob al\t":     "systemfd -s web=http::0 -- frob alpha ",
+		"true | FOO=1 systemfd -s web=unix::./s\t": "true | FOO=1 systemfd -s web=unix::./sub/",
+	} {
+		if got := tab.line(keys); strings.TrimSuffix(got, " ") != strings.TrimSuffix(want, " ") {
+			tab.t.Errorf("%q makes %q, want %q", keys, got, want)
+		}
+	}
+}
+
+// TestBashSource measures what the script costs every shell that starts.
+func TestBashSource(t *testing.T) {
+	t.Parallel()
+	need(t, "bash")
+	const times = 100
+	least := time.Hour
+	for range 3 {
+		begin := time.Now()
+		if out, err := exec.Command("bash", "--norc", "-c", fmt.Sprintf(`for ((i = 0; i < %d; i++)); do . "$0"; done`, times), completionScript(t, "bash")).CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%v: %s", err, out)
+		}
+		least = min(least, time.Since(begin)/times)
+	}
+	if least > 5*time.Millisecond {
+		t.Errorf("sourcing it takes %v", least)
+	}
+}
+
+// startZsh starts zsh, which finds the script as packages install it, or sources it.
+func startZsh(t *testing.T, source bool) *typist {
+	t.Helper()
+	need(t, "zsh")
+	p := completionProject(t)
+	load := "fpath=(" + filepath.Dir(completionScript(t, "zsh")) + " $fpath)\nautoload -Uz compinit; compinit -u -D\n"
+	if source {
+		load = "autoload -Uz compinit; compinit -u -D\n" + completionOfReadme(t, "zsh")[0] + "\n"
+	}
+	write(t, p.dir, ".zshrc", load+`
+_frob() { compadd alpha beta }
+compdef _frob frob
+unsetopt beep auto_menu list_ambiguous
+zle -C all-of-them complete-word _generic
+zstyle ':completion:all-of-them:*' completer _all_matches _complete
+zstyle ':completion:all-of-them:*' insert yes
+bindkey '^[*' all-of-them
+write-line() { print -r -- "$BUFFER" >>answers }
+zle -N write-line
+bindkey '^T' write-line
+bindkey '^U' kill-whole-line
+PS1='`+prompt+`'
+`)
+	p.env = append(p.env, "ZDOTDIR="+p.dir)
+	return p.typist("zsh", "--no-globalrcs", "-i")
+}
+
+// TestZshCompletion has the completion system insert all candidates.
+func TestZshCompletion(t *testing.T) {
+	t.Parallel()
+	for _, source := range []bool{false, true} {
+		t.Run(fmt.Sprintf("source %v", source), func(t *testing.T) {
+			t.Parallel()
+			tab := startZsh(t, source)
+			checkCompleted(t, func(line string) []string {
+				all := tab.candidates(line, " ")
+				for i, candidate := range all {
+					if !strings.Contains(line, "=") { // zsh adds the = of a flag, until something else follows
+						all[i] = strings.TrimSuffix(candidate, "=")
+					}
+				}
+				return all
+			})
+		})
+	}
+}
+
+// TestZshTab presses Tab as a person does.
+func TestZshTab(t *testing.T) {
+	t.Parallel()
+	tab := startZsh(t, false)
+	checkTabs(tab)
+	tab.press(killLine + "systemfd --color=\t\t")
+	tab.awaits(`always +-- also into a file or a pipe.*auto +-- where stderr is a terminal`)
+}
+
+// TestFishCompletion asks complete -C.
+func TestFishCompletion(t *testing.T) {
+	t.Parallel()
+	need(t, "fish")
+	p := completionProject(t)
+	complete := func(line string) (all []string) {
+		t.Helper()
+		cmd := exec.Command("fish", "--no-config", "-c", completionOfReadme(t, "fish")[0]+`; complete -c frob -x -a "alpha beta"; complete -C $argv`, line)
+		p.in(cmd)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		for row := range strings.Lines(string(out)) {
+			candidate, _, _ := strings.Cut(strings.TrimSpace(row), "\t")
+			all = append(all, candidate)
+		}
+		return all
+	}
+	checkCompleted(t, complete)
+}
+
+// TestNushellCompletion calls the completer as nushell does, and has nushell call it.
+func TestNushellCompletion(t *testing.T) {
+	t.Parallel()
+	nu := nushell(t)
+	need(t, nu)
+	p := completionProject(t)
+	script, err := os.ReadFile(completionScript(t, "nushell"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(argv ...string) string {
+		t.Helper()
+		cmd := exec.Command(nu, argv...)
+		p.in(cmd)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %s", err, stderr.String())
+		}
+		return string(out)
+	}
+	var lines [][]string
+	for _, c := range completed {
+		lines = append(lines, strings.Split(c.line, " "))
+	}
+	asked, err := json.Marshal(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, p.dir, ".ask.nu", string(script)+`
+$env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] | where {|c| $c.value | str starts-with ($spans | last) } }
+`+string(asked)+` | each {|spans| nu-complete systemfd $spans | default [] | get value } | to json
+`)
+	var answers [][]string
+	if err := json.Unmarshal([]byte(run("--no-config-file", ".ask.nu")), &answers); err != nil {
+		t.Fatal(err)
+	}
+	checkCompleted(t, func(line string) []string {
+		return answers[slices.IndexFunc(lines, func(spans []string) bool { return strings.Join(spans, " ") == line })]
+	})
+
+	saved := completionOfReadme(t, "nushell")
+	write(t, p.dir, ".save.nu", saved[1])
+	run("--no-config-file", ".save.nu")
+	if text, err := os.ReadFile(filepath.Join(p.home, "systemfd.nu")); err != nil || string(text) != string(script) || saved[0] != "source ~/systemfd.nu" {
+		t.Errorf("%q saves %d bytes, %v", saved, len(text), err)
+	}
+	text := string(script) + "systemfd --color=al"
+	write(t, p.dir, ".ide.nu", text)
+	if got := run("--no-config-file", "--ide-complete", fmt.Sprint(len(text)), ".ide.nu"); !strings.Contains(got, `["--color=always"]`) {
+		t.Errorf("nushell itself says %q", got)
+	}
+
+	write(t, p.dir, ".quote.nu", string(script)+`nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
+	if got := run("--no-config-file", ".quote.nu"); strings.TrimSpace(got) != `"--info-file=two words.txt"` {
+		t.Errorf("a file with a blank in its name is %s", got)
+	}
+
+	write(t, p.dir, ".run.nu", string(script)+`systemfd -q -s web=http::0 --color=never -s udp::0 -- printf '%s|' a=b --help -s "c d" -- e`)
+	if got := run("--no-config-file", ".run.nu"); got != "a=b|--help|-s|c d|--|e|" {
+		t.Errorf("with the script, the command gets %q", got)
+	}
+}
+
+// TestPowerShellCompletion parses the script.
+func TestPowerShellCompletion(t *testing.T) {
+	t.Parallel()
+	need(t, "node")
+	if _, err := os.Stat(filepath.Join(npm(t), "tree-sitter-powershell")); err != nil {
+		lacks(t, "npm's tree-sitter-powershell")
+	}
+	cmd := exec.Command("node", "--liftoff-only", "testdata/powershell/syntax.cjs", completionScript(t, "powershell"))
+	cmd.Env = append(os.Environ(), "NODE_PATH="+npm(t))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestCompletionFiles prints what is committed.
+func TestCompletionFiles(t *testing.T) {
+	t.Parallel()
+	for _, script := range completions.All() {
+		text, err := os.ReadFile(completionScript(t, script.Shell))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := handOff(t, nil, "completion", script.Shell); got.out != string(text) || got.status != 0 || got.err != "" {
+			t.Errorf("%s: exit %d, %s, %d bytes", script.Shell, got.status, got.err, len(got.out))
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// options is Linux's alone.
+func options() {}

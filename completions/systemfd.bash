@@ -1,0 +1,384 @@
+# Completion of systemfd(1) for bash, with bash-completion and without. go generate makes it of the flags.
+
+# _systemfd_form FORM: what may come in it, as flags, takes, args and many.
+_systemfd_form() {
+	case $1 in
+	'')
+		# the spellings of each flag, "+" where it may come again, and its help
+		flags=(
+			'-s --socket +|open a socket; repeatable, in the order of the descriptors'
+			'-u --unit +|open the sockets of a systemd .socket unit; repeatable'
+			'--map +|bind TO where a unit says FROM: a port, an address or a path'
+			'--append|add the sockets to the inherited or held ones'
+			'-b --backlog|listen queue, in connections [4096]; the system may cap it'
+			'--no-reuse|do not set SO_REUSEADDR on TCP sockets'
+			'--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
+			'--pid --no-pid|set LISTEN_PID always, or never [set, but not for launchers known to change the pid]'
+			'--nonblock|pass the descriptors with O_NONBLOCK set'
+			'--mode|permission bits of unix sockets [0666 less the umask]'
+			'--hold|keep the sockets in a holder too, for as long as COMMAND lives'
+			'--lazy|wait for the first connection or datagram, then become COMMAND'
+			'--accept|stay, and start COMMAND once a connection'
+			'--inetd|with --accept, the connection on stdin and stdout; without, the first socket on stdin'
+			'--info-file|write the sockets as JSON once they are bound; - is stdout'
+			'-q --quiet|print errors alone'
+			'--color|colour on stderr: auto, always or never [auto]'
+			'-h --help|print this help'
+			'-V --version|print the version'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' -s=spec --socket=spec -u=unit --unit=unit --map=map -b=none --backlog=none --mode=mode --info-file=file --color=color '
+		args='' many=false
+		;;
+	'env')
+		# the spellings of each flag, "+" where it may come again, and its help
+		flags=(
+			'-s --socket +|keep a socket open; repeatable. Without: address to this shell the sockets that it was started with'
+			'--shell|for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]'
+			'--json|print the variables as a JSON object; null is to be unset'
+			'--unset|take it all back, and let go of the sockets'
+			'--no-listen|leave LISTEN_* out: for shells in which podman is used'
+			'--owner|the process that the sockets are kept for [this shell]'
+			'--name|share a holder of this name [that of this folder]'
+			'-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' -s=spec --socket=spec --shell=shell --owner=pid --name=holder '
+		args='' many=false
+		;;
+	'status')
+		# the spellings of each flag, "+" where it may come again, and its help
+		flags=(
+			'--json|print the same as JSON'
+			'-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='' many=false
+		;;
+	'stop')
+		# the spellings of each flag, "+" where it may come again, and its help
+		flags=(
+			'--all|let go of everything that is held for you'
+			'-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='holder' many=true
+		;;
+	'inspect')
+		# the spellings of each flag, "+" where it may come again, and its help
+		flags=(
+			'--json|print the same as JSON'
+			'-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='' many=false
+		;;
+	'completion')
+		# the spellings of each flag, "+" where it may come again, and its help
+		flags=(
+			'-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='completion' many=false
+		;;
+	esac
+}
+
+_systemfd() {
+	local IFS=$' \t\n' words starts cur cut form='' flags takes args many given=' ' kind='' notes=()
+	COMPREPLY=()
+	_systemfd_words
+	_systemfd_given || return
+	if [[ -n $kind ]]; then
+		_systemfd_value "$kind" '' "$cur"
+	elif [[ $cur == --*=* ]]; then
+		_systemfd_kind "${cur%%=*}"
+		_systemfd_value "$kind" "${cur%%=*}=" "${cur#*=}"
+	elif [[ $cur == -[!-]?* ]]; then
+		_systemfd_kind "${cur:0:2}"
+		_systemfd_value "$kind" "${cur:0:2}" "${cur:2}"
+	else
+		_systemfd_word
+	fi
+	_systemfd_notes
+}
+
+# _systemfd_words: the words up to the cursor as they were typed, and where each starts in COMP_WORDS. Bash splits at
+# COMP_WORDBREAKS too, ":" and "=" among them, and readline replaces what is behind the last of these, or behind a quote:
+# of cur, that is what is behind cut.
+_systemfd_words() {
+	local line=${COMP_LINE:0:COMP_POINT} blanks i last breaks=${COMP_WORDBREAKS//[!:=@]/}
+	line=${line#"${line%%"${COMP_WORDS[0]}"*}"}
+	words=() starts=()
+	for ((i = 0; i <= COMP_CWORD; i++)); do
+		blanks=${line%%[![:space:]]*}
+		line=${line#"$blanks"}
+		if ((i == 0)) || [[ -n $blanks ]]; then
+			words+=('') starts+=("$i")
+		fi
+		last=$((${#words[@]} - 1))
+		if ((i < COMP_CWORD)); then
+			words[last]+=${COMP_WORDS[i]}
+			line=${line#"${COMP_WORDS[i]}"}
+		else
+			words[last]+=$line
+		fi
+	done
+	cur=${words[last]} cut=''
+	if [[ $cur == *[\"\']* ]]; then
+		cut=${cur%%[\"\']*}
+		cur=$cut${cur#*[\"\']}
+	elif [[ -n $breaks && $cur == *["$breaks"]* ]]; then
+		cut=${cur%"${cur##*["$breaks"]}"}
+	fi
+}
+
+# _systemfd_given reads the words before the last: form, which flags are given, and the kind of value that is due. Where
+# the command has begun, it completes that, and fails.
+_systemfd_given() {
+	local i=1 word last=$((${#words[@]} - 1))
+	if ((last > 1)) && [[ ' ''env ''status ''stop ''inspect ''completion ' == *" ${words[1]} "* ]]; then
+		form=${words[1]} i=2
+	fi
+	_systemfd_form "$form"
+	for (( ; i < last; i++)); do
+		word=${words[i]}
+		if [[ $word == -- && -z $form ]]; then
+			_systemfd_command "${starts[i + 1]}"
+			return 1
+		elif [[ -n $kind ]]; then
+			kind=
+		elif [[ $word == --*=* ]]; then
+			given+="${word%%=*} "
+		elif [[ $word == --* || $word == -? ]]; then
+			given+="$word "
+			_systemfd_kind "$word"
+		elif [[ $word == -* ]]; then
+			given+="${word:0:2} "
+		else
+			given+="$word argument "
+		fi
+	done
+}
+
+# _systemfd_kind FLAG: the kind of its value.
+_systemfd_kind() {
+	kind=
+	if [[ $takes == *" $1="* ]]; then
+		kind=${takes#*" $1="}
+		kind=${kind%% *}
+	fi
+}
+
+# _systemfd_word completes a word that is no value.
+_systemfd_word() {
+	local flag name
+	if [[ $cur == -* ]]; then
+		for flag in "${flags[@]}"; do
+			_systemfd_again "${flag%%|*}" || continue
+			for name in ${flag%%|*}; do
+				[[ $name != + ]] && _systemfd_add "$name" "${flag#*|}"
+			done
+		done
+	elif [[ -n $args ]] && [[ $many == true || $given != *' argument '* ]]; then
+		_systemfd_value "$args" '' "$cur"
+	elif ((${#words[@]} == 2)); then
+		_systemfd_add env 'keep sockets open for this shell, between runs'
+		_systemfd_add status 'what is kept, and for whom'
+		_systemfd_add stop 'let go of it'
+		_systemfd_add inspect 'what this process was given'
+		_systemfd_add completion 'print the completion script for a shell'
+	fi
+	if [[ -z $form ]]; then
+		_systemfd_add -- 'COMMAND comes behind it'
+	fi
+}
+
+# _systemfd_again NAMES: whether a flag may come: once, or again with a "+".
+_systemfd_again() {
+	local name
+	for name in $1; do
+		if [[ $name == + ]]; then
+			return 0
+		fi
+	done
+	for name in $1; do
+		if [[ $given == *" $name "* ]]; then
+			return 1
+		fi
+	done
+}
+
+# _systemfd_add WORD [HELP] is a candidate where it goes on from cur.
+_systemfd_add() {
+	if [[ $1 == "$cur"* ]]; then
+		COMPREPLY+=("${1#"$cut"}")
+		notes+=("${2-}")
+	fi
+}
+
+# _systemfd_notes puts the help behind the candidates where they are listed, and not inserted.
+_systemfd_notes() {
+	local i width=0 line
+	if ((COMP_TYPE != 63 || ${#COMPREPLY[@]} < 2)); then
+		return
+	fi
+	for line in "${COMPREPLY[@]}"; do
+		((${#line} > width)) && width=${#line}
+	done
+	for i in "${!COMPREPLY[@]}"; do
+		if [[ -n ${notes[i]-} ]]; then
+			printf -v line '%-*s  (%s)' "$width" "${COMPREPLY[i]}" "${notes[i]}"
+			COMPREPLY[i]=${line:0:${COLUMNS:-80}-1}
+		fi
+	done
+}
+
+# _systemfd_value KIND BEFORE TEXT completes a value that TEXT begins; BEFORE is what stands before it in the word.
+_systemfd_value() {
+	local name note
+	case $1 in
+	spec) _systemfd_spec "$2" "$3" ;;
+	unit) _systemfd_files "$2" "$3" '!*.socket' ;;
+	file) _systemfd_files "$2" "$3" ;;
+	map) [[ $3 == *=* ]] && _systemfd_files "$2${3%%=*}=" "${3#*=}" ;;
+	pid)
+		while read -r name note; do
+			_systemfd_add "$2$name" "$note"
+		done < <(ps -U "$EUID" -o pid= -o comm= 2>/dev/null)
+		;;
+	holder)
+		while IFS=$'\t' read -r name note; do
+			[[ $given == *" $name "* ]] || _systemfd_add "$2$name" "$note"
+		done < <("${COMP_WORDS[0]/#\~/$HOME}" completion --held 2>/dev/null)
+		;;
+	color)
+		_systemfd_add "$2"auto 'where stderr is a terminal'
+		_systemfd_add "$2"always 'also into a file or a pipe'
+		_systemfd_add "$2"never 'plain text'
+		;;
+	completion)
+		_systemfd_add "$2"bash 'the script for bash'
+		_systemfd_add "$2"fish 'the script for fish'
+		_systemfd_add "$2"nushell 'the script for nushell'
+		_systemfd_add "$2"powershell 'the script for powershell'
+		_systemfd_add "$2"zsh 'the script for zsh'
+		;;
+	mode)
+		_systemfd_add "$2"0600 'you alone'
+		_systemfd_add "$2"0660 'you and the group'
+		_systemfd_add "$2"0666 'everybody'
+		;;
+	shell)
+		_systemfd_add "$2"bash 'code for bash'
+		_systemfd_add "$2"csh 'code for csh'
+		_systemfd_add "$2"dash 'code for dash'
+		_systemfd_add "$2"fish 'code for fish'
+		_systemfd_add "$2"ksh 'code for ksh'
+		_systemfd_add "$2"powershell 'code for powershell'
+		_systemfd_add "$2"pwsh 'code for pwsh'
+		_systemfd_add "$2"sh 'code for sh'
+		_systemfd_add "$2"tcsh 'code for tcsh'
+		_systemfd_add "$2"zsh 'code for zsh'
+		;;
+	type)
+		_systemfd_add "$2"tcp:: 'tcp listener'
+		_systemfd_add "$2"http:: 'tcp listener'
+		_systemfd_add "$2"https:: 'tcp listener'
+		_systemfd_add "$2"udp:: 'udp'
+		_systemfd_add "$2"unix:: 'unix listener'
+		_systemfd_add "$2"unix-dgram:: 'unix datagram'
+		_systemfd_add "$2"unix-seqpacket:: 'unix seqpacket listener'
+		;;
+	esac
+}
+
+# _systemfd_spec BEFORE TEXT: [NAME=][TYPE::]VALUE.
+_systemfd_spec() {
+	local before=$1 text=$2 name=${2%%=*}
+	if [[ $text == *=* && $name != *::* && $name != */* && $name != @* ]]; then
+		before+=$name=
+		text=${text#*=}
+	fi
+	case $text in
+	unix*::*) _systemfd_files "$before${text%%::*}::" "${text#*::}" ;;
+	*::*) ;;
+	[./~]*) _systemfd_files "$before" "$text" ;;
+	*)
+		_systemfd_value type "$before"
+		compopt -o nospace 2>/dev/null
+		;;
+	esac
+}
+
+# _systemfd_files BEFORE PATH [EXCEPT]: files, but for those that EXCEPT means, and folders.
+_systemfd_files() {
+	local path=${2//\\/} file
+	cur=${cur//\\/} cut=${cut//\\/}
+	while IFS= read -r file; do
+		_systemfd_add "$1$file/"
+	done < <(compgen -d -- "$path")
+	while IFS= read -r file; do
+		[[ -d ${file/#\~/$HOME} ]] || _systemfd_add "$1$file"
+	done < <(compgen -f -X "${3-}" -- "$path")
+	compopt -o filenames 2>/dev/null
+	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+}
+
+# _systemfd_lines makes candidates of the lines of its input.
+_systemfd_lines() {
+	local line
+	while IFS= read -r line; do
+		COMPREPLY+=("$line")
+	done
+}
+
+# _systemfd_command INDEX completes the command that starts at this index of COMP_WORDS, as it completes itself.
+_systemfd_command() {
+	local function
+	for function in _comp_command_offset _command_offset; do
+		if declare -F "$function" >/dev/null; then
+			"$function" "$1"
+			return
+		fi
+	done
+	_systemfd_shift "$1"
+	local command=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} spec option
+	if ((COMP_CWORD == 0)); then
+		compopt -o filenames 2>/dev/null
+		_systemfd_lines < <(compgen -c -d -- "$word")
+	elif spec=$(complete -p -- "$command" 2>/dev/null || complete -p -- "${command##*/}" 2>/dev/null); then
+		for option in bashdefault default dirnames filenames noquote nosort nospace plusdirs; do
+			[[ $spec == *" -o $option "* ]] && compopt -o "$option" 2>/dev/null
+		done
+		if [[ $spec =~ \ -F\ ([^ ]+) ]]; then
+			"${BASH_REMATCH[1]}" "$command" "$word" "${COMP_WORDS[COMP_CWORD - 1]}"
+		else
+			spec=${spec#complete}
+			_systemfd_lines < <(eval "compgen ${spec% *} -- \"\$word\"")
+		fi
+	else
+		compopt -o filenames 2>/dev/null
+		_systemfd_lines < <(compgen -f -- "$word")
+	fi
+}
+
+# _systemfd_shift N takes the first N of COMP_WORDS away, as if they had not been typed.
+_systemfd_shift() {
+	local i blanks
+	for ((i = 0; i < $1; i++)); do
+		blanks=${COMP_LINE%%[![:space:]]*}
+		COMP_POINT=$((COMP_POINT - ${#blanks} - ${#COMP_WORDS[i]}))
+		COMP_LINE=${COMP_LINE#"$blanks"}
+		COMP_LINE=${COMP_LINE#"${COMP_WORDS[i]}"}
+	done
+	blanks=${COMP_LINE%%[![:space:]]*}
+	COMP_LINE=${COMP_LINE#"$blanks"} COMP_POINT=$((COMP_POINT - ${#blanks}))
+	COMP_WORDS=("${COMP_WORDS[@]:$1}") COMP_CWORD=$((COMP_CWORD - $1))
+}
+
+complete -F _systemfd systemfd

@@ -1,0 +1,170 @@
+# Completion of systemfd(1) for fish. go generate makes it of the flags.
+
+# the words before the one at the cursor, without systemfd itself
+function __systemfd_words
+    set -l words (commandline -opc)
+    string join \n -- $words[2..-1]
+end
+
+# succeeds before "--", in the form FORM of the command line; "" is the main one
+function __systemfd_in -a form
+    set -l words (__systemfd_words)
+    contains -- -- $words; and return 1
+    if contains -- "$words[1]" env status stop inspect completion
+        test "$words[1]" = "$form"
+    else
+        test -z "$form"
+    end
+end
+
+# succeeds in FORM where none of NAMES, the spellings of a flag, is given
+function __systemfd_new -a form
+    __systemfd_in "$form"; or return
+    for word in (__systemfd_words)
+        contains -- (string replace -r '=.*' '' -- $word) $argv[2..-1]; and return 1
+    end
+    return 0
+end
+
+# succeeds where the value of a flag is due, one of NAMES
+function __systemfd_due
+    contains -- "$(__systemfd_words)[-1]" $argv
+end
+
+# succeeds behind "--"
+function __systemfd_command
+    contains -- -- (__systemfd_words)
+end
+
+# what the command completes itself
+function __systemfd_of_command
+    set -l words (__systemfd_words)
+    set -l command $words[(math 1 + (contains -i -- -- $words))..-1]
+    complete -C (string join ' ' -- (string escape -- $command) (commandline -ct))
+end
+
+# files that PATH begins, behind BEFORE, as PATTERN, and folders
+function __systemfd_files -a before path pattern
+    for line in (complete -C "'' $path")
+        set -l file (string split -f 1 \t -- $line)
+        if string match -q -- '*/' $file; or string match -q -- "$pattern" $file
+            string join '' -- $before $file
+        end
+    end
+end
+
+# [NAME=][TYPE::]VALUE; fish itself knows of --socket=
+function __systemfd_spec
+    set -l text (string replace -r '^(--socket=|-s)' '' -- (commandline -ct))
+    set -l before (string match -r '^[^:/@=]+=' -- $text)
+    set -l value (string replace -r '^[^:/@=]+=' '' -- $text)
+    if set -l type (string match -r '^unix[^:]*::' -- $value)
+        __systemfd_files "$before$type" (string replace -- $type '' $value) '*'
+    else if string match -qr '^[./~]' -- $value
+        __systemfd_files "$before" $value '*'
+    else if not string match -q '*::*' -- $value
+        string join \n -- "$before"(__systemfd_type)
+    end
+end
+
+# FROM=TO
+function __systemfd_map
+    set -l text (string replace -r '^--map=' '' -- (commandline -ct))
+    if set -l from (string match -r '^[^=]+=' -- $text)
+        __systemfd_files $from (string replace -- $from '' $text) '*'
+    end
+end
+
+function __systemfd_unit
+    __systemfd_files '' (string replace -r '^(--unit=|-u)' '' -- (commandline -ct)) '*.socket'
+end
+
+function __systemfd_holder
+    set -l given (__systemfd_words)
+    for line in (command systemfd completion --held 2>/dev/null)
+        contains -- (string split -f 1 \t -- $line) $given; or echo $line
+    end
+end
+
+function __systemfd_pid
+    __fish_complete_pids
+end
+
+function __systemfd_color
+    printf '%s\t%s\n' 'auto' 'where stderr is a terminal' 'always' 'also into a file or a pipe' 'never' 'plain text'
+end
+
+function __systemfd_completion
+    printf '%s\t%s\n' 'bash' 'the script for bash' 'fish' 'the script for fish' 'nushell' 'the script for nushell' 'powershell' 'the script for powershell' 'zsh' 'the script for zsh'
+end
+
+function __systemfd_mode
+    printf '%s\t%s\n' '0600' 'you alone' '0660' 'you and the group' '0666' 'everybody'
+end
+
+function __systemfd_shell
+    printf '%s\t%s\n' 'bash' 'code for bash' 'csh' 'code for csh' 'dash' 'code for dash' 'fish' 'code for fish' 'ksh' 'code for ksh' 'powershell' 'code for powershell' 'pwsh' 'code for pwsh' 'sh' 'code for sh' 'tcsh' 'code for tcsh' 'zsh' 'code for zsh'
+end
+
+function __systemfd_type
+    printf '%s\t%s\n' 'tcp::' 'tcp listener' 'http::' 'tcp listener' 'https::' 'tcp listener' 'udp::' 'udp' 'unix::' 'unix listener' 'unix-dgram::' 'unix datagram' 'unix-seqpacket::' 'unix seqpacket listener'
+end
+
+complete -c systemfd -e
+complete -c systemfd -f
+complete -c systemfd -n __systemfd_command -a '(__systemfd_of_command)'
+complete -c systemfd -n "__systemfd_in ''" -a -- -d 'COMMAND comes behind it'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a env -d 'keep sockets open for this shell, between runs'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a status -d 'what is kept, and for whom'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a stop -d 'let go of it'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a inspect -d 'what this process was given'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a completion -d 'print the completion script for a shell'
+
+# the main form
+complete -c systemfd -n "__systemfd_in ''" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
+complete -c systemfd -n "__systemfd_in ''" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
+complete -c systemfd -n "__systemfd_in ''" -l map -d 'bind TO where a unit says FROM: a port, an address or a path' -x -a '(__systemfd_map)'
+complete -c systemfd -n "__systemfd_new '' --append" -l append -d 'add the sockets to the inherited or held ones'
+complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new '' -b --backlog" -s b -l backlog -d 'listen queue, in connections [4096]; the system may cap it' -x
+complete -c systemfd -n "__systemfd_new '' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
+complete -c systemfd -n "__systemfd_new '' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
+complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l pid -d 'set LISTEN_PID always, or never [set, but not for launchers known to change the pid]'
+complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l no-pid -d 'set LISTEN_PID always, or never [set, but not for launchers known to change the pid]'
+complete -c systemfd -n "__systemfd_new '' --nonblock" -l nonblock -d 'pass the descriptors with O_NONBLOCK set'
+complete -c systemfd -n "__systemfd_due --mode; or __systemfd_new '' --mode" -l mode -d 'permission bits of unix sockets [0666 less the umask]' -x -a '(__systemfd_mode)'
+complete -c systemfd -n "__systemfd_new '' --hold" -l hold -d 'keep the sockets in a holder too, for as long as COMMAND lives'
+complete -c systemfd -n "__systemfd_new '' --lazy" -l lazy -d 'wait for the first connection or datagram, then become COMMAND'
+complete -c systemfd -n "__systemfd_new '' --accept" -l accept -d 'stay, and start COMMAND once a connection'
+complete -c systemfd -n "__systemfd_new '' --inetd" -l inetd -d 'with --accept, the connection on stdin and stdout; without, the first socket on stdin'
+complete -c systemfd -n "__systemfd_due --info-file; or __systemfd_new '' --info-file" -l info-file -d 'write the sockets as JSON once they are bound; - is stdout' -r -F
+complete -c systemfd -n "__systemfd_new '' -q --quiet" -s q -l quiet -d 'print errors alone'
+complete -c systemfd -n "__systemfd_due --color; or __systemfd_new '' --color" -l color -d 'colour on stderr: auto, always or never [auto]' -x -a '(__systemfd_color)'
+complete -c systemfd -n "__systemfd_new '' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n "__systemfd_new '' -V --version" -s V -l version -d 'print the version'
+
+# systemfd env
+complete -c systemfd -n "__systemfd_in 'env'" -s s -l socket -d 'keep a socket open; repeatable. Without: address to this shell the sockets that it was started with' -x -a '(__systemfd_spec)'
+complete -c systemfd -n "__systemfd_due --shell; or __systemfd_new 'env' --shell" -l shell -d 'for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]' -x -a '(__systemfd_shell)'
+complete -c systemfd -n "__systemfd_new 'env' --json" -l json -d 'print the variables as a JSON object; null is to be unset'
+complete -c systemfd -n "__systemfd_new 'env' --unset" -l unset -d 'take it all back, and let go of the sockets'
+complete -c systemfd -n "__systemfd_new 'env' --no-listen" -l no-listen -d 'leave LISTEN_* out: for shells in which podman is used'
+complete -c systemfd -n "__systemfd_due --owner; or __systemfd_new 'env' --owner" -l owner -d 'the process that the sockets are kept for [this shell]' -x -a '(__systemfd_pid)'
+complete -c systemfd -n "__systemfd_due --name; or __systemfd_new 'env' --name" -l name -d 'share a holder of this name [that of this folder]' -x -a '(__systemfd_holder)'
+complete -c systemfd -n "__systemfd_new 'env' -h --help" -s h -l help -d 'print this help'
+
+# systemfd status
+complete -c systemfd -n "__systemfd_new 'status' --json" -l json -d 'print the same as JSON'
+complete -c systemfd -n "__systemfd_new 'status' -h --help" -s h -l help -d 'print this help'
+
+# systemfd stop
+complete -c systemfd -n "__systemfd_new 'stop' --all" -l all -d 'let go of everything that is held for you'
+complete -c systemfd -n "__systemfd_new 'stop' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in stop' -a '(__systemfd_holder)'
+
+# systemfd inspect
+complete -c systemfd -n "__systemfd_new 'inspect' --json" -l json -d 'print the same as JSON'
+complete -c systemfd -n "__systemfd_new 'inspect' -h --help" -s h -l help -d 'print this help'
+
+# systemfd completion
+complete -c systemfd -n "__systemfd_new 'completion' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in completion; and test (count (__systemfd_words)) -eq 1' -a '(__systemfd_completion)'

@@ -1,0 +1,241 @@
+# Completion of systemfd(1) for nushell. go generate makes it of the flags.
+
+# the forms of the command line: the spellings of each flag, what completes its value, and whether it may come again
+const systemfd_forms = {
+    "": {
+        args: ""
+        many: false
+        flags: [
+            {names: ["-s" "--socket"], kind: "spec", again: true, help: "open a socket; repeatable, in the order of the descriptors"}
+            {names: ["-u" "--unit"], kind: "unit", again: true, help: "open the sockets of a systemd .socket unit; repeatable"}
+            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM: a port, an address or a path"}
+            {names: ["--append"], kind: "", again: false, help: "add the sockets to the inherited or held ones"}
+            {names: ["-b" "--backlog"], kind: "none", again: false, help: "listen queue, in connections [4096]; the system may cap it"}
+            {names: ["--no-reuse"], kind: "", again: false, help: "do not set SO_REUSEADDR on TCP sockets"}
+            {names: ["--reuse-port"], kind: "", again: false, help: "set SO_REUSEPORT on TCP and UDP sockets"}
+            {names: ["--pid" "--no-pid"], kind: "", again: false, help: "set LISTEN_PID always, or never [set, but not for launchers known to change the pid]"}
+            {names: ["--nonblock"], kind: "", again: false, help: "pass the descriptors with O_NONBLOCK set"}
+            {names: ["--mode"], kind: "mode", again: false, help: "permission bits of unix sockets [0666 less the umask]"}
+            {names: ["--hold"], kind: "", again: false, help: "keep the sockets in a holder too, for as long as COMMAND lives"}
+            {names: ["--lazy"], kind: "", again: false, help: "wait for the first connection or datagram, then become COMMAND"}
+            {names: ["--accept"], kind: "", again: false, help: "stay, and start COMMAND once a connection"}
+            {names: ["--inetd"], kind: "", again: false, help: "with --accept, the connection on stdin and stdout; without, the first socket on stdin"}
+            {names: ["--info-file"], kind: "file", again: false, help: "write the sockets as JSON once they are bound; - is stdout"}
+            {names: ["-q" "--quiet"], kind: "", again: false, help: "print errors alone"}
+            {names: ["--color"], kind: "color", again: false, help: "colour on stderr: auto, always or never [auto]"}
+            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+            {names: ["-V" "--version"], kind: "", again: false, help: "print the version"}
+        ]
+    }
+    "env": {
+        args: ""
+        many: false
+        flags: [
+            {names: ["-s" "--socket"], kind: "spec", again: true, help: "keep a socket open; repeatable. Without: address to this shell the sockets that it was started with"}
+            {names: ["--shell"], kind: "shell", again: false, help: "for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]"}
+            {names: ["--json"], kind: "", again: false, help: "print the variables as a JSON object; null is to be unset"}
+            {names: ["--unset"], kind: "", again: false, help: "take it all back, and let go of the sockets"}
+            {names: ["--no-listen"], kind: "", again: false, help: "leave LISTEN_* out: for shells in which podman is used"}
+            {names: ["--owner"], kind: "pid", again: false, help: "the process that the sockets are kept for [this shell]"}
+            {names: ["--name"], kind: "holder", again: false, help: "share a holder of this name [that of this folder]"}
+            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+        ]
+    }
+    "status": {
+        args: ""
+        many: false
+        flags: [
+            {names: ["--json"], kind: "", again: false, help: "print the same as JSON"}
+            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+        ]
+    }
+    "stop": {
+        args: "holder"
+        many: true
+        flags: [
+            {names: ["--all"], kind: "", again: false, help: "let go of everything that is held for you"}
+            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+        ]
+    }
+    "inspect": {
+        args: ""
+        many: false
+        flags: [
+            {names: ["--json"], kind: "", again: false, help: "print the same as JSON"}
+            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+        ]
+    }
+    "completion": {
+        args: "completion"
+        many: false
+        flags: [
+            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+        ]
+    }
+}
+
+const systemfd_subcommands = [
+    {value: "env", description: "keep sockets open for this shell, between runs"}
+    {value: "status", description: "what is kept, and for whom"}
+    {value: "stop", description: "let go of it"}
+    {value: "inspect", description: "what this process was given"}
+    {value: "completion", description: "print the completion script for a shell"}
+]
+
+const systemfd_values = {
+    color: [
+        {value: "auto", description: "where stderr is a terminal"}
+        {value: "always", description: "also into a file or a pipe"}
+        {value: "never", description: "plain text"}
+    ]
+    completion: [
+        {value: "bash", description: "the script for bash"}
+        {value: "fish", description: "the script for fish"}
+        {value: "nushell", description: "the script for nushell"}
+        {value: "powershell", description: "the script for powershell"}
+        {value: "zsh", description: "the script for zsh"}
+    ]
+    mode: [
+        {value: "0600", description: "you alone"}
+        {value: "0660", description: "you and the group"}
+        {value: "0666", description: "everybody"}
+    ]
+    shell: [
+        {value: "bash", description: "code for bash"}
+        {value: "csh", description: "code for csh"}
+        {value: "dash", description: "code for dash"}
+        {value: "fish", description: "code for fish"}
+        {value: "ksh", description: "code for ksh"}
+        {value: "powershell", description: "code for powershell"}
+        {value: "pwsh", description: "code for pwsh"}
+        {value: "sh", description: "code for sh"}
+        {value: "tcsh", description: "code for tcsh"}
+        {value: "zsh", description: "code for zsh"}
+    ]
+    type: [
+        {value: "tcp::", description: "tcp listener"}
+        {value: "http::", description: "tcp listener"}
+        {value: "https::", description: "tcp listener"}
+        {value: "udp::", description: "udp"}
+        {value: "unix::", description: "unix listener"}
+        {value: "unix-dgram::", description: "unix datagram"}
+        {value: "unix-seqpacket::", description: "unix seqpacket listener"}
+    ]
+}
+
+# It says nothing of the arguments, so that all of them reach the program as they are.
+@complete "nu-complete systemfd"
+extern systemfd []
+
+# spans are the words up to the cursor.
+def "nu-complete systemfd" [spans: list<string>] {
+    let words = $spans | skip 1 | drop 1
+    let word = $spans | last
+    let form = if ($words.0? | default "") in $systemfd_subcommands.value { $words.0 } else { "" }
+    let dashes = $words | enumerate | where item == "--" | get index.0?
+    if $form == "" and $dashes != null {
+        return (nu-complete systemfd command ($spans | skip ($dashes + 2)))
+    }
+    let grammar = $systemfd_forms | get $form
+    let given = nu-complete systemfd given $grammar ($words | skip (if $form == "" { 0 } else { 1 }))
+    let candidates = if $given.kind != "" {
+        nu-complete systemfd value $given.kind "" $word $words
+    } else if $word =~ '^--[^=]+=' {
+        let name = $word | split row "=" | first
+        nu-complete systemfd value (nu-complete systemfd kind $grammar $name) $"($name)=" ($word | str replace $"($name)=" "") $words
+    } else if ($word | str starts-with "-") {
+        $grammar.flags
+        | where {|flag| $flag.again or not ($flag.names | any { $in in $given.flags }) }
+        | each {|flag| $flag.names | each { {value: $in, description: $flag.help} } }
+        | flatten
+    } else if $grammar.args != "" and ($grammar.many or $given.arguments == 0) {
+        nu-complete systemfd value $grammar.args "" $word $words
+    } else if ($words | is-empty) {
+        $systemfd_subcommands
+    } else {
+        []
+    }
+    let dashes = if $form == "" and $given.kind == "" { [{value: "--", description: "COMMAND comes behind it"}] } else { [] }
+    $candidates | append $dashes | where { $in.value | str starts-with $word } | update value {
+        if $in =~ '[\s`"\x27$;|()\[\]{}]' { to nuon } else { }
+    }
+}
+
+# which flags are given, how many arguments, and the kind of value that is due
+def "nu-complete systemfd given" [grammar: record, words: list<string>] {
+    $words | reduce --fold {flags: [], arguments: 0, kind: ""} {|word, given|
+        if $given.kind != "" {
+            $given | update kind ""
+        } else if ($word | str starts-with "--") and $word =~ "=" {
+            $given | update flags { append ($word | split row "=" | first) }
+        } else if ($word | str starts-with "-") {
+            $given | update flags { append $word } | update kind (nu-complete systemfd kind $grammar $word)
+        } else {
+            $given | update arguments { $in + 1 }
+        }
+    }
+}
+
+# the kind of a flag's value, "" where it takes none
+def "nu-complete systemfd kind" [grammar: record, name: string] {
+    $grammar.flags | where { $name in $in.names } | get kind.0? | default ""
+}
+
+# the values of a kind that text begins, behind before
+def "nu-complete systemfd value" [kind: string, before: string, text: string, words: list<string>] {
+    match $kind {
+        "spec" => { nu-complete systemfd spec $before $text }
+        "unit" => { nu-complete systemfd files $before $text "*.socket" }
+        "file" => { nu-complete systemfd files $before $text "*" }
+        "map" => {
+            let from = $text | parse --regex '^(?<from>[^=]*=)' | get from.0? | default ""
+            if $from == "" { [] } else { nu-complete systemfd files $"($before)($from)" ($text | str replace $from "") "*" }
+        }
+        "pid" => { ps | each { {value: $"($before)($in.pid)", description: $in.name} } }
+        "holder" => {
+            ^systemfd completion --held | complete | get stdout | lines
+            | each { split row "\t" | {value: $"($before)($in.0)", description: $in.1} }
+            | where { $in.value not-in $words }
+        }
+        _ => { $systemfd_values | get -o $kind | default [] | update value { $"($before)($in)" } }
+    }
+}
+
+# [NAME=][TYPE::]VALUE
+def "nu-complete systemfd spec" [before: string, text: string] {
+    let spec = $text | parse --regex '^(?<name>[^:/@=]+=)?(?<type>[^:/]*::)?(?<value>.*)$' | first | default "" name type
+    let before = $"($before)($spec.name)"
+    if ($spec.type | str starts-with "unix") {
+        nu-complete systemfd files $"($before)($spec.type)" $spec.value "*"
+    } else if $spec.value =~ '^[./~]' {
+        nu-complete systemfd files $before $spec.value "*"
+    } else if $spec.type == "" {
+        nu-complete systemfd value type $before "" []
+    } else {
+        []
+    }
+}
+
+# files that path begins, behind before, as pattern says, and folders
+def "nu-complete systemfd files" [before: string, path: string, pattern: string] {
+    let folder = $path | str replace --regex '[^/]*$' ""
+    let entries = try { ls -a ($folder | default --empty "." | path expand) } catch { [] }
+    let wanted = glob --no-dir $"($folder | default --empty '.' | path expand)/($pattern)"
+    $entries
+    | where { $in.type == dir or $in.name in $wanted }
+    | each { {value: $"($before)($folder)($in.name | path basename)(if $in.type == dir { '/' })"} }
+}
+
+# what the command completes itself, as far as it is known: by the external completer
+def "nu-complete systemfd command" [spans: list<string>] {
+    let completer = $env.config?.completions?.external?.completer?
+    if ($spans | length) == 1 {
+        $env.PATH | where { path exists } | each { ls --short-names $in | where type in [file symlink] | get name } | flatten
+        | append (scope commands | where type == external | get name)
+        | uniq | where { str starts-with $spans.0 } | each { {value: $in} }
+    } else if ($spans.0 | path basename) == "systemfd" {
+        nu-complete systemfd $spans
+    } else if $completer != null {
+        try { do $completer $spans }
+    }
+}

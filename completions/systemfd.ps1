@@ -1,0 +1,228 @@
+# Completion of systemfd(1) for PowerShell. go generate makes it of the flags.
+
+Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    # the forms of the command line: the spellings of each flag, what completes its value, and whether it may come again
+    $forms = @{
+        '' = @{
+            Args = ''
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'open a socket; repeatable, in the order of the descriptors' }
+                @{ Names = @('-u', '--unit'); Kind = 'unit'; Again = $true; Help = 'open the sockets of a systemd .socket unit; repeatable' }
+                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM: a port, an address or a path' }
+                @{ Names = @('--append'); Kind = ''; Again = $false; Help = 'add the sockets to the inherited or held ones' }
+                @{ Names = @('-b', '--backlog'); Kind = 'none'; Again = $false; Help = 'listen queue, in connections [4096]; the system may cap it' }
+                @{ Names = @('--no-reuse'); Kind = ''; Again = $false; Help = 'do not set SO_REUSEADDR on TCP sockets' }
+                @{ Names = @('--reuse-port'); Kind = ''; Again = $false; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
+                @{ Names = @('--pid', '--no-pid'); Kind = ''; Again = $false; Help = 'set LISTEN_PID always, or never [set, but not for launchers known to change the pid]' }
+                @{ Names = @('--nonblock'); Kind = ''; Again = $false; Help = 'pass the descriptors with O_NONBLOCK set' }
+                @{ Names = @('--mode'); Kind = 'mode'; Again = $false; Help = 'permission bits of unix sockets [0666 less the umask]' }
+                @{ Names = @('--hold'); Kind = ''; Again = $false; Help = 'keep the sockets in a holder too, for as long as COMMAND lives' }
+                @{ Names = @('--lazy'); Kind = ''; Again = $false; Help = 'wait for the first connection or datagram, then become COMMAND' }
+                @{ Names = @('--accept'); Kind = ''; Again = $false; Help = 'stay, and start COMMAND once a connection' }
+                @{ Names = @('--inetd'); Kind = ''; Again = $false; Help = 'with --accept, the connection on stdin and stdout; without, the first socket on stdin' }
+                @{ Names = @('--info-file'); Kind = 'file'; Again = $false; Help = 'write the sockets as JSON once they are bound; - is stdout' }
+                @{ Names = @('-q', '--quiet'); Kind = ''; Again = $false; Help = 'print errors alone' }
+                @{ Names = @('--color'); Kind = 'color'; Again = $false; Help = 'colour on stderr: auto, always or never [auto]' }
+                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+                @{ Names = @('-V', '--version'); Kind = ''; Again = $false; Help = 'print the version' }
+            )
+        }
+        'env' = @{
+            Args = ''
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'keep a socket open; repeatable. Without: address to this shell the sockets that it was started with' }
+                @{ Names = @('--shell'); Kind = 'shell'; Again = $false; Help = 'for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]' }
+                @{ Names = @('--json'); Kind = ''; Again = $false; Help = 'print the variables as a JSON object; null is to be unset' }
+                @{ Names = @('--unset'); Kind = ''; Again = $false; Help = 'take it all back, and let go of the sockets' }
+                @{ Names = @('--no-listen'); Kind = ''; Again = $false; Help = 'leave LISTEN_* out: for shells in which podman is used' }
+                @{ Names = @('--owner'); Kind = 'pid'; Again = $false; Help = 'the process that the sockets are kept for [this shell]' }
+                @{ Names = @('--name'); Kind = 'holder'; Again = $false; Help = 'share a holder of this name [that of this folder]' }
+                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+            )
+        }
+        'status' = @{
+            Args = ''
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('--json'); Kind = ''; Again = $false; Help = 'print the same as JSON' }
+                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+            )
+        }
+        'stop' = @{
+            Args = 'holder'
+            ManyArgs = $true
+            Flags = @(
+                @{ Names = @('--all'); Kind = ''; Again = $false; Help = 'let go of everything that is held for you' }
+                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+            )
+        }
+        'inspect' = @{
+            Args = ''
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('--json'); Kind = ''; Again = $false; Help = 'print the same as JSON' }
+                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+            )
+        }
+        'completion' = @{
+            Args = 'completion'
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+            )
+        }
+    }
+    $subcommands = @(
+        @{ Text = 'env'; Help = 'keep sockets open for this shell, between runs' }
+        @{ Text = 'status'; Help = 'what is kept, and for whom' }
+        @{ Text = 'stop'; Help = 'let go of it' }
+        @{ Text = 'inspect'; Help = 'what this process was given' }
+        @{ Text = 'completion'; Help = 'print the completion script for a shell' }
+    )
+    $values = @{
+        color = @(
+            @{ Text = 'auto'; Help = 'where stderr is a terminal' }
+            @{ Text = 'always'; Help = 'also into a file or a pipe' }
+            @{ Text = 'never'; Help = 'plain text' }
+        )
+        completion = @(
+            @{ Text = 'bash'; Help = 'the script for bash' }
+            @{ Text = 'fish'; Help = 'the script for fish' }
+            @{ Text = 'nushell'; Help = 'the script for nushell' }
+            @{ Text = 'powershell'; Help = 'the script for powershell' }
+            @{ Text = 'zsh'; Help = 'the script for zsh' }
+        )
+        mode = @(
+            @{ Text = '0600'; Help = 'you alone' }
+            @{ Text = '0660'; Help = 'you and the group' }
+            @{ Text = '0666'; Help = 'everybody' }
+        )
+        shell = @(
+            @{ Text = 'bash'; Help = 'code for bash' }
+            @{ Text = 'csh'; Help = 'code for csh' }
+            @{ Text = 'dash'; Help = 'code for dash' }
+            @{ Text = 'fish'; Help = 'code for fish' }
+            @{ Text = 'ksh'; Help = 'code for ksh' }
+            @{ Text = 'powershell'; Help = 'code for powershell' }
+            @{ Text = 'pwsh'; Help = 'code for pwsh' }
+            @{ Text = 'sh'; Help = 'code for sh' }
+            @{ Text = 'tcsh'; Help = 'code for tcsh' }
+            @{ Text = 'zsh'; Help = 'code for zsh' }
+        )
+        type = @(
+            @{ Text = 'tcp::'; Help = 'tcp listener' }
+            @{ Text = 'http::'; Help = 'tcp listener' }
+            @{ Text = 'https::'; Help = 'tcp listener' }
+            @{ Text = 'udp::'; Help = 'udp' }
+            @{ Text = 'unix::'; Help = 'unix listener' }
+            @{ Text = 'unix-dgram::'; Help = 'unix datagram' }
+            @{ Text = 'unix-seqpacket::'; Help = 'unix seqpacket listener' }
+        )
+    }
+
+    # a candidate, where it goes on from the word
+    function Add-Candidate($text, $help) {
+        if ($text.StartsWith($wordToComplete, [StringComparison]::OrdinalIgnoreCase)) {
+            if (-not $help) { $help = $text }
+            $typed = if ($text -match '[\s''"`$;|&(){}]') { "'" + $text.Replace("'", "''") + "'" } else { $text }
+            [System.Management.Automation.CompletionResult]::new($typed, $text, 'ParameterValue', $help)
+        }
+    }
+
+    # files that $path begins, behind $before: those that $filter means, and folders
+    function Add-File($before, $path, $filter) {
+        $folder = $path -replace '[^/\\]*$', ''
+        Get-ChildItem -Path "$path*" -ErrorAction SilentlyContinue |
+            Where-Object { $_.PSIsContainer -or $_.Name -like $filter } |
+            ForEach-Object { Add-Candidate ($before + $folder + $_.Name) $_.FullName }
+    }
+
+    # [NAME=][TYPE::]VALUE
+    function Add-Spec($before, $text) {
+        if ($text -match '^[^:/@=]+=') {
+            $before += $Matches[0]
+            $text = $text.Substring($Matches[0].Length)
+        }
+        if ($text -match '^unix[^:]*::') {
+            Add-File ($before + $Matches[0]) $text.Substring($Matches[0].Length) '*'
+        } elseif ($text -match '^[./~]') {
+            Add-File $before $text '*'
+        } elseif ($text -notmatch '::') {
+            Add-Value 'type' $before $text
+        }
+    }
+
+    # the values of a kind that $text begins, behind $before
+    function Add-Value($kind, $before, $text) {
+        switch -CaseSensitive ($kind) {
+            'spec' { Add-Spec $before $text }
+            'unit' { Add-File $before $text '*.socket' }
+            'file' { Add-File $before $text '*' }
+            'map' { if ($text -match '^([^=]*=)(.*)$') { Add-File ($before + $Matches[1]) $Matches[2] '*' } }
+            'pid' { Get-Process | ForEach-Object { Add-Candidate ($before + $_.Id) $_.ProcessName } }
+            'holder' {
+                systemfd completion --held 2>$null | ForEach-Object {
+                    $name, $help = $_ -split "`t", 2
+                    if ($words -cnotcontains $name) { Add-Candidate ($before + $name) $help }
+                }
+            }
+            default { $values[$kind] | Where-Object { $_ } | ForEach-Object { Add-Candidate ($before + $_.Text) $_.Help } }
+        }
+    }
+
+    # the words before the one at the cursor, without systemfd itself
+    $elements = @($commandAst.CommandElements | Select-Object -Skip 1)
+    $words = @($elements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { $_.Extent.Text })
+
+    $form = ''
+    if ($words.Count -gt 0 -and $subcommands.Text -ccontains $words[0]) {
+        $form = $words[0]
+    } else {
+        $dashes = [array]::IndexOf($words, '--')
+        if ($dashes -ge 0) { # the command completes itself
+            $start = $elements[$dashes].Extent.EndOffset
+            $script = $commandAst.Extent.StartScriptPosition.GetFullScript()
+            $line = $script.Substring($start, [Math]::Min($cursorPosition, $script.Length) - $start).TrimStart()
+            return (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches
+        }
+    }
+    $flags = $forms[$form].Flags
+
+    # which flags are given, how many arguments, and the kind of value that is due
+    $given = @()
+    $arguments = 0
+    $kind = ''
+    foreach ($word in ($words | Select-Object -Skip ([int]($form -ne '')))) {
+        $name = $word -creplace '^(--[^=]*)=.*$', '$1'
+        if ($kind) {
+            $kind = ''
+        } elseif ($word.StartsWith('-')) {
+            $given += $name
+            if ($name -ceq $word) { $kind = ($flags | Where-Object { $_.Names -ccontains $name }).Kind }
+        } else {
+            $arguments++
+        }
+    }
+
+    if ($kind) {
+        Add-Value $kind '' $wordToComplete
+    } elseif ($wordToComplete -cmatch '^(--[^=]+)=(.*)$') {
+        $before, $name, $text = ($Matches[1] + '='), $Matches[1], $Matches[2]
+        Add-Value ($flags | Where-Object { $_.Names -ccontains $name }).Kind $before $text
+    } elseif ($wordToComplete.StartsWith('-')) {
+        foreach ($flag in $flags) {
+            if ($flag.Again -or -not ($flag.Names | Where-Object { $given -ccontains $_ })) {
+                $flag.Names | ForEach-Object { Add-Candidate $_ $flag.Help }
+            }
+        }
+    } elseif ($forms[$form].Args -and ($forms[$form].ManyArgs -or $arguments -eq 0)) {
+        Add-Value $forms[$form].Args '' $wordToComplete
+    } elseif ($words.Count -eq 0) {
+        $subcommands | ForEach-Object { Add-Candidate $_.Text $_.Help }
+    }
+    if ($form -eq '' -and -not $kind) { Add-Candidate '--' 'COMMAND comes behind it' }
+}

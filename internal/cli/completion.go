@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/systemfd/systemfd/completions"
+	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// completionFlags are the arguments of systemfd completion.
+type completionFlags struct {
+	Shell string `arg:"" optional:"" complete:"completion" help:"bash, fish, nushell, powershell or zsh"`
+	Held  bool   `hidden:"" help:"print the names of holders, for the scripts"`
+	Help  bool   `short:"h" help:"print this help"`
+}
+
+const completionHelp = `systemfd completion prints the script by which a shell completes systemfd, the command
+behind "--" included. Packages install it; otherwise:
+
+Usage: systemfd completion SHELL
+
+  bash        in ~/.bashrc: eval "$(systemfd completion bash)"
+  zsh         in ~/.zshrc, after compinit: source <(systemfd completion zsh)
+  fish        in config.fish: systemfd completion fish | source
+  powershell  in $PROFILE: systemfd completion powershell | Out-String | Invoke-Expression
+  nushell     once: systemfd completion nushell | save -f ~/systemfd.nu
+              in config.nu: source ~/systemfd.nu
+
+Flags:
+`
+
+// completion is systemfd completion.
+func completion(p *printer, args []string) error {
+	var flags completionFlags
+	if err := parseFlags(&flags, args); err != nil {
+		return err
+	}
+	switch {
+	case flags.Help:
+		p.flagHelp(completionHelp, &flags)
+		return nil
+	case flags.Held:
+		return printHolders(p.out)
+	}
+	var names []string
+	for _, script := range completions.All() {
+		if script.Shell == flags.Shell {
+			_, err := io.WriteString(p.out, script.Text)
+			return err
+		}
+		names = append(names, script.Shell)
+	}
+	problem := fmt.Sprintf("unknown shell %q", flags.Shell)
+	if flags.Shell == "" {
+		problem = "no shell"
+	}
+	return &usageError{problem, "systemfd completion takes " + strings.Join(names, ", ")}
+}
+
+// printHolders prints a line a holder: its name as systemfd stop takes it, a tab, and what it holds.
+func printHolders(w io.Writer) error {
+	states, err := states()
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		if _, err := fmt.Fprintf(w, "%s\t%s\n", holderName(state), oneLine(holdings(state))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func holderName(state holder.State) string {
+	return strings.TrimSuffix(filepath.Base(state.Control), ".sock")
+}
+
+// holdings is the addresses that a holder holds, and where it was started.
+func holdings(state holder.State) string {
+	var addresses []string
+	for _, held := range state.Sockets {
+		if s, err := spec.Parse(held.Spec); err == nil {
+			addresses = append(addresses, s.Address())
+		}
+	}
+	return strings.Join(addresses, ", ") + " of " + state.Folder
+}
+
+// oneLine is text without what would end a line or a field.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < ' ' }), " ")
+}

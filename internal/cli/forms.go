@@ -1,0 +1,49 @@
+package cli
+
+import "github.com/alecthomas/kong"
+
+// subcommand is a form of the command line with a first word.
+type subcommand struct {
+	name    string
+	usage   string // what is behind the name
+	summary string
+	grammar func() any
+	run     func(p *printer, args []string) error
+}
+
+// subcommands are in the order of the help. The main form has no first word: what it runs is behind "--".
+var subcommands = []subcommand{
+	{"env", "-s SPEC...", "keep sockets open for this shell, between runs", grammar[envFlags], env},
+	{"status", "", "what is kept, and for whom", grammar[statusFlags], status},
+	{"stop", "[NAME...]", "let go of it", grammar[stopFlags], stop},
+	{"inspect", "", "what this process was given", grammar[inspectFlags], inspect},
+	{"completion", "SHELL", "print the completion script for a shell", grammar[completionFlags], completion},
+}
+
+func grammar[F any]() any { return new(F) }
+
+// findSubcommand returns the subcommand of that name, or nil.
+func findSubcommand(name string) *subcommand {
+	for i := range subcommands {
+		if subcommands[i].name == name {
+			return &subcommands[i]
+		}
+	}
+	return nil
+}
+
+// Form is one form of the command line as data, for what is made of it: completions, and the test of the man page. The
+// tag complete of a flag or an argument says what completes its value.
+type Form struct {
+	Name, Summary string // Name is "" for the main form
+	Model         *kong.Node
+}
+
+// Forms returns the main form, then the subcommands.
+func Forms() []Form {
+	forms := []Form{{"", "open sockets and become COMMAND", newParser(new(runFlags)).Model.Node}}
+	for _, s := range subcommands {
+		forms = append(forms, Form{s.name, s.summary, newParser(s.grammar()).Model.Node})
+	}
+	return forms
+}

@@ -1,0 +1,56 @@
+//go:build unix
+
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// makeFolders makes the parent folders of s that are missing, and returns them, the outermost first. Their mode is
+// exact, as DirectoryMode of systemd.socket(5).
+func makeFolders(s spec.Spec, o Options) (made []string, err error) {
+	if !o.MakeFolders || s.Path == "" || s.IsAbstract() {
+		return nil, nil
+	}
+	mode := uint32(0o755)
+	if o.DirectoryMode != nil {
+		mode = *o.DirectoryMode
+		defer unix.Umask(unix.Umask(0))
+	}
+	for _, folder := range slices.Backward(missingFolders(filepath.Dir(Absolute(s.Path)))) {
+		if err := unix.Mkdir(folder, mode); err != nil {
+			removeFolders(made)
+			return nil, &Error{Text: fmt.Sprintf("cannot make folder %q: %v", folder, err), Err: err}
+		}
+		made = append(made, folder)
+	}
+	return made, nil
+}
+
+// missingFolders returns folder and those above it that do not exist, the innermost first.
+func missingFolders(folder string) (missing []string) {
+	for ; ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+			return missing
+		}
+		missing = append(missing, folder)
+	}
+}
+
+// removeFolders takes makeFolders back, but for what somebody else uses by now.
+func removeFolders(made []string) {
+	for _, folder := range slices.Backward(made) {
+		if unix.Rmdir(folder) != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,372 @@
+//go:build unix
+
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// unixTypes are the types with a path that this system has.
+func unixTypes() []spec.Type {
+	types := []spec.Type{"unix", "unix-dgram"}
+	if runtime.GOOS != "darwin" { // which has no SOCK_SEQPACKET
+		types = append(types, "unix-seqpacket")
+	}
+	return types
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// withUmask runs f under a umask, which is all of this process's: no test that uses it runs in parallel with others.
+func withUmask(t *testing.T, umask int, f func()) {
+	t.Helper()
+	old := unix.Umask(umask)
+	f()
+	if after := unix.Umask(old); after != umask {
+		t.Errorf("the umask is %04o, was %04o", after, umask)
+	}
+}
+
+func modeOf(t *testing.T, path string) uint32 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		t.Fatal(err)
+	}
+	return uint32(stat.Mode) & 0o7777
+}
+
+// TestMode: the bits asked for are exact, whatever the umask; without, it is 0666 less the umask.
+func TestMode(t *testing.T) {
+	dir := shortDir(t)
+	for _, typ := range unixTypes() {
+		for _, umask := range []int{0, 0o022, 0o027, 0o077, 0o777} {
+			for _, mode := range []*uint32{nil, ptr(uint32(0)), ptr(uint32(0o600)), ptr(uint32(0o660)), ptr(uint32(0o666)), ptr(uint32(0o777))} {
+				want := 0o666 &^ uint32(umask)
+				if mode != nil {
+					want = *mode
+				}
+				withUmask(t, umask, func() {
+					s, err := Open(parse(t, fmt.Sprintf("%s::%s/a.sock", typ, dir)), Options{Backlog: 1, Mode: mode})
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer s.Close()
+					if got := modeOf(t, s.Spec.Path); got != want {
+						t.Errorf("%s, umask %04o: mode %04o, want %04o", typ, umask, got, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestModeAtOnce: nobody who looks all the time sees another mode than the last.
+func TestModeAtOnce(t *testing.T) {
+	path := shortDir(t) + "/a.sock"
+	done, seen := make(chan struct{}), make(chan map[uint32]int)
+	go func() {
+		modes := map[uint32]int{}
+		for {
+			var stat unix.Stat_t
+			if unix.Lstat(path, &stat) == nil {
+				modes[uint32(stat.Mode)&0o7777]++
+			}
+			select {
+			case <-done:
+				seen <- modes
+				return
+			default:
+			}
+		}
+	}()
+	withUmask(t, 0, func() {
+		for range 500 {
+			s, err := Open(parse(t, path), Options{Backlog: 1, Mode: ptr(uint32(0o600))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+		}
+	})
+	close(done)
+	if modes := <-seen; modes[0o600] == 0 || len(modes) != 1 {
+		t.Errorf("modes seen, and how often: %o", modes)
+	}
+}
+
+// TestFolders: missing parents are made with exactly the bits asked for, and go with the socket.
+func TestFolders(t *testing.T) {
+	tests := []struct {
+		umask int
+		mode  *uint32
+		want  uint32
+	}{
+		{0o022, nil, 0o755},
+		{0o077, nil, 0o700},
+		{0o077, ptr(uint32(0o755)), 0o755},
+		{0o022, ptr(uint32(0o777)), 0o777},
+		{0o022, ptr(uint32(0o1777)), 0o1777},
+		{0, ptr(uint32(0o700)), 0o700},
+	}
+	for _, test := range tests {
+		dir := shortDir(t)
+		withUmask(t, test.umask, func() {
+			s, err := Open(parse(t, dir+"/a/b/c.sock"), Options{Backlog: 1, MakeFolders: true, DirectoryMode: test.mode})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, folder := range []string{"/a", "/a/b"} {
+				if got := modeOf(t, dir+folder); got != test.want {
+					t.Errorf("umask %04o: folder %s has mode %04o, want %04o", test.umask, folder, got, test.want)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if after := snapshot(t, dir); after != "" {
+			t.Errorf("it leaves\n%s", after)
+		}
+	}
+}
+
+// TestFoldersStay: where others use a folder by now, or it was there before, it stays.
+func TestFoldersStay(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	makeFolders := Options{Backlog: 1, MakeFolders: true}
+	if err := os.Mkdir(dir+"/old", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(parse(t, dir+"/old/new/a.sock"), makeFolders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Open(parse(t, dir+"/old/new/b.sock"), makeFolders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if _, err := os.Stat(other.Spec.Path); err != nil {
+		t.Errorf("the other's: %v", err)
+	}
+	other.Close()
+	if _, err := os.Stat(dir + "/old"); err != nil {
+		t.Errorf("the old folder: %v", err)
+	}
+}
+
+// TestFoldersAfterFailure: one that cannot bind leaves no folder.
+func TestFoldersAfterFailure(t *testing.T) {
+	dir := realDir(t, shortDir(t))
+	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := snapshot(t, dir)
+	for _, path := range []string{dir + "/a/b/" + strings.Repeat("x", 120), dir + "/file/a/b.sock", "/proc/no/such/a.sock"} {
+		openFails(t, path, Options{Backlog: 1, MakeFolders: true})
+		if after := snapshot(t, dir); after != before {
+			t.Errorf("%s leaves\n%s", path, after)
+		}
+	}
+	failure := openFails(t, dir+"/file/a/b.sock", Options{Backlog: 1, MakeFolders: true})
+	if want := fmt.Sprintf("cannot open folder %q: ", dir+"/file/a"); !strings.HasPrefix(failure.Error(), want) {
+		t.Errorf("%v, want %s", failure, want)
+	}
+	if err := openFails(t, dir+"/a/b.sock", options); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("not asked to make folders: %v", err)
+	}
+}
+
+// TestListener: connections come as the kernel gives them, and know from where.
+func TestListener(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		spec string
+		o    Options
+		from string // "" for a unix socket
+	}{
+		{"tcp::0", options, "127.0.0.1"},
+		{"tcp::[::1]:0", options, "::1"},
+		{":0", options, "127.0.0.1"}, // a mapped address is an IPv4 one
+		{"tcp::0", Options{Backlog: 1, KeepAlive: true, NoDelay: true}, "127.0.0.1"},
+		{shortDir(t) + "/a.sock", options, ""},
+	}
+	for _, test := range tests {
+		if strings.Contains(test.spec, "::1") || test.spec[0] == ':' {
+			needIPv6(t)
+		}
+		s := open(t, test.spec, test.o)
+		l, err := NewListener(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer := connectTo(t, s.Spec, test.from)
+		conn, from, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := int(conn.Fd())
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+			t.Errorf("%s: the connection has flags %#x, %v", test.spec, flags, err)
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("%s: the connection goes through exec: %#x, %v", test.spec, flags, err)
+		}
+		if test.from == "" {
+			if from.IsValid() {
+				t.Errorf("%s: from %s", test.spec, from)
+			}
+		} else {
+			if sa, err := unix.Getsockname(peer); err != nil || from.Addr().String() != test.from || int(from.Port()) != portOf(sa) {
+				t.Errorf("%s: from %s, want %s and port %d", test.spec, from, test.from, portOf(sa))
+			}
+			checkFlag(t, fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, test.o.KeepAlive)
+			checkFlag(t, fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, test.o.NoDelay)
+		}
+		conn.Close()
+
+		ended := make(chan error)
+		go func() {
+			_, _, err := l.Accept()
+			ended <- err
+		}()
+		l.Close()
+		if err := <-ended; err == nil {
+			t.Errorf("%s: Accept works after Close", test.spec)
+		}
+	}
+}
+
+// connectTo connects to s at ip, or to its path.
+func connectTo(t *testing.T, s spec.Spec, ip string) int {
+	t.Helper()
+	var sa unix.Sockaddr = &unix.SockaddrUnix{Name: s.Path}
+	family := unix.AF_UNIX
+	switch {
+	case strings.Contains(ip, ":"):
+		sa, family = &unix.SockaddrInet6{Port: int(s.Addr.Port()), Addr: loopback6.As16()}, unix.AF_INET6
+	case ip != "":
+		sa, family = &unix.SockaddrInet4{Port: int(s.Addr.Port()), Addr: loopback4.As4()}, unix.AF_INET
+	}
+	fd := rawSocket(t, family, unix.SOCK_STREAM, nil)
+	if err := unix.Connect(fd, sa); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+func portOf(sa unix.Sockaddr) int {
+	addr, _ := addrPort(sa)
+	return int(addr.Port())
+}
+
+func checkFlag(t *testing.T, fd, level, name int, want bool) {
+	t.Helper()
+	got, err := unix.GetsockoptInt(fd, level, name)
+	if err != nil || (got != 0) != want {
+		t.Errorf("option %d of level %d is %d, %v; want %v", name, level, got, err, want)
+	}
+}
+
+// TestKinds: each kind is what it says, takes what is sent, and is in use for a second one; a dead one gives way.
+func TestKinds(t *testing.T) {
+	dir := realDir(t, shortDir(t))
+	var texts []string
+	for _, typ := range unixTypes() {
+		texts = append(texts, fmt.Sprintf("%s::%s/%s", typ, dir, typ))
+		if hasAbstract {
+			texts = append(texts, fmt.Sprintf("%s::@%s/a b", typ, dir)) // one name, and each kind has it
+		}
+	}
+	var sockets []Socket
+	for _, text := range texts {
+		s := open(t, text, options)
+		sockets = append(sockets, s)
+		if s.Spec.String() != s.Name+"="+text {
+			t.Errorf("%s is %s", text, s.Spec)
+		}
+		failure := openFails(t, text, options)
+		if !errors.Is(failure, unix.EADDRINUSE) || !strings.HasPrefix(failure.Error(), s.Spec.Address()+" is in use") {
+			t.Errorf("%s again: %v", text, failure)
+		}
+	}
+	for i, s := range sockets {
+		fd, err := unix.Dup(s.FD) // without FD_CLOEXEC
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := Describe(fd)
+		unix.Close(fd)
+		if is.Spec.String() != texts[i] || !is.Ready || is.Listening != (s.Spec.Type != "unix-dgram") {
+			t.Errorf("%s is %+v", texts[i], is)
+		}
+	}
+	for _, typ := range unixTypes() {
+		path := fmt.Sprintf("%s/dead-%s", dir, typ)
+		deadSocket(t, path, transports[typ.Transport()])
+		open(t, fmt.Sprintf("%s::%s", typ, path), options)
+	}
+}
+
+// TestWait returns for what arrives on any socket, and takes nothing.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	for _, typ := range append([]spec.Type{"tcp", "udp"}, unixTypes()...) {
+		text := string(typ) + "::0"
+		if typ.Family() == spec.Unix {
+			text = string(typ) + "::" + filepath.Join(dir, string(typ))
+		}
+		quiet, s := open(t, "tcp::0", options), open(t, text, options)
+		done := make(chan error)
+		go func() { done <- Wait([]Socket{quiet, s}) }()
+		sa, err := unix.Getsockname(s.FD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		family := unix.AF_UNIX
+		if typ.Family() == spec.Inet {
+			family = unix.AF_INET
+		}
+		fd := rawSocket(t, family, transports[typ.Transport()], nil)
+		select {
+		case err := <-done:
+			t.Fatalf("%s: Wait does not wait: %v", typ, err)
+		default:
+		}
+		if err := unix.Connect(fd, sa); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Write(fd, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", typ, err)
+		}
+		got := s.FD
+		if typ.Transport() != spec.Datagram {
+			if got, _, err = unix.Accept(s.FD); err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(got)
+		}
+		buf := make([]byte, 10)
+		if n, err := unix.Read(got, buf); err != nil || !slices.Equal(buf[:n], []byte("hello")) {
+			t.Errorf("%s: %q, %v arrive", typ, buf[:max(n, 0)], err)
+		}
+	}
+}

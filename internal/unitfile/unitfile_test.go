@@ -1,0 +1,371 @@
+package unitfile
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+var host = Host{RuntimeDir: "/run/user/7", Home: "/home/me", User: "me", UID: "7"}
+
+// parse reads lines of section Socket, behind a ListenStream=80 where there is none.
+func parse(t *testing.T, lines ...string) Unit {
+	t.Helper()
+	text := strings.Join(lines, "\n")
+	if !strings.Contains(text, "Listen") {
+		text += "\nListenStream=80"
+	}
+	unit, err := Parse("app.socket", "[Socket]\n"+text+"\n", host)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return unit
+}
+
+// opens is what a unit opens, without the name that all have.
+func opens(unit Unit) (specs []string) {
+	for _, s := range unit.Specs {
+		s.Name = ""
+		specs = append(specs, s.String())
+	}
+	return specs
+}
+
+// TestAddresses has each form of systemd.socket(5).
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ lines, want string }{
+		{"ListenStream=80", "tcp::[::]:80"},
+		{"ListenStream=65535", "tcp::[::]:65535"},
+		{"ListenStream=0", "tcp::[::]:0"}, // ours
+		{"ListenStream=+80", "tcp::[::]:80"},
+		{"ListenStream=0x50", "tcp::[::]:80"},
+		{"ListenStream=1.2.3.4:80", "tcp::1.2.3.4:80"},
+		{"ListenStream=127.0.0.1:0", "tcp::127.0.0.1:0"}, // ours
+		{"ListenStream=0.0.0.0:80", "tcp::0.0.0.0:80"},
+		{"ListenStream=[::]:80", "tcp::[::]:80"},
+		{"ListenStream=[::1]:80", "tcp::[::1]:80"},
+		{"ListenStream=[::ffff:1.2.3.4]:80", "tcp::1.2.3.4:80"},
+		{"ListenStream=[fe80::1]:80%%eth0", "tcp::[fe80::1%eth0]:80"},
+		{"ListenStream=[fe80::1]:80%%2", "tcp::[fe80::1%2]:80"},
+		{"ListenStream=[fe80::1%%eth0]:80", "tcp::[fe80::1%eth0]:80"}, // ours
+		{"ListenStream=/run/app.sock", "unix::/run/app.sock"},
+		{"ListenStream=/run/a b=c::d;#", "unix::/run/a b=c::d;#"},
+		{"ListenStream=/run/100%", "unix::/run/100%"},
+		{"ListenStream=@app", "unix::@app"},
+		{"ListenStream=@/org/app", "unix::@/org/app"},
+		{"ListenDatagram=53", "udp::[::]:53"},
+		{"ListenDatagram=127.0.0.1:53", "udp::127.0.0.1:53"},
+		{"ListenDatagram=/run/log", "unix-dgram::/run/log"},
+		{"ListenDatagram=@log", "unix-dgram::@log"},
+		{"ListenSequentialPacket=/run/udev/control", "unix-seqpacket::/run/udev/control"},
+		{"ListenSequentialPacket=@control", "unix-seqpacket::@control"},
+
+		// several, in the order of the file
+		{"ListenDatagram=53\nListenStream=/a\nListenStream=53\nListenSequentialPacket=/b", "udp::[::]:53 unix::/a tcp::[::]:53 unix-seqpacket::/b"},
+		// the empty assignment takes back all, of every kind
+		{"ListenStream=1\nListenDatagram=2\nListenStream=\nListenStream=3", "tcp::[::]:3"},
+		{"ListenStream=1\nListenDatagram=\nListenStream=3", "tcp::[::]:3"},
+		{"ListenStream=1\nListenSequentialPacket=\nListenStream=3", "tcp::[::]:3"},
+		{"ListenStream=1\nListenFIFO=\nListenStream=3", "tcp::[::]:3"},
+	}
+	for _, test := range tests {
+		if got := strings.Join(opens(parse(t, test.lines)), " "); got != test.want {
+			t.Errorf("%q opens %s, want %s", test.lines, got, test.want)
+		}
+	}
+}
+
+// TestErrors: each names the file, and the line where there is one.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	const address = "write PORT, IP:PORT, [IPv6]:PORT, /path or @name"
+	long := strings.Repeat("x", 256)
+	tests := []struct{ text, want string }{
+		{"", ": it opens no socket"},
+		{"[Unit]\nDescription=x\n", ": it opens no socket"},
+		{"[Socket]\nAccept=yes\n", ": it opens no socket"},
+		{"[Socket]\nListenStream=80\nListenStream=\n", ": it opens no socket"},
+		{"[Service]\nListenStream=80\n", ": it opens no socket"},
+		{"[socket]\nListenStream=80\n", ": it opens no socket"},
+		{"ListenStream=80\n", `:1: "ListenStream=80" stands before any section`},
+		{"[Socket\nListenStream=80\n", `:1: bad section header "[Socket"`},
+		{"[Socket]\nListenStream\n", `:2: no "=" in "ListenStream"`},
+		{"[Socket]\n\n# c\n=80\n", `:4: no name before "="`},
+		{"[Socket]\nAccept=yes\nListenDatagram=53", `:3: Accept needs sockets that listen, udp does not`},
+		{"[Socket]\nListenDatagram=/x\nAccept=yes", `:2: Accept needs sockets that listen, unix-dgram does not`},
+		// the first line of a continued one
+		{"[Socket]\nListenStream=80\nBacklog \\\n= \\\n many\n", `:3: Backlog is a number of connections, not "many"`},
+	}
+	for _, line := range []string{"ListenFIFO=/x", "ListenNetlink=audit 1", "ListenMessageQueue=/x", "ListenSpecial=/dev/x", "ListenUSBFunction=/x"} {
+		key, _, _ := strings.Cut(line, "=")
+		tests = append(tests, struct{ text, want string }{"[Socket]\n" + line, ":2: " + key + " is not a socket that a server takes over"})
+	}
+	values := []struct{ line, want string }{
+		{"BindIPv6Only=maybe", `BindIPv6Only is default, both or ipv6-only, not "maybe"`},
+		{"BindIPv6Only=BOTH", `BindIPv6Only is default, both or ipv6-only, not "BOTH"`},
+		{"BindIPv6Only=", `BindIPv6Only is default, both or ipv6-only, not ""`},
+		{"FileDescriptorName=a:b", `FileDescriptorName is 1 to 255 of A-Z a-z 0-9 . _ @ + -, not "a:b"`},
+		{"FileDescriptorName=é", `FileDescriptorName is 1 to 255`},
+		{"FileDescriptorName=" + long, `FileDescriptorName is 1 to 255`},
+		{"FileDescriptorName=%Q", `unknown specifier "%Q"`},
+		{"ListenStream=%H/x", `unknown specifier "%H"`},
+		{"ListenStream=/%t%", ""}, // a last % stands for itself
+	}
+	for _, value := range []string{"", "-1", "many", "4294967296", "1K", "1_0", "1.5"} {
+		values = append(values, struct{ line, want string }{"Backlog=" + value, fmt.Sprintf("Backlog is a number of connections, not %q", value)})
+	}
+	for _, key := range []string{"SocketMode", "DirectoryMode"} {
+		for _, value := range []string{"", "888", "-1", "+660", "rw-rw----", "17777", "0o660", "0x1", "7_7"} {
+			values = append(values, struct{ line, want string }{key + "=" + value, fmt.Sprintf("%s is octal, as in 0660, not %q", key, value)})
+		}
+	}
+	for _, key := range []string{"ReceiveBuffer", "SendBuffer"} {
+		for _, value := range []string{"", "K", "64k", "64KB", "64KiB", "-1", "0x10", ".5K", "1..5K", "1e3", "5 5", "1KK", "500B 1K", "1_000", "infinity", "16E", "99999999999999999999"} {
+			values = append(values, struct{ line, want string }{key + "=" + value, fmt.Sprintf("%s is a number of bytes, as in 64K, not %q", key, value)})
+		}
+	}
+	for _, key := range []string{"Accept", "Broadcast", "FreeBind", "KeepAlive", "NoDelay", "PassCredentials", "ReusePort"} {
+		for _, value := range []string{"", "2", "maybe", "ye", `"yes"`, "yes # c", "default"} {
+			values = append(values, struct{ line, want string }{key + "=" + value, fmt.Sprintf("%s is yes or no, not %q", key, value)})
+		}
+	}
+	for _, value := range []string{
+		"65536", "-1", "080", "80 81", "x", "./x", "/", "@", ":80", "*:80", "localhost:80", "tcp:80", `"80"`, "80\u00a0", "1_0",
+		"1.2.3.4", "1.2.3.4:", "1.2.3:80", "1.2.3.256:80", "01.2.3.4:80", "1.2.3.4:99999", "1.2.3.4:00080", "1.2.3.4:80%%lo",
+		"::1:80", "[::1]", "[::1]80", "[::1]:080", "[1.2.3.4]:80", "[]:80", "[:80", "]:80", "[::1:80", "::1]:80", "80%%lo", "[fe80::1%%a]:80%%a", "vsock:2:1234",
+	} {
+		quoted := fmt.Sprintf("%q", strings.ReplaceAll(value, "%%", "%"))
+		values = append(values, struct{ line, want string }{"ListenStream=" + value, "bad address " + quoted + ": " + address})
+		values = append(values, struct{ line, want string }{"ListenDatagram=" + value, "bad address " + quoted + ": " + address})
+	}
+	for _, value := range []string{"80", "1.2.3.4:80", "[::1]:80"} {
+		values = append(values, struct{ line, want string }{"ListenSequentialPacket=" + value, fmt.Sprintf("sequential packets go over unix sockets alone, %q is none", value)})
+	}
+	for _, v := range values {
+		if v.want != "" {
+			tests = append(tests, struct{ text, want string }{"[Unit]\n[Socket]\nListenStream=80\n" + v.line + "\n", ":4: " + v.want})
+		} else if _, err := Parse("f", "[Socket]\n"+v.line, host); err != nil {
+			t.Errorf("%q: %v", v.line, err)
+		}
+	}
+	for _, test := range tests {
+		unit, err := Parse("dir/app.socket", test.text, host)
+		bad, ok := err.(*Error)
+		if !ok || !strings.HasPrefix(bad.Error(), "dir/app.socket"+test.want) {
+			t.Errorf("%q: %+v, %v; want %s", test.text, unit, err, test.want)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ file, lines, want string }{
+		{"app.socket", "", "app.socket"},
+		{"/etc/systemd/system/app@1.socket", "", "app@1.socket"},
+		{"app.socket", "FileDescriptorName=http", "http"},
+		{"app.socket", "FileDescriptorName=a\nFileDescriptorName=b", "b"},
+		{"app.socket", "FileDescriptorName=a\nFileDescriptorName=", "app.socket"},
+		{"app@1.socket", "FileDescriptorName=%p-%i", "app-1"},
+		{`a\x2db.socket`, "FileDescriptorName=a-b", "a-b"},
+	}
+	for _, test := range tests {
+		unit, err := Parse(test.file, "[Socket]\nListenStream=80\nListenDatagram=80\n"+test.lines, host)
+		if err != nil || len(unit.Specs) != 2 || unit.Specs[0].Name != test.want || unit.Specs[1].Name != test.want {
+			t.Errorf("%s, %q: %+v, %v; want %s", test.file, test.lines, unit.Specs, err, test.want)
+		}
+	}
+	_, err := Parse(`a\x2db.socket`, "[Socket]\nListenStream=80", host)
+	if want := `a\x2db.socket: "a\\x2db.socket" cannot name a descriptor: set FileDescriptorName`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func TestSpecifiers(t *testing.T) {
+	t.Parallel()
+	const text = "[Socket]\nListenStream=/%t|%h|%u|%U|%n|%N|%p|%i|%%|%%t\nFileDescriptorName=%p.%U"
+	tests := []struct{ file, path, name string }{
+		{"x/app@one.socket", "//run/user/7|/home/me|me|7|app@one.socket|app@one|app|one|%|%t", "app.7"},
+		{"app.socket", "//run/user/7|/home/me|me|7|app.socket|app|app||%|%t", "app.7"},
+		{"app@a@b.socket", "//run/user/7|/home/me|me|7|app@a@b.socket|app@a@b|app|a@b|%|%t", "app.7"},
+	}
+	for _, test := range tests {
+		unit, err := Parse(test.file, text, host)
+		if want := (spec.Spec{Name: test.name, Type: "unix", Path: test.path}); err != nil || !slices.Equal(unit.Specs, []spec.Spec{want}) {
+			t.Errorf("%s: %+v, %v; want %+v", test.file, unit.Specs, err, want)
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		lines string
+		want  Options
+	}{
+		{"", Options{}},
+		{"Backlog=0", Options{Backlog: ptr(0)}},
+		{"Backlog=128", Options{Backlog: ptr(128)}},
+		{"Backlog=0x10", Options{Backlog: ptr(16)}},
+		{"Backlog=010", Options{Backlog: ptr(8)}},
+		{"Backlog=4294967295", Options{Backlog: ptr(math.MaxInt32)}},
+		{"SocketMode=0", Options{SocketMode: ptr(uint32(0))}},
+		{"SocketMode=660", Options{SocketMode: ptr(uint32(0o660))}},
+		{"SocketMode=0600\nSocketMode=0640", Options{SocketMode: ptr(uint32(0o640))}},
+		{"DirectoryMode=0700", Options{DirectoryMode: ptr(uint32(0o700))}},
+		{"DirectoryMode=1777", Options{DirectoryMode: ptr(uint32(0o1777))}},
+		{"BindIPv6Only=both", Options{V6Only: ptr(false)}},
+		{"BindIPv6Only=no", Options{V6Only: ptr(false)}},
+		{"BindIPv6Only=ipv6-only", Options{V6Only: ptr(true)}},
+		{"BindIPv6Only=yes", Options{V6Only: ptr(true)}},
+		{"BindIPv6Only=yes\nBindIPv6Only=default", Options{}},
+		{"ReusePort=1", Options{ReusePort: true}},
+		{"FreeBind=yes", Options{FreeBind: true}},
+		{"NoDelay=on", Options{NoDelay: true}},
+		{"KeepAlive=true", Options{KeepAlive: true}},
+		{"Broadcast=t", Options{Broadcast: true}},
+		{"PassCredentials=y", Options{PassCredentials: true}},
+		{"NoDelay=yes\nNoDelay=no", Options{}},
+		{"ReceiveBuffer=64K\nSendBuffer=1M", Options{ReceiveBuffer: 64 << 10, SendBuffer: 1 << 20}},
+	}
+	for _, test := range tests {
+		if got := parse(t, test.lines).Options; !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%q: %+v, want %+v", test.lines, got, test.want)
+		}
+	}
+}
+
+func TestBooleans(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"1", "yes", "y", "true", "t", "on", "YES", "Yes", "tRUE", "ON"} {
+		if !parse(t, "Accept="+value).Accept {
+			t.Errorf("%q is no", value)
+		}
+	}
+	for _, value := range []string{"0", "no", "n", "false", "f", "off", "NO", "False"} {
+		if parse(t, "Accept=yes", "Accept="+value).Accept {
+			t.Errorf("%q is yes", value)
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text string
+		want int
+	}{
+		{"0", 0},
+		{"1", 1},
+		{"010", 10},
+		{"8B", 8},
+		{"8 B", 8},
+		{"64K", 64 << 10},
+		{"64  K", 64 << 10},
+		{"1.5K", 1536},
+		{"1.K", 1024},
+		{"1.5", 1},
+		{"1.5B", 1},
+		{"1M", 1 << 20},
+		{"1M 512K", 1<<20 + 512<<10},
+		{"1M1K", 1<<20 + 1<<10},
+		{"1K 500B", 1524},
+		{"1K 5", 1029},
+		{"1G", 1 << 30},
+		{"4G", math.MaxInt32},
+		{"1T", math.MaxInt32},
+		{"1P", math.MaxInt32},
+		{"15E", math.MaxInt32},
+	}
+	for _, test := range tests {
+		if got := parse(t, "SendBuffer="+test.text).Options.SendBuffer; got != test.want {
+			t.Errorf("%q is %d, want %d", test.text, got, test.want)
+		}
+	}
+}
+
+// TestLines is systemd.syntax(7).
+func TestLines(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"blanks", " \t[Socket] \n\t ListenStream \t=\t 80 \t\n", "tcp::[::]:80"},
+		{"no newline at the end", "[Socket]\nListenStream=80", "tcp::[::]:80"},
+		{"CRLF", "[Socket]\r\nListenStream=80\r\nListenStream=\\\r\n81\r\n", "tcp::[::]:80 tcp::[::]:81"},
+		{"byte order mark", "\ufeff[Socket]\nListenStream=80", "tcp::[::]:80"},
+		{"comments", "# a\n[Socket]\n;ListenStream=1\n #ListenStream=2\nListenStream=80\n#\\\nListenStream=81\n", "tcp::[::]:80 tcp::[::]:81"},
+		{"a # in a value", "[Socket]\nListenStream=/a#b", "unix::/a#b"},
+		{"continued", "[Socket]\nListenStream=\\\n80\nListenStream=/a\\\n  b\\\n\nListenStream=81", "tcp::[::]:80 unix::/a b tcp::[::]:81"},
+		{"continued key", "[Socket]\nListenStream\\\n=80", "tcp::[::]:80"},
+		{"comment between", "[Socket]\nListenStream=/a\\\n# c\n; c \\\nb\nListenStream=81", "unix::/a b tcp::[::]:81"},
+		{"continued at the end", "[Socket]\nListenStream=80 \\", "tcp::[::]:80"},
+		{"empty line ends it", "[Socket]\nListenStream=80\\\n\nListenStream=81", "tcp::[::]:80 tcp::[::]:81"},
+		{"escaped backslash", "[Socket]\nListenStream=/a\\\\\nListenStream=81", `unix::/a\\ tcp::[::]:81`},
+		{"three backslashes", "[Socket]\nListenStream=/a\\\\\\\nb", `unix::/a\\ b`},
+		{"backslash and a blank", "[Socket]\nListenStream=/a\\ \nListenStream=81", `unix::/a\ tcp::[::]:81`},
+		{"sections again", "[Socket]\nListenStream=80\n[Unit]\nListenStream=9\n[Socket]\nListenStream=81", "tcp::[::]:80 tcp::[::]:81"},
+		{"sections of others", "[X-App]\nListenStream=9\n[Socket]\nListenStream=80\n[Install]\nListenStream=9", "tcp::[::]:80"},
+	}
+	for _, test := range tests {
+		unit, err := Parse("app.socket", test.text, host)
+		if got := strings.Join(opens(unit), " "); err != nil || got != test.want {
+			t.Errorf("%s: %q, %v; want %q", test.name, got, err, test.want)
+		}
+	}
+}
+
+// TestIgnored: what only systemd can do is told, once; what nobody knows is warned of, with its place.
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	unit, err := Parse("app.socket", `[Unit]
+Description=x
+Requires=y
+Bogus=1
+X-Mine=1
+[Socket]
+ListenStream=80
+RemoveOnStop=yes
+Service=x.service
+RemoveOnStop=no
+MaxConnections=3
+SocketUser=root
+listenstream=81
+X-Mine=1
+[Install]
+WantedBy=sockets.target
+[Service]
+ExecStart=/x
+[X-Mine]
+Whatever=1
+`, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"Description", "Requires", "RemoveOnStop", "Service", "MaxConnections", "SocketUser", "WantedBy"}; !slices.Equal(unit.Ignored, want) {
+		t.Errorf("ignored %q, want %q", unit.Ignored, want)
+	}
+	want := []string{
+		`app.socket:4: unknown directive "Bogus" in section "Unit"`,
+		`app.socket:13: unknown directive "listenstream" in section "Socket"`,
+		`app.socket:17: unknown section "Service"`,
+	}
+	if !slices.Equal(unit.Warnings, want) {
+		t.Errorf("warnings %q, want %q", unit.Warnings, want)
+	}
+}
+
+// TestDirectives: what is carried out is what may stand there.
+func TestDirectives(t *testing.T) {
+	t.Parallel()
+	for key := range settings {
+		if !slices.Contains(directives["Socket"], key) {
+			t.Errorf("%s is not in directives.txt", key)
+		}
+	}
+}
