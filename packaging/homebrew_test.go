@@ -1,0 +1,40 @@
+//go:build linux
+
+package packaging
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestFormula really runs the formula's install, of the newest commit, and its test.
+func TestFormula(t *testing.T) {
+	t.Parallel()
+	source := clone(t)
+	if said := brew(t, filepath.Join(source, "packaging/homebrew/systemfd.rb"), source); !strings.HasPrefix(said, "HEAD-") {
+		t.Errorf("the harness says %q", said)
+	}
+}
+
+// brew installs and tests a formula, and checks what it has installed.
+func brew(t *testing.T, formula, source string) string {
+	t.Helper()
+	need(t, "ruby", "go")
+	build, prefix := t.TempDir(), t.TempDir()
+	run(t, source, "git", "-c", "advice.detachedHead=false", "clone", "-q", source, build) // the formula moves the files away
+	said := run(t, ".", "ruby", "testdata/brew.rb", formula, build, prefix)
+	checkInstalled(
+		t, source, prefix, map[string]string{"share/pwsh/completions/_systemfd.ps1": "completions/systemfd.ps1"},
+		"etc/bash_completion.d/", "share/bash-completion/completions/",
+	)
+	checkPasses(t, filepath.Join(prefix, "bin/systemfd"))
+	return said
+}
+
+// TestFormulaStyle has rubocop look at the formula.
+func TestFormulaStyle(t *testing.T) {
+	t.Parallel()
+	need(t, "rubocop")
+	run(t, ".", "rubocop", "--config", "testdata/rubocop.yml", "--cache", "false", "homebrew/systemfd.rb", "testdata/brew.rb")
+}

@@ -1,0 +1,222 @@
+// Package packaging has no code, but the tests of every way to install systemfd: each gives the same files.
+package packaging
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// version is what the tests release.
+const version = "1.2.3"
+
+// shared is what each way installs beside the program, below its prefix, and the file of the repository that it is.
+var shared = map[string]string{
+	"share/man/man1/systemfd.1":                     "packaging/systemfd.1",
+	"share/bash-completion/completions/systemfd":    "completions/systemfd.bash",
+	"share/zsh/site-functions/_systemfd":            "completions/_systemfd",
+	"share/fish/vendor_completions.d/systemfd.fish": "completions/systemfd.fish",
+	"share/nushell/vendor/autoload/systemfd.nu":     "completions/systemfd.nu",
+}
+
+// need skips the test where a tool is missing, by name; with SYSTEMFD_TEST_STRICT=1 that is a failure.
+func need(t *testing.T, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		if os.Getenv("SYSTEMFD_TEST_STRICT") == "1" {
+			t.Fatalf("%s is not installed", tool)
+		}
+		t.Skipf("%s is not installed", tool)
+	}
+}
+
+// clone makes a repository with one commit, tagged as version: the files of this one that git does not ignore. Ports
+// that the examples of Nix name are free ones.
+func clone(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range files(t) {
+		from := filepath.Join("..", name)
+		info, err := os.Stat(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := read(t, from)
+		switch filepath.ToSlash(name) {
+		case "CHANGELOG.md": // the newest section becomes that of the release
+			newest := regexp.MustCompile(`(?m)^## .*`).FindString(text)
+			text = strings.Replace(text, newest, "## "+version, 1)
+		case "flake.nix", "packaging/nix/template/flake.nix":
+			text = strings.ReplaceAll(text, "http::5000", "http::0")
+		}
+		write(t, filepath.Join(dir, name), text, info.Mode())
+	}
+	run(t, dir, "git", "init", "-q", "-b", "main")
+	run(t, dir, "git", "remote", "add", "origin", "https://github.com/systemfd/systemfd")
+	commit(t, dir)
+	run(t, dir, "git", "tag", "v"+version)
+	return dir
+}
+
+// files lists those of this repository that git does not ignore, committed or not.
+func files(t *testing.T, patterns ...string) []string {
+	t.Helper()
+	need(t, "git")
+	list := exec.Command("git", append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, patterns...)...)
+	list.Dir = ".."
+	var names []string
+	for name := range strings.SplitSeq(strings.TrimSuffix(runs(t, list), "\x00"), "\x00") {
+		if _, err := os.Stat(filepath.Join("..", name)); err == nil { // not one that was just removed
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func commit(t *testing.T, dir string) {
+	t.Helper()
+	run(t, dir, "git", "add", "-A")
+	run(t, dir, "git", "-c", "user.name=tester", "-c", "user.email=tester@example.com", "commit", "-q", "-m", "all")
+}
+
+// command is one with an environment that is the same everywhere: each commit is made at the same time.
+func command(dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(
+		os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull,
+		"GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z", "LC_ALL=C.UTF-8",
+	)
+	return cmd
+}
+
+// run returns the standard output of a command that has to succeed.
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	return runs(t, command(dir, name, args...))
+}
+
+func runs(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s%s", cmd, err, &stdout, &stderr)
+	}
+	return stdout.String()
+}
+
+// fails returns what a command says that has to fail.
+func fails(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("%s succeeds:\n%s", cmd, out)
+	}
+	return string(out)
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t *testing.T, name, text string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkInstalled compares everything below prefix, but the program, with shared and more; names of the way's own are
+// given as pairs: what it is called, what it is called here.
+func checkInstalled(t *testing.T, source, prefix string, more map[string]string, names ...string) {
+	t.Helper()
+	want := maps.Clone(shared)
+	maps.Copy(want, more)
+	rename := strings.NewReplacer(names...)
+	var found []string
+	err := filepath.WalkDir(prefix, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		relative, _ := filepath.Rel(prefix, path)
+		name := rename.Replace(strings.TrimSuffix(filepath.ToSlash(relative), ".gz"))
+		text := read(t, path)
+		if strings.HasSuffix(path, ".gz") {
+			text = unzip(t, text)
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if name == "bin/systemfd" || name == "bin/systemfd.exe" {
+			if info.Mode()&0o111 == 0 && !strings.HasSuffix(name, ".exe") {
+				t.Errorf("%s has mode %v", relative, info.Mode())
+			}
+			name = "bin/systemfd"
+		} else if file, ok := want[name]; !ok {
+			t.Errorf("%s is not one of %q", relative, slices.Sorted(maps.Keys(want)))
+		} else if file != "" && text != read(t, filepath.Join(source, file)) {
+			t.Errorf("%s is not %s", relative, file)
+		}
+		found = append(found, name)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(slices.Sorted(maps.Keys(want)), "bin/systemfd") {
+		if !slices.Contains(found, name) {
+			t.Errorf("%s is missing below %s, which has %q", name, prefix, found)
+		}
+	}
+}
+
+func unzip(t *testing.T, text string) string {
+	t.Helper()
+	r, err := gzip.NewReader(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(plain)
+}
+
+// checkVersion has the program say its version.
+func checkVersion(t *testing.T, program, want string) {
+	t.Helper()
+	if said := run(t, ".", program, "--version"); !strings.HasPrefix(said, "systemfd "+want+" (commit ") {
+		t.Errorf("%s says %q, want version %s", program, said, want)
+	}
+}
+
+// checkPasses has the program pass a socket to a reader that checks everything.
+func checkPasses(t *testing.T, program string) {
+	t.Helper()
+	if said := run(t, ".", program, "-s", "http::0", "--", program, "inspect"); !strings.Contains(said, "http") {
+		t.Errorf("%s passes %q", program, said)
+	}
+}

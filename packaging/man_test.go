@@ -1,0 +1,148 @@
+package packaging
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/systemfd/systemfd/internal/cli"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// manSection returns what is below a heading of the manual page, .Sh or .Ss, until the next of that kind.
+func manSection(t *testing.T, kind, heading string) string {
+	t.Helper()
+	_, text, ok := strings.Cut("\n"+read(t, "systemfd.1"), "\n."+kind+" "+heading+"\n")
+	if !ok {
+		t.Fatalf("the manual page has no section %q", heading)
+	}
+	if end := regexp.MustCompile(`(?m)^\.(Sh|` + kind + `) `).FindStringIndex(text); end != nil {
+		text = text[:end[0]]
+	}
+	return text
+}
+
+// manHas wants an item of a list in a section.
+func manHas(t *testing.T, section, item string) {
+	t.Helper()
+	if !regexp.MustCompile(`(?m)^\.It (.* )?` + regexp.QuoteMeta(item) + `( .*)?$`).MatchString(section) {
+		t.Errorf("the manual page has no item %q where it belongs", item)
+	}
+}
+
+// TestManGrammar compares the manual page with the flags, subcommands and types.
+func TestManGrammar(t *testing.T) {
+	t.Parallel()
+	synopsis := manSection(t, "Sh", "SYNOPSIS")
+	for _, form := range cli.Forms() {
+		section := manSection(t, "Sh", "OPTIONS")
+		if form.Name != "" {
+			ofAll, _, _ := strings.Cut(manSection(t, "Sh", "SUBCOMMANDS"), ".Ss")
+			section = ofAll + manSection(t, "Ss", "systemfd "+form.Name)
+			if !strings.Contains(synopsis, "\n.Cm "+form.Name+"\n") {
+				t.Errorf("the synopsis lacks %s", form.Name)
+			}
+		}
+		for _, flag := range form.Model.Flags {
+			if flag.Hidden {
+				continue
+			}
+			manHas(t, section, "Fl -"+flag.Name)
+			if flag.Short != 0 {
+				manHas(t, section, "Fl "+string(flag.Short))
+			}
+			if flag.Tag.Negatable != "" {
+				manHas(t, section, "Fl -no-"+flag.Name)
+			}
+		}
+	}
+	for _, typ := range spec.Types() {
+		manHas(t, manSection(t, "Sh", "DESCRIPTION"), "Cm "+string(typ))
+	}
+}
+
+// TestManExitStatus compares the manual page with the constants of the program.
+func TestManExitStatus(t *testing.T) {
+	t.Parallel()
+	statuses := regexp.MustCompile(`(?m)^\texit\w+ += (\d+)$`).FindAllStringSubmatch(read(t, "../internal/cli/exit.go"), -1)
+	if len(statuses) < 5 {
+		t.Fatalf("found %q", statuses)
+	}
+	for _, status := range statuses {
+		manHas(t, manSection(t, "Sh", "EXIT STATUS"), status[1])
+	}
+}
+
+// TestManEnvironment compares the manual page with the names of variables in the sources.
+func TestManEnvironment(t *testing.T) {
+	t.Parallel()
+	section := manSection(t, "Sh", "ENVIRONMENT")
+	items := strings.ReplaceAll(strings.Join(regexp.MustCompile(`(?m)^\.It Ev .*`).FindAllString(section, -1), " "), ",", "")
+	variables := variablesIn(t, "../internal")
+	if len(variables) < 15 {
+		t.Fatalf("found %v", variables)
+	}
+	for name := range variables {
+		if !strings.Contains(items+" ", " "+name+" ") {
+			t.Errorf("the manual page does not tell of %s", name)
+		}
+	}
+}
+
+// variablesIn returns the string literals in Go files below dir that are names of environment variables.
+func variablesIn(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	variable := regexp.MustCompile(`^([A-Z]+_[A-Z_]+|[A-Z]*FLAGS|PATH|TERM)=?$`)
+	names := map[string]bool{}
+	collect := func(node ast.Node) bool {
+		if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			if text, err := strconv.Unquote(literal.Value); err == nil && variable.MatchString(text) {
+				names[strings.TrimSuffix(text, "=")] = true
+			}
+		}
+		return true
+	}
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err == nil {
+			ast.Inspect(file, collect)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestManReaders has the programs read the manual page that will.
+func TestManReaders(t *testing.T) {
+	t.Parallel()
+	for _, reader := range []struct {
+		argv []string
+		want string
+	}{
+		{[]string{"mandoc", "-T", "lint", "-W", "warning", "systemfd.1"}, ""},
+		{[]string{"groff", "-mdoc", "-ww", "-Tutf8", "-z", "systemfd.1"}, ""},
+		{[]string{"lexgrog", "systemfd.1"}, `systemfd.1: "systemfd - open sockets and hand them to a program by the systemd socket-activation protocol"` + "\n"},
+	} {
+		t.Run(reader.argv[0], func(t *testing.T) {
+			t.Parallel()
+			need(t, reader.argv[0])
+			out, err := exec.Command(reader.argv[0], reader.argv[1:]...).CombinedOutput()
+			if err != nil || string(out) != reader.want {
+				t.Errorf("%v: it says %q", err, out)
+			}
+		})
+	}
+}

@@ -1,0 +1,48 @@
+# pkgs.callPackage ./package.nix { } builds the tree around it; nixpkgs itself gives src and version.
+{
+  lib,
+  buildGoModule,
+  installShellFiles,
+  version ? "unstable",
+  commit ? "unknown",
+  src ? lib.cleanSource ../..,
+}:
+
+buildGoModule {
+  pname = "systemfd";
+  inherit version src;
+
+  # Changes with go.mod: go test ./packaging -run VendorHash -update
+  vendorHash = "sha256-rE+LDbp1bjtIxVFum/xnpCIzPcgN5uvYwaAL7Q7UUjU=";
+
+  subPackages = [ "cmd/systemfd" ];
+  env.CGO_ENABLED = 0; # a static program starts in half the time
+  ldflags = [
+    "-s"
+    "-w"
+    "-X main.version=${version}"
+    "-X main.commit=${commit}"
+  ];
+
+  # The tests start shells, watchers and servers, which a build has not; checks of the flake pass a socket.
+  doCheck = false;
+
+  nativeBuildInputs = [ installShellFiles ];
+  postInstall = ''
+    installManPage packaging/systemfd.1
+    installShellCompletion --cmd systemfd \
+      --bash completions/systemfd.bash \
+      --zsh completions/_systemfd \
+      --fish completions/systemfd.fish \
+      --nushell completions/systemfd.nu
+  '';
+
+  meta = {
+    description = "Opens sockets and hands them to a program by the systemd socket-activation protocol";
+    homepage = "https://github.com/systemfd/systemfd";
+    changelog = "https://github.com/systemfd/systemfd/blob/main/CHANGELOG.md";
+    license = lib.licenses.asl20;
+    mainProgram = "systemfd";
+    platforms = lib.platforms.unix;
+  };
+}
