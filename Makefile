@@ -7,20 +7,29 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 
 # Debian packages whose programs and libraries the tests run; on other systems what is missing is skipped.
-DEBIAN := bash busybox coreutils dash direnv entr fish gcc gunicorn ksh libc6-dev libsystemd-dev make mksh nginx-light \
-	procps python3-systemd systemd tcsh tmux util-linux yash zsh
+DEBIAN := bash bash-completion busybox coreutils dash dbus-bin dbus-daemon dbus-session-bus-common direnv entr fish gcc git \
+	gnupg groff-base gunicorn ksh libarchive-tools libc6-dev libsystemd-dev lintian make man-db mandoc mksh nginx-light \
+	nix-bin openssh-client openssh-server procps python3-systemd rpm rubocop ruby ruby-minitest systemd tcsh tmux \
+	util-linux yash zsh
+
+# Debian packages of which only the .socket units are wanted; they are unpacked, not installed.
+UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus-user-session dirmngr dmeventd docker.io \
+	dovecot-core erlang-base gpg-agent gpsd libvirt-daemon-system mpd multipath-tools open-iscsi openssh-server pcscd pipewire \
+	pipewire-pulse podman pulseaudio rpcbind sane-utils snapd spice-vdagent sssd-common systemd systemd-journal-remote udev uuid-runtime
 
 NPM := nodemon@3.1.14 nushell@0.115.1 tree-sitter-powershell@0.26.4 web-tree-sitter@0.27.1
 
 GO_TOOLS := \
 	github.com/cespare/reflex@v0.3.1 \
+	github.com/goreleaser/goreleaser/v2@v2.16.0 \
+	github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
 	honnef.co/go/tools/cmd/staticcheck@v0.8.2 \
 	mvdan.cc/gofumpt@v0.12.0
 
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RACE := $(shell command -v cc >/dev/null && echo -race)
 
-.PHONY: run test test-deps bench lint
+.PHONY: run test test-deps units bench lint
 
 run:
 	go run ./examples/restart
@@ -30,12 +39,22 @@ test: test-deps lint
 
 test-deps:
 	@if command -v apt-get >/dev/null; then \
-		wanted="$(DEBIAN) $$(command -v npm >/dev/null || echo nodejs npm)"; \
+		wanted="$(DEBIAN) $$(command -v npm >/dev/null || echo nodejs npm) $$(command -v javac >/dev/null || echo default-jdk-headless)"; \
 		missing=$$(for p in $$wanted; do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
 		[ -z "$$missing" ] || { $(ROOT) apt-get update -q && $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; }; \
 	fi
+	@if command -v apt-get >/dev/null; then $(MAKE) units; fi
 	@if command -v npm >/dev/null; then npm install --prefix $(TOOLS)/npm --no-save --no-audit --no-fund --ignore-scripts --loglevel=error $(NPM); fi
-	@for tool in $(GO_TOOLS); do GOBIN=$(TOOLS) go install $$tool || exit 1; done
+	@echo "$(GO_TOOLS)" | cmp -s - $(TOOLS)/go.list || { \
+		for tool in $(GO_TOOLS); do GOBIN=$(TOOLS) go install $$tool || exit 1; done; \
+		echo "$(GO_TOOLS)" >$(TOOLS)/go.list; }
+
+units:
+	@mkdir -p $(TOOLS)/units && cd $(TOOLS)/units && for p in $(UNITS); do \
+		[ -d $$p ] && continue; \
+		rm -rf .part && mkdir .part && (cd .part && apt-get download -qq -o APT::Sandbox::User=root $$p && \
+			dpkg-deb --fsys-tarfile *.deb | tar -x --wildcards '*.socket' && rm *.deb) && mv .part $$p || exit 1; \
+	done
 
 lint:
 	for os in linux darwin freebsd windows; do GOOS=$$os go vet ./... || exit 1; done
