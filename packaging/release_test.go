@@ -361,6 +361,7 @@ func TestWorkflows(t *testing.T) {
 // TestReleaseVersion: where tag and changelog differ, nothing is released.
 func TestReleaseVersion(t *testing.T) {
 	t.Parallel()
+	need(t, "awk", "gzip")
 	source := clone(t)
 	if said := fails(t, command(source, "packaging/prepare.sh", "9.9.9")); !strings.Contains(said, "CHANGELOG.md begins with "+version+", and the tag is 9.9.9") {
 		t.Errorf("it fails with %q", said)
