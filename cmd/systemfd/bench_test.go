@@ -74,6 +74,15 @@ func BenchmarkHolder(b *testing.B) {
 	b.ReportMetric(residentMemory(b, variables["LISTEN_PID"]), "KB-holder")
 }
 
+// BenchmarkBashSource measures what the completion script adds to the start of every bash.
+func BenchmarkBashSource(b *testing.B) {
+	need(b, "bash")
+	const loop = `for ((i = 0; i < $1; i++)); do . "$0"; done`
+	if out, err := exec.Command("bash", "--norc", "-c", loop, "../../completions/systemfd.bash", strconv.Itoa(b.N)).CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // listenFile returns a listener with a connection in its queue.
 func listenFile(b *testing.B) *os.File {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
