@@ -35,7 +35,7 @@ run:
 	go run ./examples/restart
 
 test: test-deps lint
-	go test $(RACE) ./...
+	go test -count=1 $(RACE) ./...
 
 test-deps:
 	@if command -v apt-get >/dev/null; then \
