@@ -49,7 +49,7 @@ func Claim(control string, owner int, specs []spec.Spec, o socket.Options) (boun
 func wantedTexts(control string, specs []spec.Spec) ([]string, error) {
 	var texts []string
 	for _, s := range specs {
-		if s.Path != "" && s.Path[0] != '@' {
+		if s.Path != "" && !s.IsAbstract() {
 			s.Path = socket.Absolute(s.Path)
 			if filepath.Dir(s.Path) == folderOf(control) {
 				return nil, &Error{fmt.Sprintf("cannot open %q: that folder is for the control sockets of holders", s), "take a path in another folder"}

@@ -21,7 +21,7 @@ import (
 // terminals in the working directory share. It makes the folder of control sockets.
 func Control(name string) (string, error) {
 	if name == "" {
-		dir, err := WorkingDir()
+		dir, err := workingDir()
 		if err != nil {
 			return "", err
 		}
@@ -49,8 +49,8 @@ func id(text string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// WorkingDir is the working directory without symbolic links.
-func WorkingDir() (string, error) {
+// workingDir is the working directory without symbolic links.
+func workingDir() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

@@ -425,7 +425,7 @@ func TestStart(t *testing.T) {
 	if again, same, err := Claim(control, owner.Process.Pid, mustParse(t, "0"), socket.Options{}); err != nil || same != pid || again[0].Addr != bound[0].Addr {
 		t.Errorf("claimed %v of %d, %v", again, same, err)
 	}
-	here, err := WorkingDir()
+	here, err := workingDir()
 	if err != nil {
 		t.Fatal(err)
 	}

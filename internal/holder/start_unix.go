@@ -29,7 +29,7 @@ func start(control string, owner int, wanted []string, sockets []socket.Socket) 
 	if err != nil {
 		return 0, err
 	}
-	dir, err := WorkingDir()
+	dir, err := workingDir()
 	if err == nil {
 		err = spawn(control, dir, owner, wanted, sockets, listener)
 	}
