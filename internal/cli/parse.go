@@ -38,6 +38,7 @@ func asUsageError(text string, args []string, main bool) error {
 		return e
 	}
 	text, _, _ = strings.Cut(text, "; perhaps try ") // kong takes a negative number for a flag
+	text = strings.TrimSuffix(text, " (short flag)")
 	if flag, problem, ok := strings.Cut(text, ": "); ok && (strings.HasPrefix(problem, "missing value") || strings.HasSuffix(problem, "(<EOL>)")) {
 		text = flag + " needs a value"
 	}
