@@ -76,7 +76,7 @@
           # How a project uses it; templates.default is a whole one.
           example = pkgs.mkShell {
             packages = [ systemfd ];
-            shellHook = self.lib.shellHook { sockets = [ "http::5000" ]; };
+            shellHook = self.lib.shellHook { sockets = [ "http::3000" ]; };
           };
         }
       );

@@ -59,7 +59,7 @@ func clone(t *testing.T) string {
 			newest := regexp.MustCompile(`(?m)^## .*`).FindString(text)
 			text = strings.Replace(text, newest, "## "+version, 1)
 		case "flake.nix", "packaging/nix/template/flake.nix":
-			text = strings.ReplaceAll(text, "http::5000", "http::0")
+			text = strings.ReplaceAll(text, "http::3000", "http::0")
 		}
 		write(t, filepath.Join(dir, name), text, info.Mode())
 	}

@@ -299,7 +299,7 @@ func checkTabs(tab *typist) {
 	for keys, want := range map[string]string{
 		"systemfd --color=al\t":                    "systemfd --color=always ",
 		"systemfd -s tc\t":                         "systemfd -s tcp::",
-		"systemfd -s tc\t5000 --ap\t":              "systemfd -s tcp::5000 --append ",
+		"systemfd -s tc\t3000 --ap\t":              "systemfd -s tcp::3000 --append ",
 		"systemfd --socket=web=unix::su\t":         "systemfd --socket=web=unix::sub/",
 		"systemfd -s web=unix::./oth\t":            "systemfd -s web=unix::./other.txt ",
 		"systemfd --info-file=two\t":               `systemfd --info-file=two\ words.txt `,

@@ -33,7 +33,7 @@ func TestDirenv(t *testing.T) {
 	edits := time.Duration(0)
 	envrc := func(specs string) {
 		t.Helper()
-		write(t, inside, ".envrc", strings.Replace(line[1], "-s http::5000", specs, 1)+"\n")
+		write(t, inside, ".envrc", strings.Replace(line[1], "-s http::3000", specs, 1)+"\n")
 		edits++ // direnv compares whole seconds
 		if edited := time.Now().Add(edits * time.Minute); os.Chtimes(filepath.Join(inside, ".envrc"), edited, edited) != nil {
 			t.Fatal("cannot set the time of .envrc")

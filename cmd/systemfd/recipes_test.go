@@ -15,7 +15,7 @@ import (
 func TestRecipesForHold(t *testing.T) {
 	t.Parallel()
 	need(t, "nodemon", "node", "npm")
-	lines := regexp.MustCompile(`(?m)^    (systemfd --hold -s http::5000 -- .*?)(?: +#.*)?$`).FindAllStringSubmatch(readme(t), -1)
+	lines := regexp.MustCompile(`(?m)^    (systemfd --hold -s http::3000 -- .*?)(?: +#.*)?$`).FindAllStringSubmatch(readme(t), -1)
 	if len(lines) != 3 {
 		t.Fatalf("README.md has %d lines with --hold", len(lines))
 	}
@@ -34,7 +34,7 @@ func TestRecipesForHold(t *testing.T) {
 				}
 				s = server{name: "probe", line: true, want: "hello"}
 			}
-			h.start(t, nil, "sh", "-c", strings.Replace(line[1], "http::5000", "http::0 --info-file info", 1))
+			h.start(t, nil, "sh", "-c", strings.Replace(line[1], "http::3000", "http::0 --info-file info", 1))
 			address := opened(t, h.dir)
 			if _, err := s.ask(address); err != nil {
 				t.Error(err)
@@ -53,7 +53,7 @@ func TestShellHookOfReadme(t *testing.T) {
 	}
 	p := newProject(t)
 	s := shells[slices.IndexFunc(shells, func(s shell) bool { return s.name == "bash" })]
-	if got := p.script(s, strings.Replace(hook[1], "http::5000", "http::0", 1)+"systemfd -- probe >probe\n"); got.status != 0 || got.err != "" {
+	if got := p.script(s, strings.Replace(hook[1], "http::3000", "http::0", 1)+"systemfd -- probe >probe\n"); got.status != 0 || got.err != "" {
 		t.Errorf("%s: exit %d, %s", hook[1], got.status, got.err)
 	}
 	says(t, p.read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")

@@ -812,7 +812,7 @@ func TestShellsOfReadme(t *testing.T) {
 	for _, row := range rows {
 		if strings.Contains(row[2], "systemfd env") {
 			for name := range strings.SplitSeq(row[1], ", ") {
-				lines[name] = strings.NewReplacer("http::5000", "http::0", `\|`, "|").Replace(row[2])
+				lines[name] = strings.NewReplacer("http::3000", "http::0", `\|`, "|").Replace(row[2])
 			}
 		}
 	}

@@ -24,10 +24,10 @@ func TestSplitCommand(t *testing.T) {
 		split              bool
 	}{
 		{nil, nil, nil, false},
-		{words("-s 5000 srv"), words("-s 5000 srv"), nil, false},
-		{words("-s 5000 -- srv -v"), words("-s 5000"), words("srv -v"), true},
+		{words("-s 3000 srv"), words("-s 3000 srv"), nil, false},
+		{words("-s 3000 -- srv -v"), words("-s 3000"), words("srv -v"), true},
 		{words("-- srv"), nil, words("srv"), true},
-		{words("-s 5000 --"), words("-s 5000"), nil, true},
+		{words("-s 3000 --"), words("-s 3000"), nil, true},
 		{words("--"), nil, nil, true},
 		{words("-- srv -- a --"), nil, words("srv -- a --"), true},
 		{words("-- --"), nil, words("--"), true},
@@ -81,13 +81,13 @@ func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ args, text, hint string }{
 		{"-s", "--socket needs a value", ""},
-		{"-s 5000 -s", "--socket needs a value", ""},
+		{"-s 3000 -s", "--socket needs a value", ""},
 		{"-b", "--backlog needs a value", ""},
 		{"--info-file", "--info-file needs a value", ""},
 		{"--zzzzzz", `unknown flag "--zzzzzz"`, "systemfd --help lists them"},
-		{"--sokcet 5000", `unknown flag "--sokcet"`, `did you mean "--socket"?`},
+		{"--sokcet 3000", `unknown flag "--sokcet"`, `did you mean "--socket"?`},
 		{"./srv", `unexpected argument "./srv"`, `put "--" before the command: systemfd -- ./srv`},
-		{"-s http::5000 ./srv -v", `unexpected argument "./srv"`, `put "--" before the command: systemfd -s http::5000 -- ./srv -v`},
+		{"-s http::3000 ./srv -v", `unexpected argument "./srv"`, `put "--" before the command: systemfd -s http::3000 -- ./srv -v`},
 		{"-q srv a b", `unexpected argument "srv"`, `put "--" before the command: systemfd -q -- srv a b`},
 	}
 	for _, test := range tests {
@@ -109,10 +109,10 @@ func TestUsageErrors(t *testing.T) {
 func TestParseFlags(t *testing.T) {
 	t.Parallel()
 	var flags runFlags
-	if err := parseFlags(&flags, []string{"-s", "a,b=/x,y", "--socket=http::5000", "-qb", "7", "--no-pid", "--reuse-port"}); err != nil {
+	if err := parseFlags(&flags, []string{"-s", "a,b=/x,y", "--socket=http::3000", "-qb", "7", "--no-pid", "--reuse-port"}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"a,b=/x,y", "http::5000"}; !slices.Equal(flags.Socket, want) {
+	if want := []string{"a,b=/x,y", "http::3000"}; !slices.Equal(flags.Socket, want) {
 		t.Errorf("sockets %q, want %q", flags.Socket, want)
 	}
 	if !flags.Quiet || flags.Backlog != 7 || flags.Pid == nil || *flags.Pid || !flags.ReusePort || flags.NoReuse || flags.Color != "auto" {
@@ -132,7 +132,7 @@ func TestPrinter(t *testing.T) {
 	say := func(p printer) string {
 		var b bytes.Buffer
 		p.err = &b
-		s, err := spec.Parse("http::5000")
+		s, err := spec.Parse("http::3000")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestPrinter(t *testing.T) {
 		p.fail(errors.New("text"))
 		return b.String()
 	}
-	const chatter = "~> socket http://127.0.0.1:5000/ -> fd #3\nwarning: 1\nhint: do\n"
+	const chatter = "~> socket http://127.0.0.1:3000/ -> fd #3\nwarning: 1\nhint: do\n"
 	const errorsAlone = "error: text\nhint: way out\nerror: text\nerror: around: text\nhint: way out\nerror: text\n"
 	if got := say(printer{}); got != chatter+errorsAlone {
 		t.Errorf("it says\n%swant\n%s", got, chatter+errorsAlone)

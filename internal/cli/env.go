@@ -158,7 +158,7 @@ func ownExports() ([]export, error) {
 	case err != nil && set.Holder != "":
 		err = &failure{"this shell has no sockets of its own, a holder keeps them", "systemfd -- COMMAND gets them"}
 	case err == nil && len(sockets) == 0:
-		err = &failure{"this shell was started without sockets", `say which to keep open: eval "$(systemfd env -s http::5000)"`}
+		err = &failure{"this shell was started without sockets", `say which to keep open: eval "$(systemfd env -s http::3000)"`}
 	}
 	if err != nil {
 		return nil, err

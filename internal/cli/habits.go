@@ -7,7 +7,7 @@ var socketActivateFlags = map[string]string{
 	"-d":          datagramHint,
 	"--datagram":  datagramHint,
 	"--seqpacket": "write the type with the socket: -s unix-seqpacket::./app.sock",
-	"--fdname":    "write the name with the socket: -s NAME=http::5000",
+	"--fdname":    "write the name with the socket: -s NAME=http::3000",
 	"-E":          setenvHint,
 	"--setenv":    setenvHint,
 	"-a":          "write --accept",
@@ -15,7 +15,7 @@ var socketActivateFlags = map[string]string{
 }
 
 const (
-	listenHint   = "write -s 5000 for 127.0.0.1:5000, -s :5000 for every address, -s ./app.sock for a path"
-	datagramHint = "write the type with the socket: -s udp::5000 or -s unix-dgram::./app.sock"
+	listenHint   = "write -s 3000 for 127.0.0.1:3000, -s :3000 for every address, -s ./app.sock for a path"
+	datagramHint = "write the type with the socket: -s udp::3000 or -s unix-dgram::./app.sock"
 	setenvHint   = "the environment passes as it is; to add to it: -- env NAME=VALUE COMMAND"
 )

@@ -14,19 +14,19 @@ protocol, so that COMMAND can restart without dropping a connection.
 Usage: systemfd [-s SPEC]... [flags] -- COMMAND [ARG...]
 
 Examples:
-  systemfd -s http::5000 -- ./server
-      open 127.0.0.1:5000 and become ./server, which finds it at descriptor 3
-  systemfd -s http::5000 -- cargo watch -x run
+  systemfd -s http::3000 -- ./server
+      open 127.0.0.1:3000 and become ./server, which finds it at descriptor 3
+  systemfd -s http::3000 -- cargo watch -x run
       a watcher restarts the server, the socket stays
-  systemfd -s http::5000 -- entr -nr systemfd -- ./server
+  systemfd -s http::3000 -- entr -nr systemfd -- ./server
       systemfd again below the watcher: for servers that check LISTEN_PID
 
 SPEC is [NAME=][TYPE::]VALUE:
   TYPE   tcp, http, https, udp, unix, unix-dgram or unix-seqpacket; without, tcp for
          a port and unix for a path
-  VALUE  5000              127.0.0.1, that port; 0 is any free port
-         127.0.0.1:5000, [::1]:5000, localhost:5000
-         :5000             every address, IPv6 and IPv4
+  VALUE  3000              127.0.0.1, that port; 0 is any free port
+         127.0.0.1:3000, [::1]:3000, localhost:3000
+         :3000             every address, IPv6 and IPv4
          ./app.sock, @app  a unix socket; a path has a /, @ is abstract (Linux)
   NAME   what LISTEN_FDNAMES calls it; without, the TYPE
 

@@ -29,9 +29,9 @@ func TestSocketsJSON(t *testing.T) {
 	}{
 		{nil, 3, `{"sockets":[]}`},
 		{
-			[]socket.Socket{bound("http", "http=http::5000")},
+			[]socket.Socket{bound("http", "http=http::3000")},
 			3,
-			`{"sockets":[{"fd":3,"name":"http","type":"http","address":"127.0.0.1:5000","spec":"http=http::127.0.0.1:5000","url":"http://127.0.0.1:5000/"}]}`,
+			`{"sockets":[{"fd":3,"name":"http","type":"http","address":"127.0.0.1:3000","spec":"http=http::127.0.0.1:3000","url":"http://127.0.0.1:3000/"}]}`,
 		},
 		{
 			[]socket.Socket{bound("a", `unix::/tmp/"q`), {Name: "ä b"}, bound("udp", "udp::[::1]:53")},

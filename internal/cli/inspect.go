@@ -25,7 +25,7 @@ const inspectHelp = `systemfd inspect tells what this process was given by the s
 whether a reader that checks everything, as sd_listen_fds(3) does, would take it: if not,
 why, and exit status 1.
 
-Usage: systemfd -s http::5000 -- systemfd inspect [--json]
+Usage: systemfd -s http::3000 -- systemfd inspect [--json]
 
 Flags:
 `

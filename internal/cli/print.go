@@ -17,7 +17,7 @@ import (
 // printer says everything that systemfd says. What was asked for (help, version, --info-file=-) goes to
 // standard output; all else to standard error:
 //
-//	~> socket http://127.0.0.1:5000/ -> fd #3
+//	~> socket http://127.0.0.1:3000/ -> fd #3
 //	warning: ...
 //	error: cannot ..., the offending thing quoted, no full stop
 //	hint: what to do next

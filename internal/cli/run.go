@@ -69,9 +69,9 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 		p.answer(version.String())
 		return nil
 	case !split:
-		return &usageError{"no command", `put "--" before it: systemfd -s http::5000 -- ./server`}
+		return &usageError{"no command", `put "--" before it: systemfd -s http::3000 -- ./server`}
 	case len(command) == 0:
-		return &usageError{`no command after "--"`, "systemfd -s http::5000 -- ./server"}
+		return &usageError{`no command after "--"`, "systemfd -s http::3000 -- ./server"}
 	}
 	if err := flags.check(); err != nil {
 		return err
@@ -127,9 +127,9 @@ func (f *runFlags) check() error {
 func (f *runFlags) checkSockets(specs []spec.Spec) error {
 	switch {
 	case len(specs) == 0 && f.Accept:
-		return &usageError{"--accept has no socket to accept on", "give it one: -s http::5000"}
+		return &usageError{"--accept has no socket to accept on", "give it one: -s http::3000"}
 	case len(specs) == 0 && f.Inetd:
-		return &usageError{"--inetd has no socket to put on stdin", "give it one: -s http::5000"}
+		return &usageError{"--inetd has no socket to put on stdin", "give it one: -s http::3000"}
 	}
 	for _, s := range specs {
 		if f.Accept && s.Type.Transport() == spec.Datagram {

@@ -347,7 +347,7 @@ func TestFetchWithoutHolder(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	for _, control := range []string{dir + "/x.sock", dir + "/cleared/away.sock"} {
-		if _, _, err := Fetch(control, mustParse(t, "5000")); !errors.Is(err, ErrGone) {
+		if _, _, err := Fetch(control, mustParse(t, "3000")); !errors.Is(err, ErrGone) {
 			t.Errorf("%s: got %v", control, err)
 		}
 	}
@@ -355,7 +355,7 @@ func TestFetchWithoutHolder(t *testing.T) {
 	if err := makeMode(open, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Fetch(open+"/x.sock", mustParse(t, "5000")); err == nil || !strings.HasSuffix(err.Error(), "is not safe: others may use it (mode 0755)") {
+	if _, _, err := Fetch(open+"/x.sock", mustParse(t, "3000")); err == nil || !strings.HasSuffix(err.Error(), "is not safe: others may use it (mode 0755)") {
 		t.Errorf("got %v", err)
 	}
 }

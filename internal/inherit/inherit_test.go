@@ -157,7 +157,7 @@ func TestNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	take(t, set, false)
-	take(t, listenfds.Set{First: 3, Specs: []string{"5000"}, Holder: "/h"}, false) // held, not passed
+	take(t, listenfds.Set{First: 3, Specs: []string{"3000"}, Holder: "/h"}, false) // held, not passed
 }
 
 func TestNames(t *testing.T) {

@@ -31,7 +31,7 @@ func TestParse(t *testing.T) {
 		"absent":               {nil, none},
 		"empty":                {[]string{"LISTEN_FDS="}, none},
 		"absent, with others":  {[]string{"LISTEN_FDNAMES=a", "LISTEN_FDS_FIRST_FD=x"}, none},
-		"held alone":           {[]string{"SYSTEMFD_SOCKETS=5000", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Specs: []string{"5000"}, Holder: "/h"}},
+		"held alone":           {[]string{"SYSTEMFD_SOCKETS=3000", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Specs: []string{"3000"}, Holder: "/h"}},
 		"passed and held":      {[]string{"LISTEN_FDS=1", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Count: 1, Holder: "/h"}},
 		"zero":                 {[]string{"LISTEN_FDS=0"}, none},
 		"one":                  {[]string{"LISTEN_FDS=1"}, Set{First: 3, Count: 1}},
@@ -47,8 +47,8 @@ func TestParse(t *testing.T) {
 		"too few names":        {[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=a"}, Set{First: 3, Count: 2}},
 		"too many names":       {[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES=a:b"}, Set{First: 3, Count: 1}},
 		"specs": {
-			[]string{"LISTEN_FDS=2", "SYSTEMFD_SOCKETS=http::5000,a=unix::/x"},
-			Set{First: 3, Count: 2, Specs: []string{"http::5000", "a=unix::/x"}},
+			[]string{"LISTEN_FDS=2", "SYSTEMFD_SOCKETS=http::3000,a=unix::/x"},
+			Set{First: 3, Count: 2, Specs: []string{"http::3000", "a=unix::/x"}},
 		},
 		"encoded specs": {
 			[]string{"LISTEN_FDS=2", "SYSTEMFD_SOCKETS=unix::/a%2Cb%25%20c,tcp::%5b::1%5D:80"},

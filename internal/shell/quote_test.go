@@ -5,7 +5,7 @@ import "testing"
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	for want, words := range map[string][]string{
-		"systemfd -s http::5000 -- ls": {"systemfd", "-s", "http::5000", "--", "ls"},
+		"systemfd -s http::3000 -- ls": {"systemfd", "-s", "http::3000", "--", "ls"},
 		"'a b' '' '$HOME' 'ä'":         {"a b", "", "$HOME", "ä"},
 		`'/it'\''s'`:                   {"/it's"},
 		"'*' '~'":                      {"*", "~"},

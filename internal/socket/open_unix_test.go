@@ -163,7 +163,7 @@ func TestResolve(t *testing.T) {
 	tests := []struct{ text, problem, hint string }{
 		{"no-such-host.invalid:80", `cannot resolve host "no-such-host.invalid": `, ""},
 		{"udp::" + strings.Repeat("a", 64) + ".invalid:80", `cannot resolve host "` + strings.Repeat("a", 64) + `.invalid": no such host`, ""},
-		{"http:5000", `cannot resolve host "http": `, "a type is followed by two colons: http::PORT"},
+		{"http:3000", `cannot resolve host "http": `, "a type is followed by two colons: http::PORT"},
 	}
 	for _, test := range tests {
 		err := openFails(t, test.text, options)

@@ -13,7 +13,7 @@ func typeRemedy(typ, value string) string {
 	}
 	all := "the types are " + strings.Join(names, ", ")
 	if strings.Contains(typ, ":") || typ == "" {
-		return "an IPv6 address needs brackets, as in [::1]:5000; " + all
+		return "an IPv6 address needs brackets, as in [::1]:3000; " + all
 	}
 	if near := nearest(strings.ToLower(typ), names); near != "" {
 		return fmt.Sprintf("did you mean %s::%s? %s", near, value, all)

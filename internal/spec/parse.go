@@ -87,11 +87,11 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 		return fmt.Sprintf("%s takes a port or host:port, not a path", s.Type), fmt.Sprintf("write unix::%s", value)
 	}
 	if value == "" {
-		return "no port", fmt.Sprintf("write %s::5000 or %s::127.0.0.1:5000", s.Type, s.Type)
+		return "no port", fmt.Sprintf("write %s::3000 or %s::127.0.0.1:3000", s.Type, s.Type)
 	}
 	host, port, err := splitHostPort(value)
 	if err != "" {
-		return err, fmt.Sprintf("write %s::5000, %s::127.0.0.1:5000 or %s::[::1]:5000", s.Type, s.Type, s.Type)
+		return err, fmt.Sprintf("write %s::3000, %s::127.0.0.1:3000 or %s::[::1]:3000", s.Type, s.Type, s.Type)
 	}
 	number, convErr := strconv.ParseUint(port, 10, 16)
 	if convErr != nil {
@@ -105,13 +105,13 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 	case host[0] == '[':
 		ip, parseErr := netip.ParseAddr(host[1 : len(host)-1])
 		if parseErr != nil || ip.Is4() {
-			return fmt.Sprintf("bad IPv6 address %q", host), "write it as in [::1]:5000 or [fe80::1%eth0]:5000"
+			return fmt.Sprintf("bad IPv6 address %q", host), "write it as in [::1]:3000 or [fe80::1%eth0]:3000"
 		}
 		addr = ip.Unmap()
 	case strings.Trim(host, "0123456789.") == "":
 		ip, parseErr := netip.ParseAddr(host)
 		if parseErr != nil {
-			return fmt.Sprintf("bad IP address %q", host), "write four numbers from 0 to 255, as in 127.0.0.1:5000"
+			return fmt.Sprintf("bad IP address %q", host), "write four numbers from 0 to 255, as in 127.0.0.1:3000"
 		}
 		addr = ip
 	case isHostName(host):

@@ -34,7 +34,7 @@ func (s Spec) FDName() string {
 	return string(s.Type)
 }
 
-// Address returns the VALUE part in canonical form: 127.0.0.1:5000, [::1]:5000, name:5000 or a path.
+// Address returns the VALUE part in canonical form: 127.0.0.1:3000, [::1]:3000, name:3000 or a path.
 func (s Spec) Address() string {
 	switch {
 	case s.Path != "":

@@ -11,17 +11,17 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ text, canonical, address, display, url, fdname string }{
 		// every TYPE
-		{"tcp::5000", "tcp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (tcp listener)", "", "tcp"},
-		{"http::5000", "http::127.0.0.1:5000", "127.0.0.1:5000", "http://127.0.0.1:5000/", "http://127.0.0.1:5000/", "http"},
-		{"https::5000", "https::127.0.0.1:5000", "127.0.0.1:5000", "https://127.0.0.1:5000/", "https://127.0.0.1:5000/", "https"},
-		{"udp::5000", "udp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (udp)", "", "udp"},
+		{"tcp::3000", "tcp::127.0.0.1:3000", "127.0.0.1:3000", "127.0.0.1:3000 (tcp listener)", "", "tcp"},
+		{"http::3000", "http::127.0.0.1:3000", "127.0.0.1:3000", "http://127.0.0.1:3000/", "http://127.0.0.1:3000/", "http"},
+		{"https::3000", "https::127.0.0.1:3000", "127.0.0.1:3000", "https://127.0.0.1:3000/", "https://127.0.0.1:3000/", "https"},
+		{"udp::3000", "udp::127.0.0.1:3000", "127.0.0.1:3000", "127.0.0.1:3000 (udp)", "", "udp"},
 		{"unix::/run/a.sock", "unix::/run/a.sock", "/run/a.sock", "/run/a.sock (unix listener)", "", "unix"},
-		{"HTTP::5000", "http::127.0.0.1:5000", "127.0.0.1:5000", "http://127.0.0.1:5000/", "http://127.0.0.1:5000/", "http"},
+		{"HTTP::3000", "http::127.0.0.1:3000", "127.0.0.1:3000", "http://127.0.0.1:3000/", "http://127.0.0.1:3000/", "http"},
 		{"Unix::a", "unix::a", "a", "a (unix listener)", "", "unix"},
 
 		// without TYPE
-		{"5000", "tcp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (tcp listener)", "", "tcp"},
-		{"localhost:5000", "tcp::localhost:5000", "localhost:5000", "localhost:5000 (tcp listener)", "", "tcp"},
+		{"3000", "tcp::127.0.0.1:3000", "127.0.0.1:3000", "127.0.0.1:3000 (tcp listener)", "", "tcp"},
+		{"localhost:3000", "tcp::localhost:3000", "localhost:3000", "localhost:3000 (tcp listener)", "", "tcp"},
 		{"/run/a.sock", "unix::/run/a.sock", "/run/a.sock", "/run/a.sock (unix listener)", "", "unix"},
 		{"./a.sock", "unix::./a.sock", "./a.sock", "./a.sock (unix listener)", "", "unix"},
 		{"a/b", "unix::a/b", "a/b", "a/b (unix listener)", "", "unix"},
@@ -46,7 +46,7 @@ func TestParse(t *testing.T) {
 		{"[::ffff:10.1.2.3]:80", "tcp::10.1.2.3:80", "10.1.2.3:80", "10.1.2.3:80 (tcp listener)", "", "tcp"},
 
 		// names, and where there is none
-		{"web=5000", "web=tcp::127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1:5000 (tcp listener)", "", "web"},
+		{"web=3000", "web=tcp::127.0.0.1:3000", "127.0.0.1:3000", "127.0.0.1:3000 (tcp listener)", "", "web"},
 		{"Az09._@+-=http::80", "Az09._@+-=http::127.0.0.1:80", "127.0.0.1:80", "http://127.0.0.1:80/", "http://127.0.0.1:80/", "Az09._@+-"},
 		{"http=udp::53", "http=udp::127.0.0.1:53", "127.0.0.1:53", "127.0.0.1:53 (udp)", "", "http"},
 		{"web=/run/a.sock", "web=unix::/run/a.sock", "/run/a.sock", "/run/a.sock (unix listener)", "", "web"},
@@ -85,7 +85,7 @@ func TestParse(t *testing.T) {
 func TestParseFields(t *testing.T) {
 	t.Parallel()
 	tests := map[string]Spec{
-		"5000":            {Type: "tcp", Addr: netip.MustParseAddrPort("127.0.0.1:5000")},
+		"3000":            {Type: "tcp", Addr: netip.MustParseAddrPort("127.0.0.1:3000")},
 		":80":             {Type: "tcp", Addr: netip.AddrPortFrom(Any, 80)},
 		"name:80":         {Type: "tcp", Host: "name", Addr: netip.AddrPortFrom(netip.Addr{}, 80)},
 		"web=unix::./a.b": {Name: "web", Type: "unix", Path: "./a.b"},
@@ -100,26 +100,26 @@ func TestParseFields(t *testing.T) {
 func TestParseBad(t *testing.T) {
 	t.Parallel()
 	const (
-		hostOrPort = "write tcp::5000, tcp::127.0.0.1:5000 or tcp::[::1]:5000"
+		hostOrPort = "write tcp::3000, tcp::127.0.0.1:3000 or tcp::[::1]:3000"
 		types      = "the types are tcp, http, https, udp, unix"
 		nameHint   = "1 to 255 of A-Z a-z 0-9 . _ @ + -"
 	)
 	long := strings.Repeat("n", 256)
 	tests := []struct{ text, problem, hint string }{
 		// unknown type
-		{"tpc::5000", `unknown type "tpc"`, "did you mean tcp::5000?"},
-		{"HTPS::5000", `unknown type "HTPS"`, "did you mean https::5000?"},
+		{"tpc::3000", `unknown type "tpc"`, "did you mean tcp::3000?"},
+		{"HTPS::3000", `unknown type "HTPS"`, "did you mean https::3000?"},
 		{"unx::/a", `unknown type "unx"`, "did you mean unix::/a?"},
 		{"web=htp::80", `unknown type "htp"`, "did you mean http::80?"},
-		{"frob::5000", `unknown type "frob"`, types},
-		{"::5000", `unknown type ""`, "an IPv6 address needs brackets, as in [::1]:5000"},
-		{"::1:5000", `unknown type ""`, "an IPv6 address needs brackets"},
-		{"fe80:1::1:5000", `unknown type "fe80:1"`, "an IPv6 address needs brackets"},
+		{"frob::3000", `unknown type "frob"`, types},
+		{"::3000", `unknown type ""`, "an IPv6 address needs brackets, as in [::1]:3000"},
+		{"::1:3000", `unknown type ""`, "an IPv6 address needs brackets"},
+		{"fe80:1::1:3000", `unknown type "fe80:1"`, "an IPv6 address needs brackets"},
 
 		// no port
-		{"", "no port", "write tcp::5000 or tcp::127.0.0.1:5000"},
-		{"http::", "no port", "write http::5000 or http::127.0.0.1:5000"},
-		{"web=", "no port", "write tcp::5000"},
+		{"", "no port", "write tcp::3000 or tcp::127.0.0.1:3000"},
+		{"http::", "no port", "write http::3000 or http::127.0.0.1:3000"},
+		{"web=", "no port", "write tcp::3000"},
 		{"localhost", "no port", hostOrPort},
 		{"localhost:", "no port", hostOrPort},
 		{"*", "no port", hostOrPort},
@@ -137,19 +137,19 @@ func TestParseBad(t *testing.T) {
 		{"localhost:0x50", `port "0x50" is not a number from 0 to 65535`, "any free port"},
 
 		// bad host
-		{"1.2.3:80", `bad IP address "1.2.3"`, "four numbers from 0 to 255, as in 127.0.0.1:5000"},
+		{"1.2.3:80", `bad IP address "1.2.3"`, "four numbers from 0 to 255, as in 127.0.0.1:3000"},
 		{"1.2.3.256:80", `bad IP address "1.2.3.256"`, "four numbers"},
-		{"5000:5000", `bad IP address "5000"`, "four numbers"},
+		{"3000:3000", `bad IP address "3000"`, "four numbers"},
 		{"1.2.3.04:80", `bad IP address "1.2.3.04"`, "four numbers"},
-		{"[::g]:80", `bad IPv6 address "[::g]"`, "write it as in [::1]:5000 or [fe80::1%eth0]:5000"},
-		{"[]:80", `bad IPv6 address "[]"`, "as in [::1]:5000"},
-		{"[127.0.0.1]:80", `bad IPv6 address "[127.0.0.1]"`, "as in [::1]:5000"},
-		{"[fe80::1%]:80", `bad IPv6 address "[fe80::1%]"`, "as in [::1]:5000"},
-		{"[localhost]:80", `bad IPv6 address "[localhost]"`, "as in [::1]:5000"},
+		{"[::g]:80", `bad IPv6 address "[::g]"`, "write it as in [::1]:3000 or [fe80::1%eth0]:3000"},
+		{"[]:80", `bad IPv6 address "[]"`, "as in [::1]:3000"},
+		{"[127.0.0.1]:80", `bad IPv6 address "[127.0.0.1]"`, "as in [::1]:3000"},
+		{"[fe80::1%]:80", `bad IPv6 address "[fe80::1%]"`, "as in [::1]:3000"},
+		{"[localhost]:80", `bad IPv6 address "[localhost]"`, "as in [::1]:3000"},
 		{"[::1:80", `unpaired bracket in "[::1"`, hostOrPort},
 		{"tcp::1]:80", `unpaired bracket in "1]"`, hostOrPort},
 		{"tcp::::1:80", "an IPv6 address needs brackets", hostOrPort},
-		{"https::a:b:80", "an IPv6 address needs brackets", "https::[::1]:5000"},
+		{"https::a:b:80", "an IPv6 address needs brackets", "https::[::1]:3000"},
 		{"a b:80", `bad host "a b"`, "a host is a name, an IPv4 address"},
 		{"**:80", `bad host "**"`, "* for every address"},
 		{"a\x00b:80", `bad host "a\x00b"`, "a host is a name"},
@@ -163,11 +163,11 @@ func TestParseBad(t *testing.T) {
 		{"tcp::@name", "tcp takes a port or host:port, not a path", "write unix::@name"},
 
 		// bad name
-		{"=5000", `bad name ""`, nameHint},
-		{"a b=5000", `bad name "a b"`, nameHint},
-		{"a:b=5000", `bad name "a:b"`, nameHint},
-		{"ä=5000", `bad name "ä"`, nameHint},
-		{long + "=5000", `bad name "` + long + `"`, nameHint},
+		{"=3000", `bad name ""`, nameHint},
+		{"a b=3000", `bad name "a b"`, nameHint},
+		{"a:b=3000", `bad name "a:b"`, nameHint},
+		{"ä=3000", `bad name "ä"`, nameHint},
+		{long + "=3000", `bad name "` + long + `"`, nameHint},
 	}
 	for _, test := range tests {
 		s, err := Parse(test.text)
@@ -254,13 +254,13 @@ func TestSameSocket(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		{"tcp::5000", "web=http::127.0.0.1:5000", true},
-		{"https::5000", "http::5000", true},
+		{"tcp::3000", "web=http::127.0.0.1:3000", true},
+		{"https::3000", "http::3000", true},
 		{":80", "[::]:80", true},
 		{"a=unix::/x", "b=unix::/x", true},
 		{"localhost:80", "localhost:80", true},
-		{"tcp::5000", "udp::5000", false},
-		{"tcp::5000", "tcp::5001", false},
+		{"tcp::3000", "udp::3000", false},
+		{"tcp::3000", "tcp::3001", false},
 		{"127.0.0.1:80", "127.0.0.2:80", false},
 		{"localhost:80", "127.0.0.1:80", false},
 		{"0.0.0.0:80", "[::]:80", false},

@@ -22,7 +22,7 @@
             default = nixpkgs.legacyPackages.${system}.mkShell {
               packages = [ systemfd.packages.${system}.default ];
               # Connections queue while nothing serves them; `systemfd -- ./server` gets the socket, as often as you like.
-              shellHook = systemfd.lib.shellHook { sockets = [ "http::5000" ]; };
+              shellHook = systemfd.lib.shellHook { sockets = [ "http::3000" ]; };
             };
           });
     };
