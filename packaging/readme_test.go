@@ -48,15 +48,14 @@ func TestReadmeInstall(t *testing.T) {
 	}
 	rows := regexp.MustCompile("(?m)^\\| ([^|]+) \\| `([^`]+)` \\| ([^|]*) ?\\|$").FindAllStringSubmatch(section[1], -1)
 	tests := map[string]string{ // and the test
-		"go install github.com/systemfd/systemfd/cmd/systemfd@latest":                   "TestGoInstall",
-		"nix run github:systemfd/systemfd -- -s http::5000 -- ./server":                 "TestNix",
-		"brew install systemfd/tap/systemfd":                                            "TestRelease/formula, TestFormula",
-		"dpkg -i systemfd_*.deb":                                                        "TestRelease/deb",
-		"rpm -i systemfd-*.rpm":                                                         "TestRelease/packages",
-		"apk add --allow-untrusted systemfd_*.apk":                                      "TestRelease/packages",
-		"pacman -U systemfd-*.pkg.tar.zst":                                              "TestRelease/packages",
-		"tar -C /usr/local -xzf systemfd_*.tar.gz":                                      "TestRelease/archives",
-		"scoop install https://github.com/systemfd/scoop-bucket/raw/main/systemfd.json": "TestRelease/scoop",
+		"go install github.com/systemfd/systemfd/cmd/systemfd@latest":   "TestGoInstall",
+		"nix run github:systemfd/systemfd -- -s http::3000 -- ./server": "TestNix",
+		"brew install systemfd/tap/systemfd":                            "TestRelease/formula, TestFormula",
+		"dpkg -i systemfd_*.deb":                                        "TestRelease/deb",
+		"rpm -i systemfd-*.rpm":                                         "TestRelease/packages",
+		"apk add --allow-untrusted systemfd_*.apk":                      "TestRelease/packages",
+		"pacman -U systemfd-*.pkg.tar.zst":                              "TestRelease/packages",
+		"tar -C /usr/local -xzf systemfd_*.tar.gz":                      "TestRelease/archives",
 	}
 	for _, row := range rows {
 		if tests[row[2]] == "" {
@@ -81,7 +80,7 @@ func TestShellHooks(t *testing.T) {
 	blocks := regexp.MustCompile("(?s)\n```(\\w+)\n(.*?)```").FindAllStringSubmatch(read(t, "SHELL-HOOKS.md"), -1)
 	seen := map[string]int{}
 	for _, block := range blocks {
-		language, code := block[1], strings.ReplaceAll(block[2], "5000", "0")
+		language, code := block[1], strings.ReplaceAll(block[2], "3000", "0")
 		seen[language]++
 		dir := t.TempDir()
 		runtime, err := os.MkdirTemp("", "nix-") // a short path, for the control socket

@@ -5,7 +5,6 @@ package packaging
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,9 +38,9 @@ func TestRelease(t *testing.T) {
 		run(t, dist, "sha256sum", "--check", "--ignore-missing", "checksums.txt")
 		var want []string
 		for _, machine := range []struct{ name, rpm string }{{"amd64", "x86_64"}, {"arm64", "aarch64"}} {
-			for _, system := range []string{"linux", "darwin", "freebsd", "windows"} {
+			for _, system := range []string{"linux", "darwin", "freebsd"} {
 				name := fmt.Sprintf("systemfd_%s_%s_%s", version, system, machine.name)
-				want = append(want, name+".sbom.json", name+map[bool]string{true: ".zip", false: ".tar.gz"}[system == "windows"])
+				want = append(want, name+".sbom.json", name+".tar.gz")
 			}
 			want = append(
 				want, "systemfd_"+version+"_"+machine.name+".deb", "systemfd-"+version+"-1."+machine.rpm+".rpm",
@@ -86,7 +85,6 @@ func TestRelease(t *testing.T) {
 		}
 	})
 	t.Run("cask", func(t *testing.T) { checkCask(t, dist, sums) })
-	t.Run("scoop", func(t *testing.T) { checkScoop(t, dist, sums) })
 	t.Run("deb", func(t *testing.T) {
 		checkDeb(t, source, filepath.Join(dist, "systemfd_"+version+"_"+runtime.GOARCH+".deb"))
 	})
@@ -235,31 +233,6 @@ func checkCask(t *testing.T, dist, sums string) {
 					t.Errorf("%s does not have %s", archive, stanza[1])
 				}
 			}
-		}
-	}
-}
-
-func checkScoop(t *testing.T, dist, sums string) {
-	var manifest struct {
-		Version, License string
-		Architecture     map[string]struct {
-			URL, Hash string
-			Bin       []string
-		}
-	}
-	if err := json.Unmarshal([]byte(read(t, filepath.Join(dist, "scoop/systemfd.json"))), &manifest); err != nil {
-		t.Fatal(err)
-	}
-	if machines := slices.Sorted(maps.Keys(manifest.Architecture)); manifest.Version != version || !slices.Equal(machines, []string{"64bit", "arm64"}) {
-		t.Errorf("scoop has %+v", manifest)
-	}
-	for _, machine := range manifest.Architecture {
-		archive := machine.URL[strings.LastIndex(machine.URL, "/")+1:]
-		if machine.Hash != sum(t, sums, archive) {
-			t.Errorf("%s has another hash than %s", archive, machine.Hash)
-		}
-		if names := run(t, dist, "bsdtar", "-tf", archive); len(machine.Bin) != 1 || !strings.Contains(names, machine.Bin[0]+"\n") {
-			t.Errorf("%s does not have %q", archive, machine.Bin)
 		}
 	}
 }
