@@ -22,30 +22,36 @@ func (e *Error) Hint() string { return e.Remedy }
 // Parse reads [NAME=][TYPE::]VALUE. Its errors are *Error.
 func Parse(text string) (Spec, error) {
 	name, rest, named := cutName(text)
-	typ, value, typed := cutType(rest)
+	s, problem, remedy := parseValue(rest)
+	if named && !ValidName(name) {
+		problem, remedy = fmt.Sprintf("bad name %q", name), "a name has 1 to 255 of A-Z a-z 0-9 . _ @ + -"
+	}
+	if problem != "" {
+		return Spec{}, &Error{text, problem, remedy}
+	}
+	s.Name = name
+	return s, nil
+}
+
+// parseValue reads [TYPE::]VALUE.
+func parseValue(text string) (s Spec, problem, remedy string) {
+	typ, value, typed := cutType(text)
 	if !typed {
 		typ = "tcp"
 		if isPath(value) {
 			typ = "unix"
 		}
 	}
-	s := Spec{Name: name, Type: Type(strings.ToLower(typ))}
-
-	problem, remedy := "", ""
-	switch {
-	case named && !ValidName(name):
-		problem, remedy = fmt.Sprintf("bad name %q", name), "a name has 1 to 255 of A-Z a-z 0-9 . _ @ + -"
-	case s.Type.Family() == Inet:
+	s.Type = Type(strings.ToLower(typ))
+	switch s.Type.Family() {
+	case Inet:
 		problem, remedy = s.setAddress(value)
-	case s.Type.Family() == Unix:
+	case Unix:
 		problem, remedy = s.setPath(value)
 	default:
 		problem, remedy = fmt.Sprintf("unknown type %q", typ), typeRemedy(typ, value)
 	}
-	if problem != "" {
-		return Spec{}, &Error{text, problem, remedy}
-	}
-	return s, nil
+	return s, problem, remedy
 }
 
 // cutName splits at the "=" behind a name; one behind "::", a "/" or a leading "@" belongs to the value.

@@ -72,11 +72,39 @@ func (s Spec) Display() string {
 	return s.Address() + " (" + s.Type.kind().label + ")"
 }
 
-// SameSocket reports whether s and t say the same socket to the kernel, whatever they call it:
-// http and tcp differ in how they are printed alone.
-func (s Spec) SameSocket(t Spec) bool {
-	a, b := s.Type.kind(), t.Type.kind()
-	return a.family == b.family && a.transport == b.transport && s.Host == t.Host && s.Addr == t.Addr && s.Path == t.Path
+// Identity is what of a Spec counts for the kernel. It is comparable.
+type Identity struct {
+	Family    Family
+	Transport Transport
+	Host      string
+	Addr      netip.AddrPort
+	Path      string
+}
+
+// Identity returns which socket s says, whatever it is called: http and tcp differ only in how they are printed.
+func (s Spec) Identity() Identity {
+	k := s.Type.kind()
+	return Identity{k.family, k.transport, s.Host, s.Addr, s.Path}
+}
+
+// SameSocket reports whether s and t say the same socket to the kernel.
+func (s Spec) SameSocket(t Spec) bool { return s.Identity() == t.Identity() }
+
+// Overlaps reports whether one of two inet sockets is bound to every address of a port, and the other to one of
+// these: of two such, Linux refuses the second. On macOS and the BSDs the more specific one takes the connections.
+func (o Opening) Overlaps(p Opening) bool {
+	if o.Type.Family() != Inet || p.Type.Family() != Inet || o.Type.Transport() != p.Type.Transport() ||
+		o.Addr.Port() != p.Addr.Port() || o.Addr.Port() == 0 || o.Addr == p.Addr || o.ReusePort && p.ReusePort {
+		return false
+	}
+	return o.covers(p) || p.covers(o)
+}
+
+// covers reports whether o is bound to every address of a family in which p has its address.
+func (o Opening) covers(p Opening) bool {
+	ip, other := o.Addr.Addr(), p.Addr.Addr()
+	isDual := ip == Any && !o.V6Only.Value
+	return o.Host == "" && ip.IsUnspecified() && (isDual || ip.Is4() == other.Is4())
 }
 
 // ValidName reports whether name may stand before the "=" of a specification:
@@ -86,7 +114,7 @@ func ValidName(name string) bool {
 		return false
 	}
 	for _, c := range []byte(name) {
-		if !isAlnum(c) && !strings.ContainsRune("._@+-", rune(c)) {
+		if !isAlnum(c) && strings.IndexByte("._@+-", c) < 0 {
 			return false
 		}
 	}

@@ -1,0 +1,170 @@
+package spec
+
+import "testing"
+
+// mustOpen is Parse with default options, and change.
+func mustOpen(t testing.TB, text string, change func(*Options)) Opening {
+	t.Helper()
+	o := Opening{mustParse(t, text), Defaults()}
+	if change != nil {
+		change(&o.Options)
+	}
+	return o
+}
+
+func TestOpeningText(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		opening Opening
+		text    string
+	}{
+		{mustOpen(t, "http::3000", nil), "http::127.0.0.1:3000"},
+		{mustOpen(t, "web=http::3000", func(o *Options) { o.Backlog = 77 }), "web=http::127.0.0.1:3000~backlog=77"},
+		{mustOpen(t, "3000", func(o *Options) { o.Backlog, o.NoReuse, o.ReusePort = 0, true, true }), "tcp::127.0.0.1:3000~backlog=0~no-reuse~reuse-port"},
+		{mustOpen(t, "/run/a,b~c d.sock", func(o *Options) { o.Mode = Some[uint32](0) }), "unix::/run/a%2Cb%7Ec%20d.sock~mode=0000"},
+		{mustOpen(t, "/a=b", func(o *Options) { o.MakeDirectories, o.DirectoryMode = true, Some[uint32](0o1777) }), "unix::/a=b~make-directories~directory-mode=1777"},
+		{mustOpen(t, "[fe80::1%eth0]:80", func(o *Options) { o.V6Only = Some(false) }), "tcp::%5Bfe80::1%25eth0%5D:80~ipv6-only=no"},
+		{mustOpen(t, "udp::*:53", func(o *Options) { o.V6Only, o.FreeBind, o.Broadcast = Some(true), true, true }), "udp::%5B::%5D:53~ipv6-only=yes~free-bind~broadcast"},
+		{mustOpen(t, "@x", func(o *Options) { o.PassCredentials, o.ReceiveBuffer, o.SendBuffer = true, 1, 2 }), "unix::@x~pass-credentials~receive-buffer=1~send-buffer=2"},
+		{mustOpen(t, "0", func(o *Options) { o.NoDelay, o.KeepAlive = true, true }), "tcp::127.0.0.1:0~no-delay~keep-alive"},
+		{Opening{Spec{Name: "it's=/::@", Type: "unix", Path: "/x"}, Defaults()}, ""}, // ":" ends a name in LISTEN_FDNAMES
+		{Opening{Spec{Name: "it's a=/b~,%", Type: "unix", Path: "/x"}, Defaults()}, "it%27s%20a%3D%2Fb%7E%2C%25=unix::/x"},
+		{Opening{Spec{Name: "@x", Type: "unix", Path: "@y"}, Defaults()}, "%40x=unix::@y"},
+	}
+	for _, test := range tests {
+		got := test.opening.Encode()
+		again, err := ParseOpening(got)
+		if test.text == "" {
+			if err == nil {
+				t.Errorf("ParseOpening(%q) = %#v, want an error", got, again)
+			}
+			continue
+		}
+		if got != test.text {
+			t.Errorf("Encode() = %q, want %q", got, test.text)
+		}
+		if err != nil || again != test.opening {
+			t.Errorf("ParseOpening(%q) = %#v, %v; want %#v", got, again, err, test.opening)
+		}
+	}
+}
+
+func TestParseOpeningRefuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                             `bad socket "": no port`,
+		"htpp::1":                      `bad socket "htpp::1": unknown type "htpp"`,
+		"=tcp::1":                      `bad socket "=tcp::1": bad name ""`,
+		"a%3Ab=tcp::1":                 `bad socket "a%3Ab=tcp::1": bad name "a:b"`,
+		"tcp::1~":                      `bad socket "tcp::1~": bad option ""`,
+		"tcp::1~colour=red":            `bad socket "tcp::1~colour=red": bad option "colour=red"`,
+		"tcp::1~backlog=-1":            `bad socket "tcp::1~backlog=-1": bad option "backlog=-1"`,
+		"tcp::1~backlog=2147483648":    `bad socket "tcp::1~backlog=2147483648": bad option "backlog=2147483648"`,
+		"tcp::1~reuse-port=yes":        `bad socket "tcp::1~reuse-port=yes": bad option "reuse-port=yes"`,
+		"unix::/x~mode=10000":          `bad socket "unix::/x~mode=10000": bad option "mode=10000"`,
+		"unix::/x~mode=8":              `bad socket "unix::/x~mode=8": bad option "mode=8"`,
+		"tcp::%5B::%5D:1~ipv6-only=on": `bad socket "tcp::%5B::%5D:1~ipv6-only=on": bad option "ipv6-only=on"`,
+	} {
+		if got, err := ParseOpening(text); err == nil || err.Error() != want {
+			t.Errorf("ParseOpening(%q) = %#v, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestOpenings(t *testing.T) {
+	t.Parallel()
+	all := []Opening{mustOpen(t, "a=http::3000", nil), mustOpen(t, "./x,y", func(o *Options) { o.Mode = Some[uint32](0o600) })}
+	text := EncodeOpenings(all)
+	if want := "a=http::127.0.0.1:3000,unix::./x%2Cy~mode=0600"; text != want {
+		t.Errorf("got %q, want %q", text, want)
+	}
+	again, err := ParseOpenings(text)
+	if err != nil || len(again) != 2 || again[0] != all[0] || again[1] != all[1] {
+		t.Errorf("got %#v, %v", again, err)
+	}
+	if none, err := ParseOpenings(""); none != nil || err != nil {
+		t.Errorf("got %#v, %v", none, err)
+	}
+	if got, err := ParseOpenings("tcp::1,"); err == nil {
+		t.Errorf("got %#v", got)
+	}
+}
+
+// TestParseOpeningDecodes: what is not an encoding stands for itself.
+func TestParseOpeningDecodes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"/a%2cb": "/a,b", "/a%2": "/a%2", "/a%": "/a%", "/a%zz%41": "/a%zzA"} {
+		if got, err := ParseOpening("unix::" + text); err != nil || got.Path != want {
+			t.Errorf("ParseOpening(%q) = %#v, %v; want the path %q", text, got, err, want)
+		}
+	}
+}
+
+func TestOptionsForType(t *testing.T) {
+	t.Parallel()
+	all := Options{
+		Backlog: 1, NoReuse: true, ReusePort: true, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700),
+		V6Only: Some(true), FreeBind: true, NoDelay: true, KeepAlive: true, Broadcast: true, PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2,
+	}
+	for typ, want := range map[Type]Options{
+		"https":          {Backlog: 1, NoReuse: true, ReusePort: true, V6Only: Some(true), FreeBind: true, NoDelay: true, KeepAlive: true, ReceiveBuffer: 1, SendBuffer: 2},
+		"udp":            {Backlog: DefaultBacklog, ReusePort: true, V6Only: Some(true), FreeBind: true, Broadcast: true, ReceiveBuffer: 1, SendBuffer: 2},
+		"unix":           {Backlog: 1, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700), PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2},
+		"unix-seqpacket": {Backlog: 1, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700), PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2},
+		"unix-dgram":     {Backlog: DefaultBacklog, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700), PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2},
+	} {
+		if got := all.For(typ); got != want {
+			t.Errorf("For(%q) = %+v, want %+v", typ, got, want)
+		}
+	}
+}
+
+func TestDiffers(t *testing.T) {
+	t.Parallel()
+	kept := Options{Backlog: 77, Mode: Some[uint32](0o644)}
+	for want, o := range map[string]Options{
+		"":           {Backlog: DefaultBacklog}, // which is not asked for
+		"backlog=78": {Backlog: 78},
+		"mode=0600":  {Backlog: 77, Mode: Some[uint32](0o600)},
+		"reuse-port": {Backlog: 77, ReusePort: true},
+	} {
+		if got := o.Differs(kept); got != want {
+			t.Errorf("%+v differs in %q, want %q", o, got, want)
+		}
+	}
+	if got := (Options{Backlog: 77, Mode: Some[uint32](0o644), MakeDirectories: true, DirectoryMode: Some[uint32](0o700)}).Differs(kept); got != "" {
+		t.Errorf("it differs in %q", got)
+	}
+}
+
+func TestOverlaps(t *testing.T) {
+	t.Parallel()
+	only := func(o *Options) { o.V6Only = Some(true) }
+	shared := func(o *Options) { o.ReusePort = true }
+	tests := []struct {
+		a, b Opening
+		want bool
+	}{
+		{mustOpen(t, "3000", nil), mustOpen(t, "*:3000", nil), true},
+		{mustOpen(t, "3000", nil), mustOpen(t, "0.0.0.0:3000", nil), true},
+		{mustOpen(t, "[::1]:3000", nil), mustOpen(t, "*:3000", nil), true},
+		{mustOpen(t, "0.0.0.0:3000", nil), mustOpen(t, "*:3000", nil), true},
+		{mustOpen(t, "[::1]:3000", nil), mustOpen(t, "0.0.0.0:3000", nil), false},
+		{mustOpen(t, "3000", nil), mustOpen(t, "*:3000", only), false},
+		{mustOpen(t, "[::1]:3000", nil), mustOpen(t, "*:3000", only), true},
+		{mustOpen(t, "3000", shared), mustOpen(t, "*:3000", shared), false},
+		{mustOpen(t, "3000", shared), mustOpen(t, "*:3000", nil), true},
+		{mustOpen(t, "3000", nil), mustOpen(t, "*:3001", nil), false},
+		{mustOpen(t, "3000", nil), mustOpen(t, "3000", nil), false}, // the same
+		{mustOpen(t, "0", nil), mustOpen(t, "*:0", nil), false},
+		{mustOpen(t, "127.0.0.1:3000", nil), mustOpen(t, "127.0.0.2:3000", nil), false},
+		{mustOpen(t, "3000", nil), mustOpen(t, "udp::*:3000", nil), false},
+		{mustOpen(t, "unix::/a", nil), mustOpen(t, "unix::/b", nil), false},
+		{mustOpen(t, "unix::/a", nil), mustOpen(t, "*:0", nil), false},
+	}
+	for _, test := range tests {
+		if test.a.Overlaps(test.b) != test.want || test.b.Overlaps(test.a) != test.want {
+			t.Errorf("%s and %s: want %v", test.a.Encode(), test.b.Encode(), test.want)
+		}
+	}
+}
