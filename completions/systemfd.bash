@@ -9,19 +9,19 @@ _systemfd_form() {
 			'-s --socket +|open a socket; repeatable, in the order of the descriptors'
 			'-u --unit +|open the sockets of a systemd .socket unit; repeatable'
 			'--map +|bind TO where a unit says FROM: a port, an address or a path'
-			'--append|add the sockets to the inherited or held ones'
 			'-b --backlog|listen queue, in connections [4096]; the system may cap it'
 			'--no-reuse|do not set SO_REUSEADDR on TCP sockets'
 			'--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
+			'--mode|permission bits of unix sockets [0666 less the umask]'
+			'--append|add the sockets to the inherited ones, or those kept open'
 			'--pid --no-pid|set LISTEN_PID always, or never [set, but not for launchers known to change the pid]'
 			'--nonblock|pass the descriptors with O_NONBLOCK set'
-			'--mode|permission bits of unix sockets [0666 less the umask]'
 			'--hold|keep the sockets in a holder too, for as long as COMMAND lives'
 			'--lazy|wait for the first connection or datagram, then become COMMAND'
-			'--accept|stay, and start COMMAND once a connection'
+			'--accept|stay, and start COMMAND once per connection'
 			'--inetd|with --accept, the connection on stdin and stdout; without, the first socket on stdin'
 			'--info-file|write the sockets as JSON once they are bound; - is stdout'
-			'-q --quiet|print errors alone'
+			'-q --quiet|print only errors'
 			'--color|colour on stderr: auto, always or never [auto]'
 			'-h --help|print this help'
 			'-V --version|print the version'
@@ -33,17 +33,24 @@ _systemfd_form() {
 	'env')
 		# the spellings of each flag, "+" where it may come again, and its help
 		flags=(
-			'-s --socket +|keep a socket open; repeatable. Without: address to this shell the sockets that it was started with'
+			'-s --socket +|open a socket; repeatable, in the order of the descriptors'
+			'-u --unit +|open the sockets of a systemd .socket unit; repeatable'
+			'--map +|bind TO where a unit says FROM: a port, an address or a path'
+			'-b --backlog|listen queue, in connections [4096]; the system may cap it'
+			'--no-reuse|do not set SO_REUSEADDR on TCP sockets'
+			'--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
+			'--mode|permission bits of unix sockets [0666 less the umask]'
 			'--shell|for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]'
 			'--json|print the variables as a JSON object; null is to be unset'
-			'--unset|take it all back, and let go of the sockets'
+			'--unset|take it all back, and close the sockets'
 			'--no-listen|leave LISTEN_* out: for shells in which podman is used'
 			'--owner|the process that the sockets are kept for [this shell]'
 			'--name|share a holder of this name [that of this folder]'
+			'-q --quiet|print only errors'
 			'-h --help|print this help'
 		)
 		# what completes the values of flags, and of arguments
-		takes=' -s=spec --socket=spec --shell=shell --owner=pid --name=holder '
+		takes=' -s=spec --socket=spec -u=unit --unit=unit --map=map -b=none --backlog=none --mode=mode --shell=shell --owner=pid --name=holder '
 		args='' many=false
 		;;
 	'status')

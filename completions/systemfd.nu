@@ -9,19 +9,19 @@ const systemfd_forms = {
             {names: ["-s" "--socket"], kind: "spec", again: true, help: "open a socket; repeatable, in the order of the descriptors"}
             {names: ["-u" "--unit"], kind: "unit", again: true, help: "open the sockets of a systemd .socket unit; repeatable"}
             {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM: a port, an address or a path"}
-            {names: ["--append"], kind: "", again: false, help: "add the sockets to the inherited or held ones"}
             {names: ["-b" "--backlog"], kind: "none", again: false, help: "listen queue, in connections [4096]; the system may cap it"}
             {names: ["--no-reuse"], kind: "", again: false, help: "do not set SO_REUSEADDR on TCP sockets"}
             {names: ["--reuse-port"], kind: "", again: false, help: "set SO_REUSEPORT on TCP and UDP sockets"}
+            {names: ["--mode"], kind: "mode", again: false, help: "permission bits of unix sockets [0666 less the umask]"}
+            {names: ["--append"], kind: "", again: false, help: "add the sockets to the inherited ones, or those kept open"}
             {names: ["--pid" "--no-pid"], kind: "", again: false, help: "set LISTEN_PID always, or never [set, but not for launchers known to change the pid]"}
             {names: ["--nonblock"], kind: "", again: false, help: "pass the descriptors with O_NONBLOCK set"}
-            {names: ["--mode"], kind: "mode", again: false, help: "permission bits of unix sockets [0666 less the umask]"}
             {names: ["--hold"], kind: "", again: false, help: "keep the sockets in a holder too, for as long as COMMAND lives"}
             {names: ["--lazy"], kind: "", again: false, help: "wait for the first connection or datagram, then become COMMAND"}
-            {names: ["--accept"], kind: "", again: false, help: "stay, and start COMMAND once a connection"}
+            {names: ["--accept"], kind: "", again: false, help: "stay, and start COMMAND once per connection"}
             {names: ["--inetd"], kind: "", again: false, help: "with --accept, the connection on stdin and stdout; without, the first socket on stdin"}
             {names: ["--info-file"], kind: "file", again: false, help: "write the sockets as JSON once they are bound; - is stdout"}
-            {names: ["-q" "--quiet"], kind: "", again: false, help: "print errors alone"}
+            {names: ["-q" "--quiet"], kind: "", again: false, help: "print only errors"}
             {names: ["--color"], kind: "color", again: false, help: "colour on stderr: auto, always or never [auto]"}
             {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
             {names: ["-V" "--version"], kind: "", again: false, help: "print the version"}
@@ -31,13 +31,20 @@ const systemfd_forms = {
         args: ""
         many: false
         flags: [
-            {names: ["-s" "--socket"], kind: "spec", again: true, help: "keep a socket open; repeatable. Without: address to this shell the sockets that it was started with"}
+            {names: ["-s" "--socket"], kind: "spec", again: true, help: "open a socket; repeatable, in the order of the descriptors"}
+            {names: ["-u" "--unit"], kind: "unit", again: true, help: "open the sockets of a systemd .socket unit; repeatable"}
+            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM: a port, an address or a path"}
+            {names: ["-b" "--backlog"], kind: "none", again: false, help: "listen queue, in connections [4096]; the system may cap it"}
+            {names: ["--no-reuse"], kind: "", again: false, help: "do not set SO_REUSEADDR on TCP sockets"}
+            {names: ["--reuse-port"], kind: "", again: false, help: "set SO_REUSEPORT on TCP and UDP sockets"}
+            {names: ["--mode"], kind: "mode", again: false, help: "permission bits of unix sockets [0666 less the umask]"}
             {names: ["--shell"], kind: "shell", again: false, help: "for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]"}
             {names: ["--json"], kind: "", again: false, help: "print the variables as a JSON object; null is to be unset"}
-            {names: ["--unset"], kind: "", again: false, help: "take it all back, and let go of the sockets"}
+            {names: ["--unset"], kind: "", again: false, help: "take it all back, and close the sockets"}
             {names: ["--no-listen"], kind: "", again: false, help: "leave LISTEN_* out: for shells in which podman is used"}
             {names: ["--owner"], kind: "pid", again: false, help: "the process that the sockets are kept for [this shell]"}
             {names: ["--name"], kind: "holder", again: false, help: "share a holder of this name [that of this folder]"}
+            {names: ["-q" "--quiet"], kind: "", again: false, help: "print only errors"}
             {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
         ]
     }

@@ -12,19 +12,19 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
                 @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'open a socket; repeatable, in the order of the descriptors' }
                 @{ Names = @('-u', '--unit'); Kind = 'unit'; Again = $true; Help = 'open the sockets of a systemd .socket unit; repeatable' }
                 @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM: a port, an address or a path' }
-                @{ Names = @('--append'); Kind = ''; Again = $false; Help = 'add the sockets to the inherited or held ones' }
                 @{ Names = @('-b', '--backlog'); Kind = 'none'; Again = $false; Help = 'listen queue, in connections [4096]; the system may cap it' }
                 @{ Names = @('--no-reuse'); Kind = ''; Again = $false; Help = 'do not set SO_REUSEADDR on TCP sockets' }
                 @{ Names = @('--reuse-port'); Kind = ''; Again = $false; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
+                @{ Names = @('--mode'); Kind = 'mode'; Again = $false; Help = 'permission bits of unix sockets [0666 less the umask]' }
+                @{ Names = @('--append'); Kind = ''; Again = $false; Help = 'add the sockets to the inherited ones, or those kept open' }
                 @{ Names = @('--pid', '--no-pid'); Kind = ''; Again = $false; Help = 'set LISTEN_PID always, or never [set, but not for launchers known to change the pid]' }
                 @{ Names = @('--nonblock'); Kind = ''; Again = $false; Help = 'pass the descriptors with O_NONBLOCK set' }
-                @{ Names = @('--mode'); Kind = 'mode'; Again = $false; Help = 'permission bits of unix sockets [0666 less the umask]' }
                 @{ Names = @('--hold'); Kind = ''; Again = $false; Help = 'keep the sockets in a holder too, for as long as COMMAND lives' }
                 @{ Names = @('--lazy'); Kind = ''; Again = $false; Help = 'wait for the first connection or datagram, then become COMMAND' }
-                @{ Names = @('--accept'); Kind = ''; Again = $false; Help = 'stay, and start COMMAND once a connection' }
+                @{ Names = @('--accept'); Kind = ''; Again = $false; Help = 'stay, and start COMMAND once per connection' }
                 @{ Names = @('--inetd'); Kind = ''; Again = $false; Help = 'with --accept, the connection on stdin and stdout; without, the first socket on stdin' }
                 @{ Names = @('--info-file'); Kind = 'file'; Again = $false; Help = 'write the sockets as JSON once they are bound; - is stdout' }
-                @{ Names = @('-q', '--quiet'); Kind = ''; Again = $false; Help = 'print errors alone' }
+                @{ Names = @('-q', '--quiet'); Kind = ''; Again = $false; Help = 'print only errors' }
                 @{ Names = @('--color'); Kind = 'color'; Again = $false; Help = 'colour on stderr: auto, always or never [auto]' }
                 @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
                 @{ Names = @('-V', '--version'); Kind = ''; Again = $false; Help = 'print the version' }
@@ -34,13 +34,20 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             Args = ''
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'keep a socket open; repeatable. Without: address to this shell the sockets that it was started with' }
+                @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'open a socket; repeatable, in the order of the descriptors' }
+                @{ Names = @('-u', '--unit'); Kind = 'unit'; Again = $true; Help = 'open the sockets of a systemd .socket unit; repeatable' }
+                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM: a port, an address or a path' }
+                @{ Names = @('-b', '--backlog'); Kind = 'none'; Again = $false; Help = 'listen queue, in connections [4096]; the system may cap it' }
+                @{ Names = @('--no-reuse'); Kind = ''; Again = $false; Help = 'do not set SO_REUSEADDR on TCP sockets' }
+                @{ Names = @('--reuse-port'); Kind = ''; Again = $false; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
+                @{ Names = @('--mode'); Kind = 'mode'; Again = $false; Help = 'permission bits of unix sockets [0666 less the umask]' }
                 @{ Names = @('--shell'); Kind = 'shell'; Again = $false; Help = 'for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]' }
                 @{ Names = @('--json'); Kind = ''; Again = $false; Help = 'print the variables as a JSON object; null is to be unset' }
-                @{ Names = @('--unset'); Kind = ''; Again = $false; Help = 'take it all back, and let go of the sockets' }
+                @{ Names = @('--unset'); Kind = ''; Again = $false; Help = 'take it all back, and close the sockets' }
                 @{ Names = @('--no-listen'); Kind = ''; Again = $false; Help = 'leave LISTEN_* out: for shells in which podman is used' }
                 @{ Names = @('--owner'); Kind = 'pid'; Again = $false; Help = 'the process that the sockets are kept for [this shell]' }
                 @{ Names = @('--name'); Kind = 'holder'; Again = $false; Help = 'share a holder of this name [that of this folder]' }
+                @{ Names = @('-q', '--quiet'); Kind = ''; Again = $false; Help = 'print only errors' }
                 @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
             )
         }

@@ -14,7 +14,7 @@ import (
 	"github.com/systemfd/systemfd/internal/socket"
 )
 
-// acceptor stays and starts the command once a connection: Accept=yes of systemd.socket(5), nowait of inetd(8).
+// acceptor stays and starts the command once per connection: Accept=yes of systemd.socket(5), nowait of inetd(8).
 type acceptor struct {
 	printer *printer
 	flags   *runFlags
@@ -39,7 +39,7 @@ func (a *acceptor) serve(sockets []socket.Socket, signals chan os.Signal, cleanU
 	for _, s := range sockets {
 		l, err := socket.NewListener(s)
 		if err != nil {
-			return fmt.Errorf("cannot accept on %s: %w", s.Spec.Display(), err)
+			return fmt.Errorf("cannot accept on %s: %w", s.Display(), err)
 		}
 		listeners = append(listeners, l)
 	}
@@ -126,9 +126,9 @@ func (a *acceptor) wait(err error) {
 func (a *acceptor) start(conn *os.File, from netip.AddrPort) error {
 	file, argv := a.file, a.command
 	files := []uintptr{0, 1, 2, conn.Fd()}
-	set := listenfds.Set{First: listenfds.Start, Count: 1, Names: []string{"connection"}}
+	set := listenfds.Set{First: listenfds.Start, Count: 1, Names: []string{"connection"}, NoHolder: true}
 	if a.flags.Inetd {
-		files, set = []uintptr{conn.Fd(), conn.Fd(), 2}, listenfds.Set{}
+		files, set = []uintptr{conn.Fd(), conn.Fd(), 2}, listenfds.Set{NoHolder: true}
 		if err := handoff.SetNonblock([]int{int(conn.Fd())}, a.flags.Nonblock); err != nil {
 			return err
 		}

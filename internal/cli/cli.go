@@ -5,10 +5,10 @@ import (
 	"os"
 	"slices"
 
-	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/holder/daemon"
 )
 
-// Main runs systemfd with the arguments behind its name and returns the exit status. Where the command
+// Main runs systemfd with the arguments behind its name and returns the exit status. If the command
 // runs, this process has become it, and Main does not return.
 func Main(args []string, version Version) int {
 	p := newPrinter(os.Stdout, os.Stderr)
@@ -16,8 +16,8 @@ func Main(args []string, version Version) int {
 		p.help(p.err)
 		return exitUsage
 	}
-	if args[0] == holder.Command {
-		return holder.Main(args[1:])
+	if args[0] == daemon.Command {
+		return daemon.Main(args[1:])
 	}
 	own, command, split := splitCommand(args)
 	var err error

@@ -8,7 +8,6 @@ import (
 
 	"github.com/systemfd/systemfd/completions"
 	"github.com/systemfd/systemfd/internal/holder"
-	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // completionFlags are the arguments of systemfd completion.
@@ -44,7 +43,7 @@ func completion(p *printer, args []string) error {
 		p.flagHelp(completionHelp, &flags)
 		return nil
 	case flags.Held:
-		return printHolders(p.out)
+		return printHolders(p)
 	}
 	var names []string
 	for _, script := range completions.All() {
@@ -61,14 +60,15 @@ func completion(p *printer, args []string) error {
 	return &usageError{problem, "systemfd completion takes " + strings.Join(names, ", ")}
 }
 
-// printHolders prints a line a holder: its name as systemfd stop takes it, a tab, and what it holds.
-func printHolders(w io.Writer) error {
-	states, err := states()
+// printHolders prints a line for each holder: its name as systemfd stop takes it, a tab, and what it keeps. One that does
+// not answer is left out: a warning would stand in the line that is being typed.
+func printHolders(p *printer) error {
+	states, _, err := holder.States()
 	if err != nil {
 		return err
 	}
 	for _, state := range states {
-		if _, err := fmt.Fprintf(w, "%s\t%s\n", holderName(state), oneLine(holdings(state))); err != nil {
+		if _, err := fmt.Fprintf(p.out, "%s\t%s\n", holderName(state), oneLine(holdings(state))); err != nil {
 			return err
 		}
 	}
@@ -79,15 +79,13 @@ func holderName(state holder.State) string {
 	return strings.TrimSuffix(filepath.Base(state.Control), ".sock")
 }
 
-// holdings is the addresses that a holder holds, and where it was started.
+// holdings is the addresses that a holder keeps, and where it was started.
 func holdings(state holder.State) string {
 	var addresses []string
-	for _, held := range state.Sockets {
-		if s, err := spec.Parse(held.Spec); err == nil {
-			addresses = append(addresses, s.Address())
-		}
+	for _, kept := range state.Sockets {
+		addresses = append(addresses, kept.Opening.Address())
 	}
-	return strings.Join(addresses, ", ") + " of " + state.Folder
+	return strings.Join(addresses, ", ") + " of " + state.Directory
 }
 
 // oneLine is text without what would end a line or a field.

@@ -10,27 +10,29 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/systemfd/systemfd/internal/holder"
-	"github.com/systemfd/systemfd/internal/inherit"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/shell"
 	"github.com/systemfd/systemfd/internal/socket"
-	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/takeover"
 )
 
 // envFlags are the flags of systemfd env.
 type envFlags struct {
-	Socket   []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"keep a socket open; repeatable. Without: address to this\nshell the sockets that it was started with"`
-	Shell    string   `placeholder:"SHELL" complete:"shell" default:"sh" help:"for which shell: sh (also bash, dash, ksh, zsh), fish, csh\n(also tcsh) or powershell (also pwsh) [sh]"`
-	JSON     bool     `name:"json" help:"print the variables as a JSON object; null is to be unset"`
-	Unset    bool     `help:"take it all back, and let go of the sockets"`
-	NoListen bool     `help:"leave LISTEN_* out: for shells in which podman is used"`
-	Owner    int      `placeholder:"PID" complete:"pid" help:"the process that the sockets are kept for [this shell]"`
-	Name     string   `placeholder:"NAME" complete:"holder" help:"share a holder of this name [that of this folder]"`
-	Help     bool     `short:"h" help:"print this help"`
+	openFlags
+	Shell    string `placeholder:"SHELL" complete:"shell" default:"sh" help:"for which shell: sh (also bash, dash, ksh, zsh), fish, csh\n(also tcsh) or powershell (also pwsh) [sh]"`
+	JSON     bool   `name:"json" help:"print the variables as a JSON object; null is to be unset"`
+	Unset    bool   `help:"take it all back, and close the sockets"`
+	NoListen bool   `help:"leave LISTEN_* out: for shells in which podman is used"`
+	Owner    int    `placeholder:"PID" complete:"pid" help:"the process that the sockets are kept for [this shell]"`
+	Name     string `placeholder:"NAME" complete:"holder" help:"share a holder of this name [that of this folder]"`
+	Quiet    bool   `short:"q" help:"print only errors"`
+	Help     bool   `short:"h" help:"print this help"`
 }
 
 const envHelp = `systemfd env keeps sockets open for this shell, while nothing serves them, and prints
 what the shell has to evaluate: from then on "systemfd -- COMMAND" gets them.
+Without -s and -u it addresses to this shell the sockets that it was started with.
 
 Usage: eval "$(systemfd env -s SPEC...)"
        systemfd env -s SPEC... --shell fish | source
@@ -56,6 +58,7 @@ func env(p *printer, args []string) error {
 		p.flagHelp(envHelp, &flags)
 		return nil
 	}
+	p.quiet = flags.Quiet
 	exports, err := exportsFor(p, &flags, args)
 	switch {
 	case err != nil && flags.JSON:
@@ -87,53 +90,68 @@ func exportsFor(p *printer, flags *envFlags, args []string) ([]export, error) {
 	if f, ok := p.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		return nil, &failure{"standard output is a terminal, nothing would evaluate the code", shellOf(flags).Eval(shell.Join(append([]string{"systemfd", "env"}, args...)))}
 	}
-	owner := flags.Owner
-	if owner == 0 {
-		owner = holder.DefaultOwner()
-	}
 	switch {
 	case flags.Unset:
-		return unsetExports(flags, owner)
-	case len(flags.Socket) > 0:
-		return holdExports(flags, owner)
+		return unsetExports(flags)
+	case flags.opens():
+		return keepExports(p, flags)
 	}
 	return ownExports()
 }
 
-// holdExports claims sockets, and names them and their holder.
-func holdExports(flags *envFlags, owner int) ([]export, error) {
-	specs, err := parseSpecs(flags.Socket)
-	if err != nil {
-		return nil, err
+// owner returns for whom the sockets are kept open.
+func (f *envFlags) owner() (int, error) {
+	if f.Owner != 0 {
+		return f.Owner, nil
 	}
-	control, err := holder.Control(flags.Name)
-	if err != nil {
-		return nil, err
-	}
-	bound, pid, err := holder.Claim(control, owner, specs, socket.Options{Backlog: socket.DefaultBacklog})
-	if err != nil {
-		return nil, err
-	}
-	exports := append([]export{{name: listenfds.Holder, value: control}}, setExports(bound)...)
-	if flags.NoListen {
-		exports = append(exports[:2], export{name: listenfds.FDs}, export{name: listenfds.FDNames}, export{name: listenfds.PID})
-	} else {
-		exports = append(exports, export{name: listenfds.PID, value: strconv.Itoa(pid)})
-	}
-	return append(exports, staleExports()...), nil
+	return process.DefaultOwner()
 }
 
-// setExports says which sockets, how many, and their names.
-func setExports(bound []spec.Spec) []export {
-	var texts, names []string
-	for _, s := range bound {
-		texts, names = append(texts, s.String()), append(names, s.FDName())
+// keepExports claims sockets, and names them and their holder.
+func keepExports(p *printer, flags *envFlags) ([]export, error) {
+	w, err := flags.wanted(p)
+	if err != nil {
+		return nil, err
 	}
-	return []export{
-		{name: listenfds.Sockets, value: listenfds.Encode(texts)},
-		{name: listenfds.FDs, value: strconv.Itoa(len(bound))},
-		{name: listenfds.FDNames, value: strings.Join(names, ":")},
+	owner, err := flags.owner()
+	if err != nil {
+		return nil, err
 	}
+	keeper, err := holder.Named(flags.Name)
+	if err != nil {
+		return nil, err
+	}
+	claimed, err := keeper.Claim(owner, w.openings)
+	if err != nil {
+		return nil, w.withMapHint(err)
+	}
+	if w.accept {
+		p.warn("Accept=yes is not kept: it is systemfd --accept -- COMMAND that accepts")
+	}
+	sockets := make([]socket.Socket, len(claimed.Openings))
+	for i, o := range claimed.Openings {
+		sockets[i] = socket.Socket{Name: o.FDName(), Opening: o}
+		if claimed.IsNew[i] {
+			p.say(fmt.Sprintf("socket %s -> kept open for %s", o.Display(), process.Of(owner)))
+		}
+	}
+	set := takeover.Describe(sockets)
+	set.Holder, set.PID = keeper.Control(), claimed.PID
+	return append(setExports(set, flags.NoListen), staleExports()...), nil
+}
+
+// setExports says which sockets, how many, and their names; the last three only if they are not to be left out.
+func setExports(set listenfds.Set, noListen bool) (exports []export) {
+	for _, v := range set.Variables() {
+		switch e := (export{name: v.Name, value: v.Value}); {
+		case v.Name == listenfds.FirstFD: // where our descriptors are is not known before there are some
+		case noListen && strings.HasPrefix(v.Name, listenfds.Prefix):
+			exports = append(exports, export{name: v.Name})
+		default:
+			exports = append(exports, e)
+		}
+	}
+	return exports
 }
 
 // staleExports unsets what another activator left, where it did.
@@ -149,11 +167,11 @@ func staleExports() []export {
 
 // ownExports addresses to this shell the descriptors that it was started with.
 func ownExports() ([]export, error) {
-	set, err := listenfds.Parse(os.Getenv)
+	set, err := listenfds.Parse(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	sockets, _, err := inherit.Take(set)
+	sockets, _, err := takeover.Inherit(set)
 	switch {
 	case err != nil && set.Holder != "":
 		err = &failure{"this shell has no sockets of its own, a holder keeps them", "systemfd -- COMMAND gets them"}
@@ -163,34 +181,35 @@ func ownExports() ([]export, error) {
 	if err != nil {
 		return nil, err
 	}
-	described := describe(sockets)
-	exports := []export{
-		{name: listenfds.Sockets, value: listenfds.Encode(described.Specs)},
-		{name: listenfds.FDs, value: strconv.Itoa(len(sockets))},
-		{name: listenfds.FDNames, value: strings.Join(described.Names, ":")},
-		{name: listenfds.PID, shellPID: true},
-		{name: listenfds.PIDFDID},
+	return append(setExports(takeover.Describe(sockets), false), export{name: listenfds.PID, shellPID: true}, export{name: listenfds.PIDFDID}), nil
+}
+
+// unsetExports drops the owner's claim.
+func unsetExports(flags *envFlags) ([]export, error) {
+	owner, err := flags.owner()
+	if err != nil {
+		return nil, err
+	}
+	keeper, err := keeperOf(flags.Name)
+	if err == nil {
+		err = keeper.Release(owner)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var exports []export
+	for _, name := range listenfds.Names {
+		exports = append(exports, export{name: name})
 	}
 	return exports, nil
 }
 
-// unsetExports drops the owner's claim.
-func unsetExports(flags *envFlags, owner int) ([]export, error) {
-	control := os.Getenv(listenfds.Holder)
-	if control == "" || flags.Name != "" {
-		var err error
-		if control, err = holder.Control(flags.Name); err != nil {
-			return nil, err
-		}
+// keeperOf returns the holder with a name; without one that of this shell, or else of this directory.
+func keeperOf(name string) (*holder.Client, error) {
+	if control := os.Getenv(listenfds.Holder); control != "" && name == "" {
+		return holder.At(control)
 	}
-	if err := holder.Release(control, owner); err != nil {
-		return nil, err
-	}
-	var exports []export
-	for _, name := range listenfds.Variables {
-		exports = append(exports, export{name: name})
-	}
-	return exports, nil
+	return holder.Named(name)
 }
 
 // exportsCode is one statement a line.

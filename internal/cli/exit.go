@@ -46,7 +46,7 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case is[*usageError](err), is[*spec.Error](err), is[*unitfile.Error](err):
+	case is[*usageError](err), is[*spec.Error](err), is[*unitfile.Error](err), is[*unitfile.MapError](err):
 		return exitUsage
 	case is[subcommandError](err):
 		return exitSubcommand

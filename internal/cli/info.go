@@ -36,8 +36,8 @@ func socketsJSON(sockets []socket.Socket, first int) []byte {
 
 func infoOf(s socket.Socket) socketInfo {
 	info := socketInfo{FD: s.FD, Name: s.Name}
-	if s.Spec.Type != "" {
-		info.Type, info.Address, info.Spec, info.URL = string(s.Spec.Type), s.Spec.Address(), s.Spec.String(), s.Spec.URL()
+	if s.Type != "" {
+		info.Type, info.Address, info.Spec, info.URL = string(s.Type), s.Address(), s.Opening.Spec.String(), s.URL()
 	}
 	return info
 }

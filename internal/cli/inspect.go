@@ -9,10 +9,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/systemfd/systemfd/internal/holder"
-	"github.com/systemfd/systemfd/internal/inherit"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/takeover"
 )
 
 // inspectFlags are the flags of systemfd inspect.
@@ -50,7 +51,7 @@ func inspect(p *printer, args []string) error {
 		p.flagHelp(inspectHelp, &flags)
 		return nil
 	}
-	set, err := listenfds.Parse(os.Getenv)
+	set, err := listenfds.Parse(os.LookupEnv)
 	if err != nil {
 		return err
 	}
@@ -77,13 +78,13 @@ func givenTo(set listenfds.Set) (given []givenInfo, refusals []string) {
 	if set.Count == 0 {
 		refusals = append(refusals, listenfds.FDs+" is not set")
 	}
-	described, _, _ := inherit.Take(set)
+	described, _, _ := takeover.Inherit(set)
 	for i := range set.Count {
 		fd := set.First + i
-		is := socket.Describe(fd)
-		s := socket.Socket{FD: fd, Name: nameOf(set, i), Spec: is.Spec}
+		is := socket.DescribeInherited(fd)
+		s := socket.Socket{FD: fd, Name: nameOf(set, i), Opening: spec.Opening{Spec: is.Spec}}
 		if described != nil {
-			s.Spec = described[i].Spec
+			s = described[i]
 		}
 		given = append(given, givenInfo{infoOf(s), is.Text, is.Open, is.Listening, is.Nonblock, is.CloseOnExec})
 		if !is.Open {
@@ -103,7 +104,7 @@ func protocolRefusals(set listenfds.Set) []string {
 	case pid != strconv.Itoa(os.Getpid()):
 		refusals = append(refusals, fmt.Sprintf("%s is %s, this is process %d", listenfds.PID, pid, os.Getpid()))
 	}
-	if id, own := os.Getenv(listenfds.PIDFDID), holder.PIDFDID(); id != "" && own != "" && id != own {
+	if id, own := os.Getenv(listenfds.PIDFDID), process.PIDFDID(); id != "" && own != "" && id != own {
 		refusals = append(refusals, fmt.Sprintf("%s is %s, which is another process", listenfds.PIDFDID, id))
 	}
 	if set.First != listenfds.Start {

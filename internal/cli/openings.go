@@ -18,85 +18,114 @@ import (
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
-// opening is a socket that is to be opened.
-type opening struct {
-	spec    spec.Spec
-	options socket.Options
-	unit    string // the file that says so, "" for -s
+// openFlags say what to open and how; the main form and env share them.
+type openFlags struct {
+	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"open a socket; repeatable, in the order of the descriptors"`
+	Unit      []string `short:"u" sep:"none" placeholder:"FILE" complete:"unit" help:"open the sockets of a systemd .socket unit; repeatable"`
+	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM: a port, an address or a path"`
+	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
+	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
+	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
+	Mode      string   `placeholder:"OCTAL" complete:"mode" help:"permission bits of unix sockets [0666 less the umask]"`
 }
 
-// openings returns what -s and --unit say, before anything is opened, and whether a unit says Accept=yes.
-func openings(p *printer, flags *runFlags) (all []opening, accept bool, err error) {
-	mode, err := parseMode(flags.Mode)
-	if err != nil {
-		return nil, false, err
+// opens reports whether sockets are to be opened, not only taken over.
+func (f *openFlags) opens() bool { return len(f.Socket) > 0 || len(f.Unit) > 0 }
+
+// typed is what says which sockets, as it would be typed again.
+func (f *openFlags) typed() (words []string) {
+	for _, s := range f.Socket {
+		words = append(words, "-s", s)
 	}
-	specs, err := parseSpecs(flags.Socket)
-	if err != nil {
-		return nil, false, err
+	for _, file := range f.Unit {
+		words = append(words, "--unit", file)
 	}
-	options := socket.Options{Backlog: flags.Backlog, NoReuse: flags.NoReuse, ReusePort: flags.ReusePort, Mode: mode}
-	for _, s := range specs {
-		all = append(all, opening{s, options, ""})
+	for _, m := range f.Map {
+		words = append(words, "--map", m)
 	}
-	maps, err := parseMaps(flags.Map)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, file := range flags.Unit {
-		unit, err := readUnit(p, file)
-		if err != nil {
-			return nil, false, err
-		}
-		accept = accept || unit.Accept
-		for _, s := range unit.Specs {
-			if s, err = maps.apply(s); err == nil {
-				err = socket.Check(s)
-			}
-			if err != nil {
-				return nil, false, fmt.Errorf("%s: %w", file, err)
-			}
-			all = append(all, opening{s, withUnit(options, unit.Options), file})
-		}
-	}
-	return all, accept, maps.unused()
+	return words
 }
 
-// parseMode reads the permission bits of --mode; nil is the default.
-func parseMode(text string) (*uint32, error) {
-	if text == "" {
-		return nil, nil
-	}
-	bits, err := strconv.ParseUint(text, 8, 32)
-	if err != nil || bits > 0o777 {
-		return nil, &usageError{fmt.Sprintf("--mode %q is not octal permission bits", text), "write it as in --mode 0660"}
-	}
-	mode := uint32(bits)
-	return &mode, nil
+// wanted is what -s and --unit say, before anything is opened.
+type wanted struct {
+	openings []spec.Opening
+	units    []string // the file that says each, "" for -s
+	accept   bool     // a unit says Accept=yes
 }
 
-// parseSpecs reads every -s before anything is opened.
-func parseSpecs(texts []string) ([]spec.Spec, error) {
-	var specs []spec.Spec
-	for _, text := range texts {
+// wanted reads the flags and the units.
+func (f *openFlags) wanted(p *printer) (w wanted, err error) {
+	options, err := f.options()
+	if err != nil {
+		return w, err
+	}
+	for _, text := range f.Socket {
 		s, err := spec.Parse(text)
 		if err == nil {
 			err = socket.Check(s)
 		}
 		if err != nil {
-			return nil, err
+			return w, err
 		}
-		specs = append(specs, s)
+		w.openings, w.units = append(w.openings, spec.Opening{Spec: s, Options: options.For(s.Type)}), append(w.units, "")
 	}
-	return specs, nil
+	maps, err := unitfile.ParseMaps(f.Map)
+	if err != nil {
+		return w, err
+	}
+	for _, file := range f.Unit {
+		if err := w.addUnit(p, file, options, maps); err != nil {
+			return w, err
+		}
+	}
+	return w, maps.Unused()
 }
 
-func readUnit(p *printer, file string) (unitfile.Unit, error) {
+// options returns what the flags say of all sockets.
+func (f *openFlags) options() (spec.Options, error) {
+	if f.Backlog < 1 || f.Backlog > math.MaxInt32 {
+		return spec.Options{}, &usageError{fmt.Sprintf("--backlog %d is not a number of connections from 1 to %d", f.Backlog, math.MaxInt32), ""}
+	}
+	mode, err := parseMode(f.Mode)
+	return spec.Options{Backlog: f.Backlog, NoReuse: f.NoReuse, ReusePort: f.ReusePort, Mode: mode}, err
+}
+
+func (w *wanted) addUnit(p *printer, file string, options spec.Options, maps unitfile.Maps) error {
+	unit, err := readUnit(p, file, options)
+	if err != nil {
+		return err
+	}
+	w.accept = w.accept || unit.Accept
+	for _, o := range unit.Openings {
+		if o, err = maps.Apply(o); err == nil {
+			err = socket.Check(o.Spec)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		w.openings, w.units = append(w.openings, o), append(w.units, file)
+	}
+	return nil
+}
+
+// parseMode reads the permission bits of --mode; unset is the default.
+func parseMode(text string) (mode spec.Optional[uint32], err error) {
+	if text == "" {
+		return mode, nil
+	}
+	bits, err := strconv.ParseUint(text, 8, 32)
+	if err != nil || bits > 0o777 {
+		return mode, &usageError{fmt.Sprintf("--mode %q is not octal permission bits", text), "write it as in --mode 0660"}
+	}
+	return spec.Some(uint32(bits)), nil
+}
+
+func readUnit(p *printer, file string, options spec.Options) (unitfile.Unit, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return unitfile.Unit{}, &usageError{fmt.Sprintf("cannot read unit %q: %v", file, cause(err)), ""}
 	}
-	unit, err := unitfile.Parse(file, string(text), unitHost())
+	unit, err := unitfile.Parse(file, string(text), unitHost(), options)
 	if err != nil {
 		return unitfile.Unit{}, err
 	}
@@ -125,63 +154,25 @@ func unitHost() unitfile.Host {
 	return host
 }
 
-// withUnit is options with what a unit says in place of it.
-func withUnit(options socket.Options, unit unitfile.Options) socket.Options {
-	if unit.Backlog != nil {
-		options.Backlog = *unit.Backlog
-	}
-	if unit.SocketMode != nil {
-		options.Mode = unit.SocketMode
-	}
-	options.ReusePort = options.ReusePort || unit.ReusePort
-	options.MakeFolders, options.DirectoryMode = true, unit.DirectoryMode
-	options.V6Only, options.FreeBind = unit.V6Only, unit.FreeBind
-	options.NoDelay, options.KeepAlive, options.Broadcast = unit.NoDelay, unit.KeepAlive, unit.Broadcast
-	options.PassCredentials, options.ReceiveBuffer, options.SendBuffer = unit.PassCredentials, unit.ReceiveBuffer, unit.SendBuffer
-	return options
-}
-
-// open opens all, or none.
-func open(all []opening) ([]socket.Socket, error) {
-	var sockets []socket.Socket
-	for _, o := range all {
-		opened, err := socket.Open(o.spec, o.options)
-		if err != nil {
-			closeAll(sockets)
-			return nil, withMapHint(o, err)
-		}
-		sockets = append(sockets, opened)
-	}
-	return sockets, nil
-}
-
-// closeAll closes the last first: a folder goes with the socket for which it was made.
-func closeAll(sockets []socket.Socket) {
-	for _, s := range slices.Backward(sockets) {
-		s.Close()
-	}
-}
-
-func specsToOpen(all []opening) []spec.Spec {
-	var specs []spec.Spec
-	for _, o := range all {
-		specs = append(specs, o.spec)
-	}
-	return specs
-}
-
 // mappable are failures that another port or path does not have.
 var mappable = []error{fs.ErrPermission, syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EROFS}
 
-// withMapHint names the way out where a unit asks for what this user, or this host, does not have.
-func withMapHint(o opening, err error) error {
-	if o.unit == "" || !slices.ContainsFunc(mappable, func(target error) bool { return errors.Is(err, target) }) {
+// withMapHint names the way out if a unit asks for what this user, or this host, does not have.
+func (w wanted) withMapHint(err error) error {
+	failed, ok := errors.AsType[*socket.Error](err)
+	if !ok || !slices.ContainsFunc(mappable, func(target error) bool { return errors.Is(err, target) }) {
 		return err
 	}
-	from, to := o.spec.Path, "./"+filepath.Base(o.spec.Path)
+	i := slices.IndexFunc(w.openings, func(o spec.Opening) bool {
+		return o.Port() == failed.Spec.Port() && socket.Absolute(o.Path) == failed.Spec.Path
+	})
+	if i < 0 || w.units[i] == "" {
+		return err
+	}
+	from, to := w.openings[i].Path, "./"+filepath.Base(w.openings[i].Path)
 	if from == "" {
-		port := int(o.spec.Addr.Port())
+		port := int(w.openings[i].Port())
 		from, to = strconv.Itoa(port), strconv.Itoa((port+8000)%(math.MaxUint16+1))
 	}
-	return &socket.Error{Text: err.Error(), Remedy: fmt.Sprintf("bind something else where %s says so: --map %s=%s", o.unit, from, to), Err: err}
+	return &socket.Error{Text: err.Error(), Remedy: fmt.Sprintf("bind something else where %s says so: --map %s=%s", w.units[i], from, to), Err: err}
 }

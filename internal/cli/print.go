@@ -11,7 +11,8 @@ import (
 
 	"github.com/mattn/go-isatty"
 
-	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/takeover"
 )
 
 // printer says everything that systemfd says. What was asked for (help, version, --info-file=-) goes to
@@ -60,12 +61,29 @@ func (p *printer) line(color, head, text string) {
 	if p.color {
 		head = "\x1b[" + color + "m" + head + "\x1b[0m"
 	}
-	io.WriteString(p.err, head+" "+text+"\n")
+	io.WriteString(p.err, head+" "+escaped(text)+"\n")
 }
 
 // answer prints what was asked for.
 func (p *printer) answer(text string) {
 	io.WriteString(p.out, text+"\n")
+}
+
+// escaped returns text with control characters spelled out: what others chose, a process name or a path, must not
+// reach the terminal as it is.
+func escaped(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // printable returns text so that it stays on its line: a path may hold anything.
@@ -76,9 +94,31 @@ func printable(text string) string {
 	return text
 }
 
-func (p *printer) socket(s socket.Socket, fd int) {
+// socket tells of a socket that COMMAND gets, and for whom it was kept open.
+func (p *printer) socket(s takeover.Socket, fd int) {
+	text := fmt.Sprintf("socket %s -> fd #%d", s.Display(), fd)
+	if s.Origin == takeover.Held {
+		text += " (kept open" + forWhom(s.Owners) + ")"
+	}
+	p.say(text)
+}
+
+// forWhom is " for zsh, pid 12", "" without owners.
+func forWhom(owners []process.Process) string {
+	var names []string
+	for _, p := range owners {
+		names = append(names, strings.TrimPrefix(fmt.Sprintf("%s, pid %d", p.Name, p.PID), ", "))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " for " + strings.Join(names, "; ")
+}
+
+// say tells what was done.
+func (p *printer) say(text string) {
 	if !p.quiet {
-		p.line(green, "~>", fmt.Sprintf("socket %s -> fd #%d", printable(s.Spec.Display()), fd))
+		p.line(green, "~>", text)
 	}
 }
 

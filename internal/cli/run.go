@@ -2,59 +2,34 @@ package cli
 
 import (
 	"fmt"
-	"math"
 	"os"
-	"slices"
 
 	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
-	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/takeover"
 )
 
 // runFlags are the flags of the main form, systemfd [flags] -- COMMAND.
 type runFlags struct {
-	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"open a socket; repeatable, in the order of the descriptors"`
-	Unit      []string `short:"u" sep:"none" placeholder:"FILE" complete:"unit" help:"open the sockets of a systemd .socket unit; repeatable"`
-	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM: a port, an address or a path"`
-	Append    bool     `help:"add the sockets to the inherited or held ones"`
-	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
-	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
-	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
-	Pid       *bool    `negatable:"" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
-	Nonblock  bool     `help:"pass the descriptors with O_NONBLOCK set"`
-	Mode      string   `placeholder:"OCTAL" complete:"mode" help:"permission bits of unix sockets [0666 less the umask]"`
-	Hold      bool     `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
-	Lazy      bool     `help:"wait for the first connection or datagram, then become COMMAND"`
-	Accept    bool     `help:"stay, and start COMMAND once a connection"`
-	Inetd     bool     `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
-	InfoFile  string   `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once they are bound; - is stdout"`
-	Quiet     bool     `short:"q" help:"print errors alone"`
-	Color     string   `placeholder:"WHEN" complete:"color" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
-	Help      bool     `short:"h" help:"print this help"`
-	Version   bool     `short:"V" help:"print the version"`
+	openFlags
+	Append   bool   `help:"add the sockets to the inherited ones, or those kept open"`
+	Pid      *bool  `negatable:"" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
+	Nonblock bool   `help:"pass the descriptors with O_NONBLOCK set"`
+	Hold     bool   `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
+	Lazy     bool   `help:"wait for the first connection or datagram, then become COMMAND"`
+	Accept   bool   `help:"stay, and start COMMAND once per connection"`
+	Inetd    bool   `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
+	InfoFile string `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once they are bound; - is stdout"`
+	Quiet    bool   `short:"q" help:"print only errors"`
+	Color    string `placeholder:"WHEN" complete:"color" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
+	Help     bool   `short:"h" help:"print this help"`
+	Version  bool   `short:"V" help:"print the version"`
 }
 
-// opens reports whether sockets are to be opened, not taken over alone.
-func (f *runFlags) opens() bool { return len(f.Socket) > 0 || len(f.Unit) > 0 }
-
-// typed is what says which sockets, as it would be typed again.
-func (f *runFlags) typed() (words []string) {
-	for _, s := range f.Socket {
-		words = append(words, "-s", s)
-	}
-	for _, file := range f.Unit {
-		words = append(words, "--unit", file)
-	}
-	for _, m := range f.Map {
-		words = append(words, "--map", m)
-	}
-	return words
-}
-
-// run is the main form: arguments -> specs -> sockets -> descriptors -> exec. It returns where it failed,
-// or where there was nothing to run.
+// run is the main form: arguments -> openings -> sockets -> descriptors -> exec. It returns if it failed, or if there
+// was nothing to run.
 func run(p *printer, args, command []string, split bool, version Version) error {
 	var flags runFlags
 	if err := parseFlags(&flags, args); err != nil {
@@ -73,16 +48,12 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	case len(command) == 0:
 		return &usageError{`no command after "--"`, "systemfd -s http::3000 -- ./server"}
 	}
-	if err := flags.check(); err != nil {
-		return err
-	}
-
 	p.delayed = true // Reserve may start this program again
-	all, accept, err := openings(p, &flags)
+	w, err := flags.wanted(p)
 	if err != nil {
 		return err
 	}
-	flags.Accept = flags.Accept || accept
+	flags.Accept = flags.Accept || w.accept
 	if flags.Lazy && flags.Accept {
 		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
 	}
@@ -90,37 +61,28 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err != nil {
 		return err
 	}
-	taken, err := findTakeover(p, &flags)
+	plan, err := takeover.Find(os.LookupEnv, w.openings, flags.Append)
 	if err != nil {
 		return err
 	}
-	environ, err := handoff.Reserve(os.Environ(), taken.count()+len(all))
+	if err := flags.checkSockets(plan.Specs()); err != nil {
+		return err
+	}
+	environ, err := handoff.Reserve(os.Environ(), plan.Count())
 	if err != nil {
 		return err
 	}
 	p.release()
-	sockets, shared, err := taken.sockets(p)
+	sockets, err := plan.Take()
+	for _, warning := range plan.Warnings {
+		p.warn("%s", warning)
+	}
 	if err != nil {
-		return err
+		return w.withMapHint(err)
 	}
-	if err := flags.checkSockets(append(specsOf(sockets), specsToOpen(all)...)); err != nil {
-		return err
-	}
-	opened, err := open(all)
-	if err != nil {
-		return err
-	}
-	h := handover{printer: p, flags: &flags, sockets: append(sockets, opened...), opened: len(opened), shared: shared, holder: taken.holder}
-	defer h.cleanUp() // where COMMAND does not run
+	h := handover{printer: p, flags: &flags, plan: plan, sockets: sockets, holder: plan.Holder(sockets)}
+	defer h.cleanUp() // if COMMAND does not run
 	return h.exec(file, command, environ)
-}
-
-// check finds what makes no sense, whatever the sockets.
-func (f *runFlags) check() error {
-	if f.Backlog < 1 || f.Backlog > math.MaxInt32 {
-		return &usageError{fmt.Sprintf("--backlog %d is not a number of connections from 1 to %d", f.Backlog, math.MaxInt32), ""}
-	}
-	return nil
 }
 
 // checkSockets finds what makes no sense with these sockets, before any is opened.
@@ -143,11 +105,10 @@ func (f *runFlags) checkSockets(specs []spec.Spec) error {
 type handover struct {
 	printer *printer
 	flags   *runFlags
-	sockets []socket.Socket
-	opened  int    // the last of sockets, opened by us
-	shared  bool   // the others are in use: their O_NONBLOCK is somebody else's
-	holder  string // control socket, "" without one
-	undo    func() // takes the info file back
+	plan    *takeover.Plan
+	sockets []takeover.Socket
+	holder  *holder.Client // that keeps them, nil without one
+	undo    func()         // takes the info file back
 }
 
 // exec tells what is passed, puts it in place and becomes COMMAND.
@@ -163,14 +124,17 @@ func (h *handover) exec(file string, command, environ []string) error {
 	switch {
 	case h.flags.Accept:
 		a := acceptor{printer: h.printer, flags: h.flags, file: file, command: command, environ: environ}
-		return a.serve(h.sockets, signals, h.cleanUp)
+		return a.serve(takeover.Sockets(h.sockets), signals, h.cleanUp)
 	case waits:
-		if err := waitForTraffic(h.sockets, signals, h.cleanUp); err != nil {
+		if err := waitForTraffic(takeover.Sockets(h.sockets), signals, h.cleanUp); err != nil {
 			return err
 		}
 	}
-	set := describe(h.sockets)
-	set.PID, set.Holder = h.listenPID(command), h.holder
+	set := takeover.Describe(takeover.Sockets(h.sockets))
+	set.PID, set.NoHolder = h.listenPID(command), h.plan.NoHolder()
+	if h.holder != nil {
+		set.Holder, set.NoHolder = h.holder.Control(), false
+	}
 	environ = listenfds.Environ(environ, set)
 	if err := h.place(); err != nil {
 		return err
@@ -180,12 +144,13 @@ func (h *handover) exec(file string, command, environ []string) error {
 
 // announce says which sockets are open, to people, to the --info-file, and to a holder.
 func (h *handover) announce() (err error) {
-	first := len(h.sockets) - h.opened
-	for i, s := range h.sockets[first:] {
-		h.printer.socket(s, listenfds.Start+first+i)
+	for i, s := range h.sockets {
+		if s.Origin == takeover.Opened || s.IsFound {
+			h.printer.socket(s, listenfds.Start+i)
+		}
 	}
 	if h.flags.InfoFile != "" {
-		if h.undo, err = writeInfo(h.printer.out, h.flags.InfoFile, socketsJSON(h.sockets, listenfds.Start)); err != nil {
+		if h.undo, err = writeInfo(h.printer.out, h.flags.InfoFile, socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)); err != nil {
 			return err
 		}
 	}
@@ -197,15 +162,14 @@ func (h *handover) announce() (err error) {
 
 // place puts the sockets where COMMAND finds them. Exec has to follow at once.
 func (h *handover) place() error {
-	fds := make([]int, len(h.sockets))
-	for i, s := range h.sockets {
-		fds[i] = s.FD
+	var fds, ours []int
+	for _, s := range h.sockets {
+		fds = append(fds, s.FD)
+		if len(s.Users) == 0 { // else its O_NONBLOCK is theirs
+			ours = append(ours, s.FD)
+		}
 	}
-	flagged := fds
-	if h.shared {
-		flagged = fds[len(fds)-h.opened:]
-	}
-	if err := handoff.SetNonblock(flagged, h.flags.Nonblock); err != nil {
+	if err := handoff.SetNonblock(ours, h.flags.Nonblock); err != nil {
 		return err
 	}
 	if err := handoff.Place(fds); err != nil {
@@ -222,44 +186,28 @@ func (h *handover) cleanUp() {
 	if h.undo != nil {
 		h.undo()
 	}
-	closeAll(h.sockets[len(h.sockets)-h.opened:])
+	takeover.Undo(h.sockets)
 }
 
 // keep gives the sockets to a holder for as long as the process lives that COMMAND will be: to the one that has them,
-// since it knows who else uses them, or where there is none, to one of this run.
-func (h *handover) keep() (err error) {
-	if h.holder != "" && h.opened == 0 {
-		if _, err = holder.Status(h.holder); err == nil {
-			_, _, err = holder.Claim(h.holder, os.Getpid(), specsOf(h.sockets), socket.Options{})
-		}
-		if err == nil {
-			return nil
+// since it knows who else uses them, or if there is none, to one of this run.
+func (h *handover) keep() error {
+	for i, s := range h.sockets {
+		if s.Type == "" {
+			return &failure{fmt.Sprintf("descriptor %d of %s is no socket that --hold can keep", listenfds.Start+i, listenfds.FDs), "leave --hold out"}
 		}
 	}
-	if h.holder, err = holder.Private(); err != nil {
-		return err
+	if h.holder == nil {
+		h.holder = holder.Private()
 	}
-	return holder.Keep(h.holder, os.Getpid(), h.sockets, h.opened)
-}
-
-// describe returns sockets as the protocol says them; their specifications only where all have one.
-func describe(sockets []socket.Socket) listenfds.Set {
-	set := listenfds.Set{First: listenfds.Start, Count: len(sockets)}
-	for _, s := range sockets {
-		set.Names = append(set.Names, s.Name)
-		set.Specs = append(set.Specs, s.Spec.String())
-	}
-	if slices.ContainsFunc(sockets, func(s socket.Socket) bool { return s.Spec.Type == "" }) {
-		set.Specs = nil
-	}
-	return set
+	return h.holder.Keep(os.Getpid(), takeover.Sockets(h.sockets))
 }
 
 // listenPID returns what LISTEN_PID says, 0 for nothing, and prints the launcher's hint.
 func (h *handover) listenPID(command []string) int {
 	l := launcherOf(command)
 	if l != nil && len(h.sockets) > 0 {
-		if hint := l.hint(h.flags.typed(), command, h.holder != "", h.flags.Pid != nil); hint != "" {
+		if hint := l.hint(h.flags.typed(), command, h.holder != nil, h.flags.Pid != nil); hint != "" {
 			h.printer.hint(hint)
 		}
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,8 +10,8 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
-	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // statusFlags are the flags of systemfd status.
@@ -21,7 +20,7 @@ type statusFlags struct {
 	Help bool `short:"h" help:"print this help"`
 }
 
-const statusHelp = `systemfd status tells what is held for you: which sockets, for whom, since when, how many
+const statusHelp = `systemfd status tells what is kept open for you: which sockets, for whom, since when, how many
 connections wait in the queue, and who uses them.
 
 Usage: systemfd status [--json]
@@ -29,15 +28,29 @@ Usage: systemfd status [--json]
 Flags:
 `
 
-// heldInfo is a held socket as JSON.
+// heldInfo is a kept socket as JSON.
 type heldInfo struct {
 	socketInfo
-	Owners  []holder.Process `json:"owners"`
-	Users   []holder.Process `json:"users"`
-	Since   time.Time        `json:"since"`
-	Waiting int              `json:"waiting"` // connections; -1 where the system does not tell
-	Folder  string           `json:"folder"`
-	Holder  int              `json:"holder"` // process ID
+	Owners  []processInfo `json:"owners"`
+	Users   []processInfo `json:"users"`
+	Since   time.Time     `json:"since"`
+	Waiting int           `json:"waiting"` // connections; -1 if the system does not tell
+	Folder  string        `json:"folder"`
+	Holder  int           `json:"holder"` // process ID
+}
+
+// processInfo is a process as JSON.
+type processInfo struct {
+	PID  int    `json:"pid"`
+	Name string `json:"name,omitempty"`
+}
+
+func infosOf(processes []process.Process) []processInfo {
+	infos := []processInfo{}
+	for _, p := range processes {
+		infos = append(infos, processInfo(p))
+	}
+	return infos
 }
 
 // status is systemfd status: all holders of this user.
@@ -50,19 +63,15 @@ func status(p *printer, args []string) error {
 		p.flagHelp(statusHelp, &flags)
 		return nil
 	}
-	states, err := states()
+	states, err := states(p)
 	if err != nil {
 		return err
 	}
 	infos := []heldInfo{}
 	for _, state := range states {
-		for i, held := range state.Sockets {
-			s, err := spec.Parse(held.Spec)
-			if err != nil {
-				return err
-			}
-			info := infoOf(socket.Socket{FD: listenfds.Start + i, Name: s.FDName(), Spec: s})
-			infos = append(infos, heldInfo{info, held.Owners, held.Users, held.Since, held.Waiting, state.Folder, state.PID})
+		for i, kept := range state.Sockets {
+			info := infoOf(socket.Socket{FD: listenfds.Start + i, Name: kept.Opening.FDName(), Opening: kept.Opening})
+			infos = append(infos, heldInfo{info, infosOf(kept.Owners), infosOf(kept.Users), kept.Since, kept.Waiting, state.Directory, state.PID})
 		}
 	}
 	if flags.JSON {
@@ -73,24 +82,13 @@ func status(p *printer, args []string) error {
 	return printHeld(p.out, infos)
 }
 
-// states asks every holder; one that has ended meanwhile holds nothing.
-func states() ([]holder.State, error) {
-	controls, err := holder.Controls()
-	if err != nil {
-		return nil, err
+// states asks every holder, and warns of those that do not answer.
+func states(p *printer) ([]holder.State, error) {
+	states, warnings, err := holder.States()
+	for _, warning := range warnings {
+		p.warn("%s", warning)
 	}
-	var states []holder.State
-	for _, control := range controls {
-		state, err := holder.Status(control)
-		if errors.Is(err, holder.ErrGone) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		states = append(states, state)
-	}
-	return states, nil
+	return states, err
 }
 
 func printHeld(w io.Writer, infos []heldInfo) error {
@@ -110,13 +108,13 @@ func printHeld(w io.Writer, infos []heldInfo) error {
 	return table.Flush()
 }
 
-func processes(list []holder.Process) string {
+func processes(list []processInfo) string {
 	if len(list) == 0 {
 		return "-"
 	}
 	var names []string
-	for _, process := range list {
-		names = append(names, process.String())
+	for _, p := range list {
+		names = append(names, escaped(process.Process(p).String()))
 	}
 	return strings.Join(names, ", ")
 }

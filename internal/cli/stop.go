@@ -3,10 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/systemfd/systemfd/internal/holder"
-	"github.com/systemfd/systemfd/internal/listenfds"
 )
 
 // stopFlags are the arguments of systemfd stop.
@@ -36,12 +34,12 @@ func stop(p *printer, args []string) error {
 	if flags.All {
 		return stopAll()
 	}
-	controls, err := controlsOf(flags.Name)
+	clients, err := holdersOf(flags.Name)
 	if err != nil {
 		return err
 	}
-	for i, control := range controls {
-		err := holder.Stop(control)
+	for i, c := range clients {
+		err := c.Stop()
 		if errors.Is(err, holder.ErrGone) {
 			what := "nothing is held for this folder"
 			if len(flags.Name) > 0 {
@@ -56,33 +54,30 @@ func stop(p *printer, args []string) error {
 	return nil
 }
 
-// controlsOf returns the control sockets of names; without, the one of this shell, or else of this folder.
-func controlsOf(names []string) ([]string, error) {
-	if control := os.Getenv(listenfds.Holder); control != "" && len(names) == 0 {
-		return []string{control}, nil
-	}
+// holdersOf returns the holders of names; without, the one of this shell, or else of this folder.
+func holdersOf(names []string) ([]*holder.Client, error) {
 	if len(names) == 0 {
 		names = []string{""}
 	}
-	var controls []string
+	var clients []*holder.Client
 	for _, name := range names {
-		control, err := holder.Control(name)
+		c, err := keeperOf(name)
 		if err != nil {
 			return nil, err
 		}
-		controls = append(controls, control)
+		clients = append(clients, c)
 	}
-	return controls, nil
+	return clients, nil
 }
 
 func stopAll() error {
-	controls, err := holder.Controls()
+	clients, err := holder.All()
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, control := range controls {
-		if err := holder.Stop(control); !errors.Is(err, holder.ErrGone) {
+	for _, c := range clients {
+		if err := c.Stop(); !errors.Is(err, holder.ErrGone) {
 			errs = append(errs, err)
 		}
 	}

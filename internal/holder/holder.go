@@ -1,96 +1,60 @@
-// Package holder keeps sockets open while nobody else does: a small background process, and its client.
+// Package holder is the client of a holder, the background process that keeps sockets open while nobody else does.
 //
-// The holder never accepts, reads or writes on a held socket. It listens on a unix socket in a folder that is
-// its user's alone; a connection carries one request and one reply. What it holds is claimed: a claim is an
-// owner, a process that is watched, and the specifications that it wants open. The holder keeps the union of
-// the claims and ends with the last one.
+// A holder is known by its control socket. One that is needed and does not run is started. A client trusts no holder:
+// what it says is limited in size and time, and each descriptor is looked at before it is believed.
 package holder
 
 import (
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// Command is the hidden command by which systemfd starts itself as a holder.
-const Command = "holder"
-
-// ErrGone means that no holder answers: there is none, or it is about to end.
+// ErrGone means that there is no holder: none was started, or it has ended.
 var ErrGone = errors.New("no holder answers")
 
-// Error is what a holder refuses, or why there cannot be one.
-type Error struct{ Text, Remedy string }
+// Error says what is wrong with a holder, or what it refuses.
+type Error struct {
+	Text, Remedy string
+	Err          error // the system's, or nil
+}
 
 func (e *Error) Error() string { return e.Text }
+func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns the way out, or "".
 func (e *Error) Hint() string { return e.Remedy }
 
-// Process is a process as its user knows it.
-type Process struct {
-	PID  int    `json:"pid"`
-	Name string `json:"name,omitempty"`
+// Claimed is what a holder keeps for an owner.
+type Claimed struct {
+	Openings []spec.Opening // as bound, in the order of the claim
+	IsNew    []bool         // which of them this claim has opened
+	PID      int            // of the holder
 }
 
-func (p Process) String() string {
-	if p.Name == "" {
-		return fmt.Sprintf("pid %d", p.PID)
-	}
-	return fmt.Sprintf("%s (pid %d)", p.Name, p.PID)
+// Kept is a socket that a holder keeps.
+type Kept struct {
+	Opening spec.Opening // as bound, with the name that its owner gave it
+	Owners  []process.Process
+	Users   []process.Process // who has fetched it, and lives
+	Since   time.Time
+	Waiting int // connections in the listen queue; -1 if the system does not tell
 }
 
-// User is a process that fetched a socket before, and lives.
-type User struct {
-	Process
-	Socket int // index of the socket in what was asked for
+// Fetched is a socket that was asked for.
+type Fetched struct {
+	Kept
+	IsKept bool          // else all of it is zero
+	Socket socket.Socket // a copy with FD_CLOEXEC, if it was asked for
 }
 
-// Held is one held socket.
-type Held struct {
-	Spec    string    `json:"spec"` // what it is bound to, with its name
-	Owners  []Process `json:"owners"`
-	Users   []Process `json:"users"` // who fetched it, and lives
-	Since   time.Time `json:"since"`
-	Waiting int       `json:"waiting"` // connections in the listen queue; -1 where the system does not tell
-}
-
-// State is what a holder holds, in the order in which it was claimed.
+// State is what a holder keeps, in the order in which it came.
 type State struct {
-	Control string `json:"control"` // path of the control socket
-	Folder  string `json:"folder"`  // where it was started
-	PID     int    `json:"pid"`
-	Sockets []Held `json:"sockets"`
+	Control   string // path of the control socket
+	Directory string // in which it was started
+	PID       int
+	Sockets   []Kept
 }
-
-// protocol is the version of the messages below; of another one nothing is understood.
-const protocol = 1
-
-// The operations of a request.
-const (
-	opClaim   = "claim"   // Owner, Specs: hold these for the owner, in place of what it claimed before
-	opRelease = "release" // Owner: drop its claim
-	opFetch   = "fetch"   // Specs: pass the descriptors of these, as they are bound
-	opStatus  = "status"
-	opStop    = "stop"
-)
-
-type request struct {
-	Protocol int
-	Op       string
-	Client   int // process ID
-	Owner    int
-	Specs    []string
-}
-
-type reply struct {
-	Protocol    int
-	Error, Hint string
-	Ending      bool     // ask again: there will be another holder
-	Specs       []string // of a claim, as bound
-	Users       []User   // of a fetch
-	Descriptors int      // how many follow, at most maxRights a message
-	State       State
-}
-
-// maxRights is SCM_MAX_FD of the kernel, the most descriptors that one message carries.
-const maxRights = 253

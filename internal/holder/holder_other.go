@@ -3,7 +3,6 @@
 package holder
 
 import (
-	"os"
 	"runtime"
 
 	"github.com/systemfd/systemfd/internal/socket"
@@ -12,40 +11,56 @@ import (
 
 var errUnsupported = &Error{Text: "a holder is not supported on " + runtime.GOOS + " yet"}
 
-// Control fails, as do all others that return an error.
-func Control(string) (string, error) { return "", errUnsupported }
+// Client is of no use here: nobody can have one.
+type Client struct{}
 
-// Private fails.
-func Private() (string, error) { return "", errUnsupported }
+// Named fails, as does At.
+func Named(string) (*Client, error) { return nil, errUnsupported }
 
-// Controls finds none.
-func Controls() ([]string, error) { return nil, nil }
+// At fails.
+func At(string) (*Client, error) { return nil, errUnsupported }
 
-// DefaultOwner is the parent.
-func DefaultOwner() int { return os.Getppid() }
+// Private returns a holder that cannot be started.
+func Private() *Client { return &Client{} }
 
-// Claim fails.
-func Claim(string, int, []spec.Spec, socket.Options) ([]spec.Spec, int, error) {
-	return nil, 0, errUnsupported
-}
+// States finds none.
+func States() ([]State, []string, error) { return nil, nil, nil }
+
+// Control has no path.
+func (*Client) Control() string { return "" }
+
+// Name has none.
+func (*Client) Name() string { return "" }
+
+// IsHere finds no holder.
+func (*Client) IsHere(State) bool { return false }
+
+// Claim fails, as do all others that return an error.
+func (*Client) Claim(int, []spec.Opening) (Claimed, error) { return Claimed{}, errUnsupported }
 
 // Keep fails.
-func Keep(string, int, []socket.Socket, int) error { return errUnsupported }
+func (*Client) Keep(int, []socket.Socket) error { return errUnsupported }
 
 // Release fails.
-func Release(string, int) error { return errUnsupported }
+func (*Client) Release(int) error { return errUnsupported }
 
 // Stop fails.
-func Stop(string) error { return errUnsupported }
+func (*Client) Stop() error { return errUnsupported }
+
+// WasStopped has nothing to know of.
+func (*Client) WasStopped() bool { return false }
 
 // Status fails.
-func Status(string) (State, error) { return State{}, errUnsupported }
+func (*Client) Status() (State, error) { return State{}, errUnsupported }
 
 // Fetch fails.
-func Fetch(string, []spec.Spec) ([]socket.Socket, []User, error) { return nil, nil, errUnsupported }
+func (*Client) Fetch([]spec.Opening, bool) ([]Fetched, error) { return nil, errUnsupported }
 
-// Main fails.
-func Main([]string) int { return 1 }
+// Look fails.
+func (*Client) Look([]spec.Opening) ([]Fetched, error) { return nil, errUnsupported }
 
-// PIDFDID is Linux's alone.
-func PIDFDID() string { return "" }
+// CloseFetched has nothing to close.
+func CloseFetched([]Fetched) {}
+
+// InUse returns err as it is.
+func (*Client) InUse(err error) error { return err }

@@ -12,6 +12,9 @@ import (
 // Start is SD_LISTEN_FDS_START of sd_listen_fds(3), the first descriptor that is passed.
 const Start = 3
 
+// Prefix begins the names of sd_listen_fds(3).
+const Prefix = "LISTEN_"
+
 // The variables of the protocol.
 const (
 	FDs     = "LISTEN_FDS"          // how many descriptors
@@ -19,7 +22,7 @@ const (
 	PIDFDID = "LISTEN_PIDFDID"      // the same by pidfd inode, systemd 259 and later
 	FDNames = "LISTEN_FDNAMES"      // their names, ":" between
 	FirstFD = "LISTEN_FDS_FIRST_FD" // the first descriptor, for the listenfd crate
-	Sockets = "SYSTEMFD_SOCKETS"    // what they are bound to, as specifications, "," between
+	Sockets = "SYSTEMFD_SOCKETS"    // what they are bound to, as package spec encodes openings
 	Holder  = "SYSTEMFD_HOLDER"     // the control socket of a holder
 )
 
@@ -28,14 +31,18 @@ const Unknown = "unknown"
 
 // Set is a set of passed descriptors: Count of them, contiguous from First.
 type Set struct {
-	First int      // a descriptor
-	Count int      // of descriptors
-	Names []string // Count of them
-	Specs []string // what each is bound to; nil where nobody says
-	PID   int      // the reader's process ID; 0 leaves the variable out
+	First   int      // a descriptor
+	Count   int      // of descriptors
+	Names   []string // Count of them
+	Sockets string   // what they are bound to, as SYSTEMFD_SOCKETS says it; "" if nobody says
+	PID     int      // the reader's process ID; 0 leaves the variable out
 
-	Holder string // control socket of the holder that keeps them; "" where there is none
+	Holder   string // control socket of the holder that keeps them; "" if there is none
+	NoHolder bool   // SYSTEMFD_HOLDER is set and empty: no holder is to be looked for
 }
+
+// IsGiven reports whether the environment says which sockets there are, or that there are none.
+func (s Set) IsGiven() bool { return s.Count > 0 || s.Sockets != "" || s.Holder != "" || s.NoHolder }
 
 // Error says which variable of the environment is wrong.
 type Error struct {
@@ -47,30 +54,31 @@ func (e *Error) Error() string { return fmt.Sprintf("%s is %q: %s", e.Variable, 
 // Hint returns the way out.
 func (e *Error) Hint() string { return fmt.Sprintf("unset %s, or start again what set it", e.Variable) }
 
-// Parse returns the set that the variables describe, with Count 0 where LISTEN_FDS is not set. LISTEN_PID is
+// Parse returns the set that the variables describe, with Count 0 if LISTEN_FDS is not set. LISTEN_PID is
 // left out of it: whether the set was meant for somebody else is not for the protocol to decide.
-// Names beside the number are dropped, as a reader would refuse them. Its errors are *Error.
-func Parse(getenv func(string) string) (Set, error) {
-	set := Set{First: Start, Holder: getenv(Holder)}
-	if value := getenv(Sockets); value != "" {
-		for field := range strings.SplitSeq(value, ",") {
-			set.Specs = append(set.Specs, decode(field))
-		}
-	}
-	value := getenv(FDs)
+// Names whose number differs from LISTEN_FDS are dropped, as a reader would refuse them. Its errors are *Error.
+func Parse(lookup func(string) (string, bool)) (Set, error) {
+	set := Set{First: Start}
+	holder, isSet := lookup(Holder)
+	set.Holder, set.NoHolder = holder, isSet && holder == ""
+	set.Sockets, _ = lookup(Sockets)
+	value, _ := lookup(FDs)
 	if value == "" {
 		return set, nil
 	}
 	var err error
-	if set.Count, err = parseDescriptor(FDs, value); err != nil {
+	if set.Count, err = parseNumber(FDs, value); err != nil {
 		return Set{}, err
 	}
-	if value := getenv(FirstFD); value != "" {
-		if set.First, err = parseDescriptor(FirstFD, value); err != nil {
+	if value, _ := lookup(FirstFD); value != "" {
+		if set.First, err = parseNumber(FirstFD, value); err != nil {
 			return Set{}, err
 		}
+		if set.First < Start {
+			return Set{}, &Error{FirstFD, value, "the standard streams are no passed descriptors"}
+		}
 	}
-	if value := getenv(FDNames); value != "" {
+	if value, _ := lookup(FDNames); value != "" {
 		if names := strings.Split(value, ":"); len(names) == set.Count {
 			set.Names = names
 		}
@@ -78,8 +86,8 @@ func Parse(getenv func(string) string) (Set, error) {
 	return set, nil
 }
 
-// parseDescriptor reads a number of, or up to, descriptors; an int32 is what the kernel has.
-func parseDescriptor(variable, value string) (int, error) {
+// parseNumber reads a number of, or up to, descriptors; an int32 is what the kernel has.
+func parseNumber(variable, value string) (int, error) {
 	n, err := strconv.ParseUint(value, 10, 31)
 	if err != nil {
 		return 0, &Error{variable, value, "not a number of descriptors"}
@@ -87,8 +95,31 @@ func parseDescriptor(variable, value string) (int, error) {
 	return int(n), nil
 }
 
+// Variable is one variable of the environment.
+type Variable struct{ Name, Value string }
+
+// Variables returns what the environment has to say, in a fixed order. A set without descriptors needs none, but for
+// the word that no holder is to be looked for.
+func (s Set) Variables() []Variable {
+	var all []Variable
+	if s.Holder != "" && s.Count > 0 || s.NoHolder {
+		all = append(all, Variable{Holder, s.Holder})
+	}
+	if s.Count == 0 {
+		return all
+	}
+	if s.Sockets != "" {
+		all = append(all, Variable{Sockets, s.Sockets})
+	}
+	all = append(all, Variable{FDs, strconv.Itoa(s.Count)}, Variable{FDNames, strings.Join(s.Names, ":")})
+	if s.PID != 0 {
+		all = append(all, Variable{PID, strconv.Itoa(s.PID)})
+	}
+	return append(all, Variable{FirstFD, strconv.Itoa(s.First)})
+}
+
 // Environ returns environ, a list of NAME=VALUE, with the set's variables and without any other of the
-// protocol's. A set without descriptors leaves none of them.
+// protocol's.
 func Environ(environ []string, set Set) []string {
 	out := make([]string, 0, len(environ)+6)
 	for _, variable := range environ {
@@ -96,27 +127,16 @@ func Environ(environ []string, set Set) []string {
 			out = append(out, variable)
 		}
 	}
-	if set.Count == 0 {
-		return out
-	}
-	out = append(out, FDs+"="+strconv.Itoa(set.Count))
-	if set.PID != 0 {
-		out = append(out, PID+"="+strconv.Itoa(set.PID))
-	}
-	out = append(out, FDNames+"="+strings.Join(set.Names, ":"), FirstFD+"="+strconv.Itoa(set.First))
-	if set.Specs != nil {
-		out = append(out, Sockets+"="+Encode(set.Specs))
-	}
-	if set.Holder != "" {
-		out = append(out, Holder+"="+set.Holder)
+	for _, v := range set.Variables() {
+		out = append(out, v.Name+"="+v.Value)
 	}
 	return out
 }
 
-// Variables are all of the protocol's.
-var Variables = []string{Holder, Sockets, FDs, FDNames, PID, PIDFDID, FirstFD}
+// Names are all variables of the protocol.
+var Names = []string{Holder, Sockets, FDs, FDNames, PID, PIDFDID, FirstFD}
 
 func isOurs(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
-	return slices.Contains(Variables, name)
+	return slices.Contains(Names, name)
 }

@@ -6,18 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/quick"
 )
 
-// env returns a getenv for a list of NAME=VALUE.
-func env(environ ...string) func(string) string {
-	return func(name string) string {
+// env returns a lookup for a list of NAME=VALUE.
+func env(environ ...string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
 		for _, variable := range environ {
 			if value, ok := strings.CutPrefix(variable, name+"="); ok {
-				return value
+				return value, true
 			}
 		}
-		return ""
+		return "", false
 	}
 }
 
@@ -31,7 +30,8 @@ func TestParse(t *testing.T) {
 		"absent":               {nil, none},
 		"empty":                {[]string{"LISTEN_FDS="}, none},
 		"absent, with others":  {[]string{"LISTEN_FDNAMES=a", "LISTEN_FDS_FIRST_FD=x"}, none},
-		"held alone":           {[]string{"SYSTEMFD_SOCKETS=3000", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Specs: []string{"3000"}, Holder: "/h"}},
+		"only held":            {[]string{"SYSTEMFD_SOCKETS=3000", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Sockets: "3000", Holder: "/h"}},
+		"no holder wanted":     {[]string{"SYSTEMFD_HOLDER="}, Set{First: 3, NoHolder: true}},
 		"passed and held":      {[]string{"LISTEN_FDS=1", "SYSTEMFD_HOLDER=/h"}, Set{First: 3, Count: 1, Holder: "/h"}},
 		"zero":                 {[]string{"LISTEN_FDS=0"}, none},
 		"one":                  {[]string{"LISTEN_FDS=1"}, Set{First: 3, Count: 1}},
@@ -46,21 +46,9 @@ func TestParse(t *testing.T) {
 		"empty list of names":  {[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES="}, Set{First: 3, Count: 1}},
 		"too few names":        {[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=a"}, Set{First: 3, Count: 2}},
 		"too many names":       {[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES=a:b"}, Set{First: 3, Count: 1}},
-		"specs": {
-			[]string{"LISTEN_FDS=2", "SYSTEMFD_SOCKETS=http::3000,a=unix::/x"},
-			Set{First: 3, Count: 2, Specs: []string{"http::3000", "a=unix::/x"}},
-		},
-		"encoded specs": {
-			[]string{"LISTEN_FDS=2", "SYSTEMFD_SOCKETS=unix::/a%2Cb%25%20c,tcp::%5b::1%5D:80"},
-			Set{First: 3, Count: 2, Specs: []string{"unix::/a,b% c", "tcp::[::1]:80"}},
-		},
-		"badly encoded specs": {
-			[]string{"LISTEN_FDS=1", "SYSTEMFD_SOCKETS=%,%4,%zz,a%+1b,%%41"},
-			Set{First: 3, Count: 1, Specs: []string{"%", "%4", "%zz", "a%+1b", "%A"}},
-		},
-		"another number of specs": {
-			[]string{"LISTEN_FDS=1", "SYSTEMFD_SOCKETS=a,,b"},
-			Set{First: 3, Count: 1, Specs: []string{"a", "", "b"}},
+		"sockets": {
+			[]string{"LISTEN_FDS=2", "SYSTEMFD_SOCKETS=http::3000,a=unix::/x%20~mode=0600"},
+			Set{First: 3, Count: 2, Sockets: "http::3000,a=unix::/x%20~mode=0600"},
 		},
 	}
 	for name, test := range tests {
@@ -92,6 +80,12 @@ func TestParseBad(t *testing.T) {
 			}
 		}
 	}
+	for _, first := range []string{"0", "1", "2"} {
+		set, err := Parse(env("LISTEN_FDS=1", "LISTEN_FDS_FIRST_FD="+first))
+		if err == nil || err.Error() != `LISTEN_FDS_FIRST_FD is "`+first+`": the standard streams are no passed descriptors` {
+			t.Errorf("first %s: %+v, %v", first, set, err)
+		}
+	}
 	_, err := Parse(env("LISTEN_FDS=-1"))
 	if got, want := err.Error(), `LISTEN_FDS is "-1": not a number of descriptors`; got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -111,22 +105,27 @@ func TestEnviron(t *testing.T) {
 		set  Set
 		want []string
 	}{
-		"none": {Set{First: 3, PID: 7, Specs: []string{}, Holder: "/run/h"}, nil},
+		"none": {Set{First: 3, PID: 7, Sockets: "tcp::1", Holder: "/run/h"}, nil},
 		"one": {
-			Set{First: 3, Count: 1, Names: []string{"http"}, Specs: []string{"http::127.0.0.1:80"}, PID: 7},
-			[]string{"LISTEN_FDS=1", "LISTEN_PID=7", "LISTEN_FDNAMES=http", "LISTEN_FDS_FIRST_FD=3", "SYSTEMFD_SOCKETS=http::127.0.0.1:80"},
+			Set{First: 3, Count: 1, Names: []string{"http"}, Sockets: "http::127.0.0.1:80", PID: 7},
+			[]string{"SYSTEMFD_SOCKETS=http::127.0.0.1:80", "LISTEN_FDS=1", "LISTEN_FDNAMES=http", "LISTEN_PID=7", "LISTEN_FDS_FIRST_FD=3"},
 		},
 		"without pid": {
-			Set{First: 3, Count: 2, Names: []string{"a", "b"}, Specs: []string{"tcp::[::]:1", "b=unix::/x y,z"}},
-			[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=a:b", "LISTEN_FDS_FIRST_FD=3", "SYSTEMFD_SOCKETS=tcp::%5B::%5D:1,b=unix::/x%20y%2Cz"},
+			Set{First: 3, Count: 2, Names: []string{"a", "b"}, Sockets: "tcp::1,b=unix::/x"},
+			[]string{"SYSTEMFD_SOCKETS=tcp::1,b=unix::/x", "LISTEN_FDS=2", "LISTEN_FDNAMES=a:b", "LISTEN_FDS_FIRST_FD=3"},
 		},
 		"held": {
-			Set{First: 3, Count: 1, Names: []string{"tcp"}, Specs: []string{"tcp::1"}, PID: 7, Holder: "/run/h"},
-			[]string{"LISTEN_FDS=1", "LISTEN_PID=7", "LISTEN_FDNAMES=tcp", "LISTEN_FDS_FIRST_FD=3", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/run/h"},
+			Set{First: 3, Count: 1, Names: []string{"tcp"}, Sockets: "tcp::1", PID: 7, Holder: "/run/h"},
+			[]string{"SYSTEMFD_HOLDER=/run/h", "SYSTEMFD_SOCKETS=tcp::1", "LISTEN_FDS=1", "LISTEN_FDNAMES=tcp", "LISTEN_PID=7", "LISTEN_FDS_FIRST_FD=3"},
 		},
-		"without specs": {
+		"not described": {
 			Set{First: 10, Count: 1, Names: []string{"unknown"}, PID: 7},
-			[]string{"LISTEN_FDS=1", "LISTEN_PID=7", "LISTEN_FDNAMES=unknown", "LISTEN_FDS_FIRST_FD=10"},
+			[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES=unknown", "LISTEN_PID=7", "LISTEN_FDS_FIRST_FD=10"},
+		},
+		"no holder wanted": {Set{First: 3, NoHolder: true}, []string{"SYSTEMFD_HOLDER="}},
+		"no holder wanted, one": {
+			Set{First: 3, Count: 1, Names: []string{"a"}, NoHolder: true},
+			[]string{"SYSTEMFD_HOLDER=", "LISTEN_FDS=1", "LISTEN_FDNAMES=a", "LISTEN_FDS_FIRST_FD=3"},
 		},
 	}
 	for name, test := range tests {
@@ -141,47 +140,28 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// TestRoundTrip: what Environ writes, Parse reads, whatever bytes a path has.
+// TestRoundTrip: what Environ writes, Parse reads.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	survives := func(specs [][]byte) bool {
-		set := Set{First: 3, Count: 1, Names: []string{"first"}, Specs: []string{"unix::/x"}}
-		for _, text := range specs {
-			set.Count++
-			set.Names = append(set.Names, "")
-			set.Specs = append(set.Specs, string(text))
+	for _, set := range []Set{
+		{First: 3, Count: 2, Names: []string{"first", ""}, Sockets: "tcp::1,unix::/x", Holder: "/h"},
+		{First: 7, Count: 1, Names: []string{"a b"}},
+		{First: 3, NoHolder: true},
+	} {
+		if got, err := Parse(env(Environ(nil, set)...)); err != nil || !reflect.DeepEqual(got, set) {
+			t.Errorf("%+v is read as %+v, %v", set, got, err)
 		}
-		got, err := Parse(env(Environ(nil, set)...))
-		return err == nil && reflect.DeepEqual(got, set)
-	}
-	if err := quick.Check(survives, nil); err != nil {
-		t.Error(err)
-	}
-	every := make([]byte, 256)
-	for i := range every {
-		every[i] = byte(i)
-	}
-	if !survives([][]byte{every, []byte("%"), []byte("%41"), []byte(","), nil}) {
-		t.Error("some byte does not survive")
 	}
 }
 
-// TestAlphabet: no byte of SYSTEMFD_SOCKETS needs quotes in a shell, and none is one of a list's own.
-func TestAlphabet(t *testing.T) {
+func TestIsGiven(t *testing.T) {
 	t.Parallel()
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/:@+=-"
-	for i := range 256 {
-		text := string([]byte{byte(i)})
-		got := Encode([]string{text})
-		if strings.Contains(allowed, text) {
-			if got != text {
-				t.Errorf("%q is encoded as %q, and need not be", text, got)
-			}
-		} else if len(got) != 3 || got[0] != '%' || strings.Trim(got[1:], "0123456789ABCDEF") != "" {
-			t.Errorf("%q is encoded as %q", text, got)
+	for _, environ := range [][]string{{"LISTEN_FDS=1"}, {"SYSTEMFD_SOCKETS=tcp::1"}, {"SYSTEMFD_HOLDER=/h"}, {"SYSTEMFD_HOLDER="}} {
+		if set, err := Parse(env(environ...)); err != nil || !set.IsGiven() {
+			t.Errorf("%q: %+v, %v", environ, set, err)
 		}
 	}
-	if i := strings.IndexAny(plain+"%,", " \t\n\r\\\"'`$&|;<>()[]{}*?!#^"); i >= 0 {
-		t.Errorf("a shell interprets %q", (plain + "%,")[i])
+	if set, err := Parse(env("LISTEN_PID=1", "LISTEN_FDNAMES=a", "LISTEN_FDS=")); err != nil || set.IsGiven() {
+		t.Errorf("%+v, %v", set, err)
 	}
 }

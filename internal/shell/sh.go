@@ -5,7 +5,7 @@ import "strings"
 // sh is every shell of POSIX: bash, zsh, dash, ksh, yash, busybox.
 type sh struct{}
 
-func (sh) Set(name, value string) string { return "export " + name + "='" + value + "';" }
+func (sh) Set(name, value string) string { return "export " + name + "=" + singleQuoted(value) + ";" }
 func (sh) SetPID(name string) string     { return "export " + name + "=$$;" }
 func (sh) Unset(name string) string      { return "unset " + name + ";" }
 func (sh) Fail() string                  { return "false;" }
@@ -17,7 +17,11 @@ func Quote(word string) string {
 	if word != "" && strings.Trim(word, plain) == "" {
 		return word
 	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return singleQuoted(word)
+}
+
+func singleQuoted(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // Join returns words as a command line of a POSIX shell.

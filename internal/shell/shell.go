@@ -1,5 +1,5 @@
-// Package shell spells "set", "unset" and "fail" for each shell that can eval what systemfd env prints. A value
-// must be free of quotes and blanks; every statement ends with ";", so that it may also be joined by blanks.
+// Package shell spells "set", "unset" and "fail" for each shell that can eval what systemfd env prints. Every
+// value is quoted; every statement ends with ";", so that statements may also be joined by blanks.
 package shell
 
 import (

@@ -21,32 +21,47 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// addresses returns what the host of s stands for, the one to try first in front.
-func addresses(s spec.Spec) ([]netip.Addr, error) {
-	switch {
-	case s.Host == "localhost": // RFC 6761 section 6.3: always loopback, no need to ask
-		return []netip.Addr{loopback4, loopback6}, nil
-	case s.Host != "":
-		return resolve(s.Host)
-	case s.Addr.Addr() == spec.Any: // the second where the host has no IPv6
-		return []netip.Addr{spec.Any, netip.IPv4Unspecified()}, nil
+// Resolve puts the address that the host name of o stands for in its place: of several, the first that this host has.
+// Its errors are *Error.
+func Resolve(o spec.Opening) (spec.Opening, error) {
+	if o.Host == "" {
+		return o, nil
 	}
-	return []netip.Addr{s.Addr.Addr()}, nil
+	ip := loopback4
+	if o.Host != "localhost" { // which is always loopback, RFC 6761 section 6.3: no need to ask
+		ips, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip", o.Host)
+		if err != nil {
+			return o, resolveError(o.Spec, err)
+		}
+		ip = ownAddress(ips)
+	}
+	o.Host, o.Addr = "", netip.AddrPortFrom(ip, o.Addr.Port())
+	return o, nil
 }
 
-func resolve(host string) ([]netip.Addr, error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip", host)
-	if err != nil {
-		e := &Error{Text: fmt.Sprintf("cannot resolve host %q: %v", host, reason(err)), Err: err}
-		if slices.Contains(spec.Types(), spec.Type(host)) {
-			e.Remedy = fmt.Sprintf("a type is followed by two colons: %s::PORT", host)
+func resolveError(s spec.Spec, err error) error {
+	e := &Error{Spec: s, Text: fmt.Sprintf("cannot resolve host %q: %v", s.Host, reason(err)), Err: err}
+	if slices.Contains(spec.Types(), spec.Type(s.Host)) {
+		e.Remedy = fmt.Sprintf("a type is followed by two colons: %s::PORT", s.Host)
+	}
+	return e
+}
+
+// ownAddress returns the first of ips that is an address of this host, or else the first.
+func ownAddress(ips []netip.Addr) netip.Addr {
+	own, _ := net.InterfaceAddrs()
+	for _, ip := range ips {
+		if ip = ip.Unmap(); ip.IsLoopback() || slices.ContainsFunc(own, func(a net.Addr) bool { return isOn(a, ip) }) {
+			return ip
 		}
-		return nil, e
 	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	return addrs, nil
+	return ips[0].Unmap()
+}
+
+// isOn reports whether a, an address of an interface with its network, is ip.
+func isOn(a net.Addr, ip netip.Addr) bool {
+	prefix, err := netip.ParsePrefix(a.String())
+	return err == nil && prefix.Addr() == ip.WithZone("")
 }
 
 // reason strips what net puts around the cause: our text names the host already.

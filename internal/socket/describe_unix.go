@@ -12,18 +12,27 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// Describe says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
+// DescribeInherited says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
 // counts as closed: it cannot have come through exec, it is the Go runtime's own.
+func DescribeInherited(fd int) Description {
+	if d := Describe(fd); !d.CloseOnExec {
+		return d
+	}
+	return Description{Text: "closed", CloseOnExec: true}
+}
+
+// Describe says what stands at a descriptor.
 func Describe(fd int) Description {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-	if err != nil || flags&unix.FD_CLOEXEC != 0 {
-		return Description{Text: "closed", CloseOnExec: err == nil}
+	if err != nil {
+		return Description{Text: "closed"}
 	}
+	d := Description{Open: true, Nonblock: isNonblock(fd), CloseOnExec: flags&unix.FD_CLOEXEC != 0}
 	sotype, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
-		return Description{Open: true, Nonblock: isNonblock(fd), Text: fileText(fd)}
+		d.Text = fileText(fd)
+		return d
 	}
-	d := Description{Open: true, Nonblock: isNonblock(fd)}
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
 		d.Text = "a socket"
@@ -33,7 +42,7 @@ func Describe(fd int) Description {
 		d.Ready = !connected(fd) && bound(sa)
 	} else {
 		d.Listening = listening(fd)
-		d.Ready = d.Listening
+		d.Ready = d.Listening && !(isUnix(sa) && isShutDown(fd))
 	}
 	s := specOf(sotype, sa)
 	switch {
@@ -41,6 +50,8 @@ func Describe(fd int) Description {
 		d.Spec, d.Text = s, s.Display()
 	case d.Ready:
 		d.Text = fmt.Sprintf("%s listener", socketText(sotype, sa))
+	case d.Listening:
+		d.Text = fmt.Sprintf("%s listener, shut down", socketText(sotype, sa))
 	case connected(fd):
 		d.Text = fmt.Sprintf("%s, connected", socketText(sotype, sa))
 	default:
@@ -66,6 +77,11 @@ func specOf(sotype int, sa unix.Sockaddr) spec.Spec {
 		return spec.Spec{}
 	}
 	return s
+}
+
+func isUnix(sa unix.Sockaddr) bool {
+	_, ok := sa.(*unix.SockaddrUnix)
+	return ok
 }
 
 // bound reports whether a datagram socket has an address to send to.

@@ -64,7 +64,7 @@ func TestDescribe(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			d := Describe(test.make(t))
+			d := DescribeInherited(test.make(t))
 			if d.Open != test.open || d.Ready != test.ready {
 				t.Errorf("open %v, ready %v; want %v, %v", d.Open, d.Ready, test.open, test.ready)
 			}
@@ -80,11 +80,14 @@ func TestDescribe(t *testing.T) {
 
 func TestDescribeFlags(t *testing.T) {
 	s, u := open(t, "tcp::0", options), open(t, "udp::0", options)
-	if d := Describe(s.FD); !d.CloseOnExec || d.Open {
+	if d := DescribeInherited(s.FD); !d.CloseOnExec || d.Open {
 		t.Errorf("with FD_CLOEXEC: %+v", d)
 	}
+	if d := Describe(s.FD); !d.CloseOnExec || !d.Open || !d.Listening {
+		t.Errorf("with FD_CLOEXEC, not through exec: %+v", d)
+	}
 	fd := pass(t, s.FD)
-	if d := Describe(fd); d.CloseOnExec || d.Nonblock || !d.Listening {
+	if d := DescribeInherited(fd); d.CloseOnExec || d.Nonblock || !d.Listening {
 		t.Errorf("a listener: %+v", d)
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
@@ -110,8 +113,8 @@ func TestDescribeAddress(t *testing.T) {
 			}
 			s := open(t, text, options)
 			d := Describe(pass(t, s.FD))
-			if !d.Spec.SameSocket(s.Spec) || d.Text != d.Spec.Display() {
-				t.Errorf("%v is found as %v, %q", s.Spec, d.Spec, d.Text)
+			if !d.Spec.SameSocket(s.Opening.Spec) || d.Text != d.Spec.Display() {
+				t.Errorf("%v is found as %v, %q", s.Opening.Spec, d.Spec, d.Text)
 			}
 		})
 	}
@@ -138,6 +141,40 @@ func TestDescribeMapped(t *testing.T) {
 	s := Describe(fd).Spec
 	if again := parse(t, s.String()); again != s || s.Addr.Addr() != loopback4 {
 		t.Errorf("it is %v, read as %v", s, again)
+	}
+}
+
+// TestIs compares descriptors with what is said of them.
+func TestIs(t *testing.T) {
+	dir := shortDir(t)
+	tcp, udp, path := open(t, "web=http::0", options), open(t, "udp::0", options), open(t, dir+"/a.sock", options)
+	t.Chdir(dir)
+	loose := rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: "./b.sock"})
+	if err := unix.Listen(loose, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		fd   int
+		want string
+		is   bool
+	}{
+		{tcp.FD, tcp.Opening.String(), true},
+		{tcp.FD, "other=tcp::" + tcp.Address(), true},
+		{tcp.FD, "udp::" + tcp.Address(), false},
+		{tcp.FD, "tcp::1", false},
+		{udp.FD, udp.Opening.String(), true},
+		{path.FD, dir + "/a.sock", true},
+		{path.FD, "unix-seqpacket::" + dir + "/a.sock", false},
+		{path.FD, dir + "/sub/a.sock", false},
+		{loose, "/anywhere/b.sock", true}, // the kernel does not know where
+		{loose, "/anywhere/bb.sock", false},
+		{pipe(t), dir + "/a.sock", false},
+		{rawSocket(t, unix.AF_INET, unix.SOCK_STREAM, &unix.SockaddrInet4{Addr: loopback4.As4()}), "tcp::0", false},
+		{1 << 20, "tcp::0", false},
+	} {
+		if d := Describe(test.fd); d.Is(parse(t, test.want)) != test.is {
+			t.Errorf("%q is %q: want %v", d.Text, test.want, test.is)
+		}
 	}
 }
 

@@ -15,21 +15,21 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// makeFolders makes the parent folders of s that are missing, and returns them, the outermost first. Their mode is
+// makeFolders makes the parent folders of a path that are missing, and returns them, the outermost first. Their mode is
 // exact, as DirectoryMode of systemd.socket(5).
-func makeFolders(s spec.Spec, o Options) (made []string, err error) {
-	if !o.MakeFolders || s.Path == "" || s.IsAbstract() {
+func makeFolders(o spec.Opening) (made []string, err error) {
+	if !o.MakeDirectories || o.Path == "" || o.IsAbstract() {
 		return nil, nil
 	}
 	mode := uint32(0o755)
-	if o.DirectoryMode != nil {
-		mode = *o.DirectoryMode
+	if o.DirectoryMode.IsSet {
+		mode = o.DirectoryMode.Value
 		defer unix.Umask(unix.Umask(0))
 	}
-	for _, folder := range slices.Backward(missingFolders(filepath.Dir(Absolute(s.Path)))) {
+	for _, folder := range slices.Backward(missingFolders(filepath.Dir(Absolute(o.Path)))) {
 		if err := unix.Mkdir(folder, mode); err != nil {
 			removeFolders(made)
-			return nil, &Error{Text: fmt.Sprintf("cannot make folder %q: %v", folder, err), Err: err}
+			return nil, &Error{Spec: o.Spec, Text: fmt.Sprintf("cannot make folder %q: %v", folder, err), Err: err}
 		}
 		made = append(made, folder)
 	}

@@ -27,7 +27,9 @@ func unixTypes() []spec.Type {
 	return types
 }
 
-func ptr[T any](v T) *T { return &v }
+var unset spec.Optional[uint32]
+
+func bits(mode uint32) spec.Optional[uint32] { return spec.Some(mode) }
 
 // withUmask runs f under a umask, which is all of this process's: no test that uses it runs in parallel with others.
 func withUmask(t *testing.T, umask int, f func()) {
@@ -53,19 +55,19 @@ func TestMode(t *testing.T) {
 	dir := shortDir(t)
 	for _, typ := range unixTypes() {
 		for _, umask := range []int{0, 0o022, 0o027, 0o077, 0o777} {
-			for _, mode := range []*uint32{nil, ptr(uint32(0)), ptr(uint32(0o600)), ptr(uint32(0o660)), ptr(uint32(0o666)), ptr(uint32(0o777))} {
+			for _, mode := range []spec.Optional[uint32]{{}, bits(0), bits(0o600), bits(0o660), bits(0o666), bits(0o777)} {
 				want := 0o666 &^ uint32(umask)
-				if mode != nil {
-					want = *mode
+				if mode.IsSet {
+					want = mode.Value
 				}
 				withUmask(t, umask, func() {
-					s, err := Open(parse(t, fmt.Sprintf("%s::%s/a.sock", typ, dir)), Options{Backlog: 1, Mode: mode})
+					s, err := Open(opening(t, fmt.Sprintf("%s::%s/a.sock", typ, dir), spec.Options{Backlog: 1, Mode: mode}))
 					if err != nil {
 						t.Fatal(err)
 					}
 					defer s.Close()
-					if got := modeOf(t, s.Spec.Path); got != want {
-						t.Errorf("%s, umask %04o: mode %04o, want %04o", typ, umask, got, want)
+					if got := modeOf(t, s.Path); got != want || s.Mode != spec.Some(want) {
+						t.Errorf("%s, umask %04o: mode %04o, said to be %04o; want %04o", typ, umask, got, s.Mode.Value, want)
 					}
 				})
 			}
@@ -94,7 +96,7 @@ func TestModeAtOnce(t *testing.T) {
 	}()
 	withUmask(t, 0, func() {
 		for range 500 {
-			s, err := Open(parse(t, path), Options{Backlog: 1, Mode: ptr(uint32(0o600))})
+			s, err := Open(opening(t, path, spec.Options{Backlog: 1, Mode: bits(0o600)}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,20 +113,20 @@ func TestModeAtOnce(t *testing.T) {
 func TestFolders(t *testing.T) {
 	tests := []struct {
 		umask int
-		mode  *uint32
+		mode  spec.Optional[uint32]
 		want  uint32
 	}{
-		{0o022, nil, 0o755},
-		{0o077, nil, 0o700},
-		{0o077, ptr(uint32(0o755)), 0o755},
-		{0o022, ptr(uint32(0o777)), 0o777},
-		{0o022, ptr(uint32(0o1777)), 0o1777},
-		{0, ptr(uint32(0o700)), 0o700},
+		{0o022, unset, 0o755},
+		{0o077, unset, 0o700},
+		{0o077, bits(0o755), 0o755},
+		{0o022, bits(0o777), 0o777},
+		{0o022, bits(0o1777), 0o1777},
+		{0, bits(0o700), 0o700},
 	}
 	for _, test := range tests {
 		dir := shortDir(t)
 		withUmask(t, test.umask, func() {
-			s, err := Open(parse(t, dir+"/a/b/c.sock"), Options{Backlog: 1, MakeFolders: true, DirectoryMode: test.mode})
+			s, err := Open(opening(t, dir+"/a/b/c.sock", spec.Options{Backlog: 1, MakeDirectories: true, DirectoryMode: test.mode}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,20 +149,20 @@ func TestFolders(t *testing.T) {
 func TestFoldersStay(t *testing.T) {
 	t.Parallel()
 	dir := shortDir(t)
-	makeFolders := Options{Backlog: 1, MakeFolders: true}
+	makeFolders := spec.Options{Backlog: 1, MakeDirectories: true}
 	if err := os.Mkdir(dir+"/old", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(parse(t, dir+"/old/new/a.sock"), makeFolders)
+	s, err := Open(opening(t, dir+"/old/new/a.sock", makeFolders))
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := Open(parse(t, dir+"/old/new/b.sock"), makeFolders)
+	other, err := Open(opening(t, dir+"/old/new/b.sock", makeFolders))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
-	if _, err := os.Stat(other.Spec.Path); err != nil {
+	if _, err := os.Stat(other.Path); err != nil {
 		t.Errorf("the other's: %v", err)
 	}
 	other.Close()
@@ -177,12 +179,12 @@ func TestFoldersAfterFailure(t *testing.T) {
 	}
 	before := snapshot(t, dir)
 	for _, path := range []string{dir + "/a/b/" + strings.Repeat("x", 120), dir + "/file/a/b.sock", "/proc/no/such/a.sock"} {
-		openFails(t, path, Options{Backlog: 1, MakeFolders: true})
+		openFails(t, path, spec.Options{Backlog: 1, MakeDirectories: true})
 		if after := snapshot(t, dir); after != before {
 			t.Errorf("%s leaves\n%s", path, after)
 		}
 	}
-	failure := openFails(t, dir+"/file/a/b.sock", Options{Backlog: 1, MakeFolders: true})
+	failure := openFails(t, dir+"/file/a/b.sock", spec.Options{Backlog: 1, MakeDirectories: true})
 	if want := fmt.Sprintf("cannot open folder %q: ", dir+"/file/a"); !strings.HasPrefix(failure.Error(), want) {
 		t.Errorf("%v, want %s", failure, want)
 	}
@@ -196,13 +198,13 @@ func TestListener(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		spec string
-		o    Options
+		o    spec.Options
 		from string // "" for a unix socket
 	}{
 		{"tcp::0", options, "127.0.0.1"},
 		{"tcp::[::1]:0", options, "::1"},
 		{":0", options, "127.0.0.1"}, // a mapped address is an IPv4 one
-		{"tcp::0", Options{Backlog: 1, KeepAlive: true, NoDelay: true}, "127.0.0.1"},
+		{"tcp::0", spec.Options{Backlog: 1, KeepAlive: true, NoDelay: true}, "127.0.0.1"},
 		{shortDir(t) + "/a.sock", options, ""},
 	}
 	for _, test := range tests {
@@ -214,7 +216,7 @@ func TestListener(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		peer := connectTo(t, s.Spec, test.from)
+		peer := connectTo(t, s.Opening.Spec, test.from)
 		conn, from, err := l.Accept()
 		if err != nil {
 			t.Fatal(err)
@@ -296,11 +298,11 @@ func TestKinds(t *testing.T) {
 	for _, text := range texts {
 		s := open(t, text, options)
 		sockets = append(sockets, s)
-		if s.Spec.String() != s.Name+"="+text {
-			t.Errorf("%s is %s", text, s.Spec)
+		if s.String() != s.Name+"="+text {
+			t.Errorf("%s is %s", text, s.Opening.Spec)
 		}
 		failure := openFails(t, text, options)
-		if !errors.Is(failure, unix.EADDRINUSE) || !strings.HasPrefix(failure.Error(), s.Spec.Address()+" is in use") {
+		if !errors.Is(failure, unix.EADDRINUSE) || !strings.HasPrefix(failure.Error(), s.Address()+" is in use") {
 			t.Errorf("%s again: %v", text, failure)
 		}
 	}
@@ -311,7 +313,7 @@ func TestKinds(t *testing.T) {
 		}
 		is := Describe(fd)
 		unix.Close(fd)
-		if is.Spec.String() != texts[i] || !is.Ready || is.Listening != (s.Spec.Type != "unix-dgram") {
+		if is.Spec.String() != texts[i] || !is.Ready || is.Listening != (s.Type != "unix-dgram") {
 			t.Errorf("%s is %+v", texts[i], is)
 		}
 	}

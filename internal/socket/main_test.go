@@ -34,10 +34,10 @@ func holdOpen(text string) int {
 	s, err := spec.Parse(text)
 	var opened Socket
 	if err == nil {
-		opened, err = Open(s, options)
+		opened, err = Open(spec.Opening{Spec: s, Options: options})
 	}
 	if err == nil {
-		fmt.Println(opened.Spec)
+		fmt.Println(opened.Opening.Spec)
 		io.Copy(io.Discard, os.Stdin)
 		err = opened.Close()
 	}
@@ -79,7 +79,7 @@ func elsewhere(t *testing.T, text string) (bound spec.Spec, pid int) {
 }
 
 // options are the command line's defaults.
-var options = Options{Backlog: 4096}
+var options = spec.Defaults()
 
 func parse(t *testing.T, text string) spec.Spec {
 	t.Helper()
@@ -90,16 +90,21 @@ func parse(t *testing.T, text string) spec.Spec {
 	return s
 }
 
-// open opens text and closes it after the test.
-func open(t *testing.T, text string, o Options) Socket {
+func opening(t *testing.T, text string, o spec.Options) spec.Opening {
 	t.Helper()
-	s, err := Open(parse(t, text), o)
+	return spec.Opening{Spec: parse(t, text), Options: o}
+}
+
+// open opens text and closes it after the test.
+func open(t *testing.T, text string, o spec.Options) Socket {
+	t.Helper()
+	s, err := Open(opening(t, text, o))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Errorf("close %v: %v", s.Spec, err)
+			t.Errorf("close %v: %v", s.Opening.Spec, err)
 		}
 	})
 	return s
@@ -107,11 +112,11 @@ func open(t *testing.T, text string, o Options) Socket {
 
 // openFails opens text, which has to fail and to leave no descriptor open. No test that uses it runs
 // in parallel with others.
-func openFails(t *testing.T, text string, o Options) *Error {
+func openFails(t *testing.T, text string, o spec.Options) *Error {
 	t.Helper()
-	s := parse(t, text)
+	want := opening(t, text, o)
 	before := descriptors(t)
-	got, err := Open(s, o)
+	got, err := Open(want)
 	if err == nil {
 		got.Close()
 		t.Fatalf("Open(%q) works", text)

@@ -40,3 +40,16 @@ var passCredentials socketOption
 
 // freeBind is Linux's alone.
 func freeBind(int) socketOption { return socketOption{} }
+
+// MaxRights is how many descriptors one message carries: OpenBSD refuses 128 of them.
+const MaxRights = 100
+
+// recvFlags lacks MSG_CMSG_CLOEXEC, which macOS does not have. The Go runtime ignores SIGPIPE of other descriptors
+// than 1 and 2.
+const recvFlags, noSignal = 0, 0
+
+// isShutDown is not known here.
+func isShutDown(int) bool { return false }
+
+// Waiting is not known here.
+func Waiting(int) int { return -1 }

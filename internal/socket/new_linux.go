@@ -30,3 +30,28 @@ func freeBind(family int) socketOption {
 	}
 	return option(unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
 }
+
+// MaxRights is SCM_MAX_FD of the kernel, the most descriptors that one message carries.
+const MaxRights = 253
+
+const (
+	recvFlags = unix.MSG_CMSG_CLOEXEC
+	noSignal  = unix.MSG_NOSIGNAL
+)
+
+// isShutDown reports whether shutdown(2) was called on a unix socket: nobody can connect to it any more, though
+// SO_ACCEPTCONN still says that it listens.
+func isShutDown(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&unix.POLLRDHUP != 0
+}
+
+// Waiting returns how many connections wait in the queue of a TCP listener, -1 of another socket: tcp(7).
+func Waiting(fd int) int {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return -1
+	}
+	return int(info.Unacked)
+}

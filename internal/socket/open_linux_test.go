@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // TestInUseElsewhere: the error names the other process, whatever of the address is in the way.
@@ -72,7 +74,7 @@ func TestBacklog(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, backlog := range []int{1, 7, 4096} {
-		s := open(t, "tcp::0", Options{Backlog: backlog})
+		s := open(t, "tcp::0", spec.Options{Backlog: backlog})
 		info, err := unix.GetsockoptTCPInfo(s.FD, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +89,7 @@ func TestBacklog(t *testing.T) {
 func TestUnixBacklog(t *testing.T) {
 	t.Parallel()
 	for _, backlog := range []int{1, 5} {
-		s := open(t, shortDir(t)+"/a.sock", Options{Backlog: backlog})
+		s := open(t, shortDir(t)+"/a.sock", spec.Options{Backlog: backlog})
 		taken := 0
 		for ; taken < 10; taken++ {
 			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
@@ -95,7 +97,7 @@ func TestUnixBacklog(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer unix.Close(fd)
-			if err = unix.Connect(fd, &unix.SockaddrUnix{Name: s.Spec.Path}); errors.Is(err, unix.EAGAIN) {
+			if err = unix.Connect(fd, &unix.SockaddrUnix{Name: s.Path}); errors.Is(err, unix.EAGAIN) {
 				break
 			} else if err != nil {
 				t.Fatal(err)
@@ -107,7 +109,8 @@ func TestUnixBacklog(t *testing.T) {
 	}
 }
 
-// TestLockedFolder: another process that never gives its lock back is an error, after lockWait.
+// TestLockedFolder: a lock on the directory is in nobody's way if the path is free. For a dead socket, another process
+// that never gives its lock back is an error, after lockWait.
 func TestLockedFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skipf("it waits %v", lockWait)
@@ -115,8 +118,11 @@ func TestLockedFolder(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t, shortDir(t))
 	lock(t, dir)
+	free := open(t, dir+"/free.sock", options)
+	deadSocket(t, dir+"/a.sock", unix.SOCK_STREAM)
+	before := snapshot(t, dir)
 	start := time.Now()
-	s, err := Open(parse(t, dir+"/a.sock"), options)
+	s, err := Open(opening(t, dir+"/a.sock", options))
 	if err == nil {
 		s.Close()
 		t.Fatal("it works")
@@ -132,21 +138,23 @@ func TestLockedFolder(t *testing.T) {
 		t.Errorf("hint %q, want %q", locked.Hint(), want)
 	}
 	if n := openOn(t, dir); n != 1 {
-		t.Errorf("%d descriptors are open on the folder, want our own alone", n)
+		t.Errorf("%d descriptors are open on the folder, want only our own", n)
 	}
-	if after := snapshot(t, dir); after != "" {
-		t.Errorf("it leaves\n%s", after)
+	if after := snapshot(t, dir); after != before {
+		t.Errorf("it leaves\n%s, and there was\n%s", after, before)
 	}
+	connects(t, free, free.Path)
 }
 
-// TestWaitForFolder: Open waits for another's lock, and goes on when that is given back.
+// TestWaitForFolder: Open waits for another's lock before it replaces a dead socket, and goes on when that is given back.
 func TestWaitForFolder(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t, shortDir(t))
 	held := lock(t, dir)
+	deadSocket(t, dir+"/a.sock", unix.SOCK_STREAM)
 	done := make(chan error)
 	go func() {
-		s, err := Open(parse(t, dir+"/a.sock"), options)
+		s, err := Open(opening(t, dir+"/a.sock", options))
 		if err == nil {
 			err = s.Close()
 		}

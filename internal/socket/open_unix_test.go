@@ -37,14 +37,14 @@ func TestOpen(t *testing.T) {
 	}
 	for _, test := range tests {
 		s := open(t, test.text, options)
-		if s.Name != test.name || !strings.HasPrefix(s.Spec.String(), test.bound) {
-			t.Errorf("Open(%q) is %q, %v; want %q, %v", test.text, s.Name, s.Spec, test.name, test.bound)
+		if s.Name != test.name || !strings.HasPrefix(s.String(), test.bound) {
+			t.Errorf("Open(%q) is %q, %v; want %q, %v", test.text, s.Name, s.Opening.Spec, test.name, test.bound)
 		}
-		if s.Spec.Type.Family() == spec.Inet && s.Spec.Addr.Port() == 0 {
-			t.Errorf("Open(%q) does not say the port: %v", test.text, s.Spec)
+		if s.Type.Family() == spec.Inet && s.Addr.Port() == 0 {
+			t.Errorf("Open(%q) does not say the port: %v", test.text, s.Opening.Spec)
 		}
-		if again := parse(t, s.Spec.String()); again != s.Spec {
-			t.Errorf("the bound %v is read as %v", s.Spec, again)
+		if again := parse(t, s.String()); again != s.Opening.Spec {
+			t.Errorf("the bound %v is read as %v", s.Opening.Spec, again)
 		}
 		if flags := fcntl(t, s.FD, unix.F_GETFD); flags&unix.FD_CLOEXEC == 0 {
 			t.Errorf("Open(%q) does not set FD_CLOEXEC", test.text)
@@ -53,24 +53,50 @@ func TestOpen(t *testing.T) {
 			t.Errorf("Open(%q) sets O_NONBLOCK", test.text)
 		}
 		if test.stream {
-			connects(t, s, s.Spec.Address())
+			connects(t, s, s.Address())
 		} else {
-			receives(t, s, s.Spec.Address())
+			receives(t, s, s.Address())
+		}
+	}
+}
+
+// TestCloseLeavesOthers: a path that is another file by now stays.
+func TestCloseLeavesOthers(t *testing.T) {
+	t.Parallel()
+	for name, replace := range map[string]func(path string) error{
+		"a file":     func(path string) error { return os.WriteFile(path, []byte("precious"), 0o600) },
+		"a socket":   func(path string) error { deadSocket(t, path, unix.SOCK_STREAM); return nil },
+		"a link":     func(path string) error { return os.Symlink("/nowhere", path) },
+		"a listener": func(path string) error { open(t, path, options); return nil },
+	} {
+		path := shortDir(t) + "/a"
+		s, err := Open(opening(t, path, options))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Remove(path), replace(path)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestClose(t *testing.T) {
 	t.Parallel()
-	s, err := Open(parse(t, shortDir(t)+"/a"), options)
+	s, err := Open(opening(t, shortDir(t)+"/a", options))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	if _, err := os.Lstat(s.Spec.Path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Close leaves %s: %v", s.Spec.Path, err)
+	if _, err := os.Lstat(s.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Close leaves %s: %v", s.Path, err)
 	}
 }
 
@@ -80,15 +106,15 @@ func TestEveryAddress(t *testing.T) {
 	needIPv6(t)
 	for _, text := range []string{":0", "*:0", "http::[::]:0", "udp:::0", "udp::*:0"} {
 		s := open(t, text, options)
-		if s.Spec.Addr.Addr() != spec.Any {
-			t.Errorf("Open(%q) is bound to %v", text, s.Spec)
+		if s.Addr.Addr() != spec.Any {
+			t.Errorf("Open(%q) is bound to %v", text, s.Opening.Spec)
 		}
 		if only := sockopt(t, s.FD, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY); only != 0 {
 			t.Errorf("Open(%q) sets IPV6_V6ONLY", text)
 		}
 		for _, ip := range []netip.Addr{loopback4, loopback6} {
-			address := netip.AddrPortFrom(ip, s.Spec.Addr.Port()).String()
-			if s.Spec.Type == "udp" {
+			address := netip.AddrPortFrom(ip, s.Addr.Port()).String()
+			if s.Type == "udp" {
 				receives(t, s, address)
 			} else {
 				connects(t, s, address)
@@ -97,10 +123,10 @@ func TestEveryAddress(t *testing.T) {
 	}
 
 	s4 := open(t, "0.0.0.0:0", options)
-	refuses(t, netip.AddrPortFrom(loopback6, s4.Spec.Addr.Port()).String())
+	refuses(t, netip.AddrPortFrom(loopback6, s4.Addr.Port()).String())
 	s6 := open(t, "[::1]:0", options)
-	connects(t, s6, s6.Spec.Address())
-	refuses(t, netip.AddrPortFrom(loopback4, s6.Spec.Addr.Port()).String())
+	connects(t, s6, s6.Address())
+	refuses(t, netip.AddrPortFrom(loopback4, s6.Addr.Port()).String())
 }
 
 func TestSocketOptions(t *testing.T) {
@@ -108,19 +134,19 @@ func TestSocketOptions(t *testing.T) {
 	dir := shortDir(t)
 	tests := []struct {
 		text             string
-		options          Options
+		options          spec.Options
 		reuse, reusePort bool
 	}{
-		{"tcp::0", Options{}, true, false},
-		{"http::0", Options{}, true, false},
-		{"udp::0", Options{}, false, false},
-		{dir + "/a", Options{}, false, false},
-		{"tcp::0", Options{NoReuse: true}, false, false},
-		{"udp::0", Options{NoReuse: true}, false, false},
-		{"tcp::0", Options{ReusePort: true}, true, true},
-		{"udp::0", Options{ReusePort: true}, false, true},
-		{"tcp::0", Options{NoReuse: true, ReusePort: true}, false, true},
-		{dir + "/b", Options{ReusePort: true}, false, false},
+		{"tcp::0", spec.Options{}, true, false},
+		{"http::0", spec.Options{}, true, false},
+		{"udp::0", spec.Options{}, false, false},
+		{dir + "/a", spec.Options{}, false, false},
+		{"tcp::0", spec.Options{NoReuse: true}, false, false},
+		{"udp::0", spec.Options{NoReuse: true}, false, false},
+		{"tcp::0", spec.Options{ReusePort: true}, true, true},
+		{"udp::0", spec.Options{ReusePort: true}, false, true},
+		{"tcp::0", spec.Options{NoReuse: true, ReusePort: true}, false, true},
+		{dir + "/b", spec.Options{ReusePort: true}, false, false},
 	}
 	for _, test := range tests {
 		test.options.Backlog = 1
@@ -137,10 +163,10 @@ func TestSocketOptions(t *testing.T) {
 // TestReusePort: two may share a port only where both say so.
 func TestReusePort(t *testing.T) {
 	for _, typ := range []string{"tcp", "udp"} {
-		shared := open(t, typ+"::0", Options{Backlog: 1, ReusePort: true})
-		text := shared.Spec.String()
-		open(t, text, Options{Backlog: 1, ReusePort: true})
-		openFails(t, text, Options{Backlog: 1})
+		shared := open(t, typ+"::0", spec.Options{Backlog: 1, ReusePort: true})
+		text := shared.String()
+		open(t, text, spec.Options{Backlog: 1, ReusePort: true})
+		openFails(t, text, spec.Options{Backlog: 1})
 	}
 }
 
@@ -152,12 +178,11 @@ func TestResolve(t *testing.T) {
 	}}
 	t.Cleanup(func() { net.DefaultResolver = resolver })
 
-	addrs, err := addresses(parse(t, "localhost:80"))
-	if err != nil || len(addrs) != 2 || addrs[0] != loopback4 || addrs[1] != loopback6 {
-		t.Errorf("localhost is %v, %v", addrs, err)
+	if o, err := Resolve(opening(t, "localhost:80", options)); err != nil || o.Host != "" || o.Addr != netip.AddrPortFrom(loopback4, 80) {
+		t.Errorf("localhost:80 is %v, %v", o, err)
 	}
-	if addrs, err := resolve("localhost"); err != nil || !addrs[0].IsLoopback() {
-		t.Errorf("/etc/hosts has localhost as %v, %v", addrs, err)
+	if o, err := Resolve(opening(t, "web=[::1]:80", options)); err != nil || o.String() != "web=tcp::[::1]:80" {
+		t.Errorf("an address is %v, %v", o, err)
 	}
 
 	tests := []struct{ text, problem, hint string }{
@@ -170,6 +195,28 @@ func TestResolve(t *testing.T) {
 		if !strings.HasPrefix(err.Error(), test.problem) || err.Hint() != test.hint {
 			t.Errorf("%q: %v, hint %q; want %q, hint %q", test.text, err, err.Hint(), test.problem, test.hint)
 		}
+	}
+}
+
+// TestOwnAddress: of several addresses, the first that this host has.
+func TestOwnAddress(t *testing.T) {
+	t.Parallel()
+	elsewhere, mapped := netip.MustParseAddr("192.0.2.1"), netip.AddrFrom16(loopback4.As16())
+	for _, test := range []struct {
+		ips  []netip.Addr
+		want netip.Addr
+	}{
+		{[]netip.Addr{loopback6, loopback4}, loopback6},
+		{[]netip.Addr{elsewhere, loopback4}, loopback4},
+		{[]netip.Addr{elsewhere, mapped}, loopback4},
+		{[]netip.Addr{elsewhere}, elsewhere},
+	} {
+		if got := ownAddress(test.ips); got != test.want {
+			t.Errorf("of %v it is %v, want %v", test.ips, got, test.want)
+		}
+	}
+	if !isOn(&net.IPNet{IP: net.IP{192, 0, 2, 1}, Mask: net.CIDRMask(24, 32)}, elsewhere) || isOn(&net.IPNet{IP: net.IP{192, 0, 2, 2}, Mask: net.CIDRMask(24, 32)}, elsewhere) {
+		t.Error("isOn takes one address for another")
 	}
 }
 
@@ -226,8 +273,8 @@ func TestInUseHere(t *testing.T) {
 				needIPv6(t)
 			}
 			s := open(t, text, options)
-			err := openFails(t, s.Spec.String(), options)
-			if want := s.Spec.Address() + " is in use"; err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
+			err := openFails(t, s.String(), options)
+			if want := s.Address() + " is in use"; err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
 				t.Errorf("%v, want %s", err, want)
 			}
 			if want := "stop it, or take another port (0 is any free one)"; err.Hint() != want {
@@ -258,19 +305,19 @@ func sockopt(t *testing.T, fd, level, option int) int {
 // connects checks that a client of address comes out of accept(2) on s.
 func connects(t *testing.T, s Socket, address string) {
 	t.Helper()
-	client, err := net.Dial(network(s.Spec), address)
+	client, err := net.Dial(network(s.Opening.Spec), address)
 	if err != nil {
-		t.Errorf("%v: %v", s.Spec, err)
+		t.Errorf("%v: %v", s.Opening.Spec, err)
 		return
 	}
 	defer client.Close()
 	if !readable(t, s.FD) {
-		t.Errorf("%v: no connection comes from %s", s.Spec, address)
+		t.Errorf("%v: no connection comes from %s", s.Opening.Spec, address)
 		return
 	}
 	fd, _, err := unix.Accept(s.FD)
 	if err != nil {
-		t.Errorf("%v: accept: %v", s.Spec, err)
+		t.Errorf("%v: accept: %v", s.Opening.Spec, err)
 		return
 	}
 	unix.Close(fd)
@@ -279,23 +326,23 @@ func connects(t *testing.T, s Socket, address string) {
 // receives checks that what is sent to address arrives at s.
 func receives(t *testing.T, s Socket, address string) {
 	t.Helper()
-	client, err := net.Dial(network(s.Spec), address)
+	client, err := net.Dial(network(s.Opening.Spec), address)
 	if err != nil {
-		t.Errorf("%v: %v", s.Spec, err)
+		t.Errorf("%v: %v", s.Opening.Spec, err)
 		return
 	}
 	defer client.Close()
 	if _, err := client.Write([]byte("hello")); err != nil {
-		t.Errorf("%v: %v", s.Spec, err)
+		t.Errorf("%v: %v", s.Opening.Spec, err)
 		return
 	}
 	if !readable(t, s.FD) {
-		t.Errorf("%v: no datagram comes from %s", s.Spec, address)
+		t.Errorf("%v: no datagram comes from %s", s.Opening.Spec, address)
 		return
 	}
 	buffer := make([]byte, 16)
 	if n, err := unix.Read(s.FD, buffer); err != nil || string(buffer[:n]) != "hello" {
-		t.Errorf("%v: got %q, %v", s.Spec, buffer[:max(n, 0)], err)
+		t.Errorf("%v: got %q, %v", s.Opening.Spec, buffer[:max(n, 0)], err)
 	}
 }
 

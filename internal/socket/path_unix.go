@@ -5,7 +5,6 @@ package socket
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,97 +19,180 @@ import (
 const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
 // lockWait is how long another systemfd may take between its probe and its listen.
-const lockWait = 10 * time.Second
+const lockWait = 5 * time.Second
 
 // Check reports what of s this system lacks, before anything is opened. Its errors are *spec.Error.
 func Check(s spec.Spec) error {
 	switch {
 	case s.IsAbstract() && !hasAbstract:
 		return &spec.Error{Text: s.String(), Problem: "this system has no abstract unix sockets", Remedy: "take a path with a /"}
-	case len(s.Path) > maxPath:
+	case s.IsAbstract() && len(s.Path) > maxPath:
 		return &spec.Error{
 			Text:    s.String(),
-			Problem: fmt.Sprintf("the path has %d bytes, this system allows %d", len(s.Path), maxPath),
-			Remedy:  "take a shorter path, or start in its folder and give it as ./" + filepath.Base(s.Path),
+			Problem: fmt.Sprintf("the name has %d bytes, this system allows %d", len(s.Path), maxPath),
+			Remedy:  "take a shorter name",
+		}
+	case len(filepath.Base(s.Path)) > maxPath:
+		return &spec.Error{
+			Text:    s.String(),
+			Problem: fmt.Sprintf("the file name has %d bytes, this system allows %d", len(filepath.Base(s.Path)), maxPath),
+			Remedy:  "take a shorter name",
 		}
 	}
 	return nil
 }
 
 // openUnix binds an abstract name, or a path.
-func openUnix(s spec.Spec, o Options) (int, spec.Spec, error) {
-	if s.IsAbstract() {
-		fd, err := listen(s, o, unix.AF_UNIX, &unix.SockaddrUnix{Name: s.Path}, func() {})
-		if err != nil {
-			err = bindError(s, err)
-		}
-		return fd, s, err
+func openUnix(o spec.Opening) (Socket, error) {
+	if !o.IsAbstract() {
+		return openPath(o)
 	}
-	return openPath(s, o)
+	fd, err := listen(o, unix.AF_UNIX, &unix.SockaddrUnix{Name: o.Path}, func() {})
+	if err != nil {
+		return Socket{}, bindError(o.Spec, err)
+	}
+	return Socket{FD: fd, Opening: o}, nil
 }
 
-// openPath binds a path that is free, or that only a dead socket of ours stands at.
-func openPath(s spec.Spec, o Options) (int, spec.Spec, error) {
-	path := s.Path
-	s.Path = Absolute(path)
-	if len(s.Path) <= maxPath {
-		path = s.Path
-	}
-	folder := filepath.Dir(path)
-	unlock, err := LockFolder(folder)
+// openPath binds a path that is free, or that has a dead socket of ours. The socket that it returns says the mode and
+// the file that the path has.
+func openPath(o spec.Opening) (Socket, error) {
+	o.Path = Absolute(o.Path)
+	name, leave, err := enter(o.Path)
 	if err != nil {
-		return -1, s, err
+		return Socket{}, bindError(o.Spec, err)
+	}
+	defer leave()
+	fd, err := bindPath(o, name)
+	if errors.Is(err, unix.EADDRINUSE) {
+		fd, err = replacePath(o, name)
+	}
+	if err != nil {
+		return Socket{}, err
+	}
+	var stat unix.Stat_t
+	if err := unix.Lstat(name, &stat); err != nil {
+		unix.Close(fd)
+		return Socket{}, bindError(o.Spec, err)
+	}
+	o.Mode = spec.Some(uint32(stat.Mode & 0o777))
+	return Socket{FD: fd, Opening: o, file: fileOf(&stat)}, nil
+}
+
+// enter returns the name by which bind(2) can say path: path itself or, if it is too long for sun_path, its last part,
+// in the working directory until leave is called.
+func enter(path string) (name string, leave func(), err error) {
+	if len(path) <= maxPath {
+		return path, func() {}, nil
+	}
+	back, err := unix.Open(".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := unix.Chdir(filepath.Dir(path)); err != nil {
+		unix.Close(back)
+		return "", nil, err
+	}
+	return filepath.Base(path), func() {
+		unix.Fchdir(back)
+		unix.Close(back)
+	}, nil
+}
+
+// bindPath binds name, if nothing is there. EADDRINUSE says that something is; its other errors are *Error.
+func bindPath(o spec.Opening, name string) (int, error) {
+	defer unix.Umask(setUmask(o.Mode))
+	fd, err := listen(o, unix.AF_UNIX, &unix.SockaddrUnix{Name: name}, func() { unix.Unlink(name) })
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return -1, err
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return -1, directoryError(o.Spec, err)
+	case err != nil:
+		return -1, bindError(o.Spec, err)
+	}
+	return fd, nil
+}
+
+// replacePath binds name in place of a dead socket of ours. The lock is for two who find the same one: the second
+// finds the socket of the first.
+func replacePath(o spec.Opening, name string) (int, error) {
+	unlock, err := LockFolder(filepath.Dir(name))
+	if err != nil {
+		return -1, err
 	}
 	defer unlock()
-	if err := clearPath(path, s); err != nil {
-		return -1, s, err
+	if err := clearPath(name, o.Spec); err != nil {
+		return -1, err
 	}
-	defer unix.Umask(setUmask(o.Mode))
-	fd, err := listen(s, o, unix.AF_UNIX, &unix.SockaddrUnix{Name: path}, func() { unix.Unlink(path) })
-	if err != nil {
-		return -1, s, bindError(s, err)
+	fd, err := bindPath(o, name)
+	if errors.Is(err, unix.EADDRINUSE) { // bound by one who found the path free
+		return -1, inUse(o.Spec, err)
 	}
-	return fd, s, nil
+	return fd, err
+}
+
+func directoryError(s spec.Spec, err error) error {
+	folder := filepath.Dir(s.Path)
+	if errors.Is(err, unix.ENOENT) {
+		return &Error{Spec: s, Text: fmt.Sprintf("folder %q does not exist", folder), Remedy: "make the folder first, or take another path", Err: err}
+	}
+	return &Error{Spec: s, Text: fmt.Sprintf("cannot open folder %q: %v", folder, err), Err: err}
 }
 
 // Absolute returns the path of a unix socket as a process elsewhere has to spell it.
 func Absolute(path string) string {
+	if filepath.IsAbs(path) || path == "" || path[0] == '@' {
+		return path
+	}
 	workingDir, _ := os.Getwd()
 	return absolute(path, workingDir)
 }
 
-// setUmask lets bind(2) give a socket exactly these permission bits, at no moment more; nil for 0666 less the
-// umask. It returns the umask to restore.
-func setUmask(mode *uint32) (old int) {
-	if mode != nil {
-		return unix.Umask(0o777 &^ int(*mode))
+// setUmask lets bind(2) give a socket exactly these permission bits, at no moment more; 0666 less the umask if they
+// are unset. It returns the umask to restore.
+func setUmask(mode spec.Optional[uint32]) (old int) {
+	if mode.IsSet {
+		return unix.Umask(0o777 &^ int(mode.Value))
 	}
 	old = unix.Umask(0o777)
 	unix.Umask(old | 0o111)
 	return old
 }
 
-// LockFolder holds flock(2) on folder, so that two who find the same dead socket do not both replace it. Unlock
-// lets go. Its errors are *Error.
+// noLocks are how a file system says that it has no flock(2).
+var noLocks = []error{unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOSYS, unix.ENOLCK, unix.EINVAL}
+
+// LockFolder takes flock(2) on a directory, and unlock gives it back. A directory that we may not read, or on a file
+// system without flock, is not locked. Its errors are *Error.
 func LockFolder(folder string) (unlock func(), err error) {
 	fd, err := unix.Open(folder, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	switch {
-	case errors.Is(err, unix.ENOENT):
-		return nil, &Error{Text: fmt.Sprintf("folder %q does not exist", folder), Remedy: "make the folder first, or take another path", Err: err}
+	case errors.Is(err, unix.EACCES):
+		return func() {}, nil
 	case err != nil:
 		return nil, &Error{Text: fmt.Sprintf("cannot open folder %q: %v", folder, err), Err: err}
 	}
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(start) > lockWait {
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) || time.Since(start) > lockWait {
 			break
 		}
 	}
-	if err != nil {
+	if err != nil && !isAny(err, noLocks) {
 		unix.Close(fd)
 		return nil, &Error{Text: fmt.Sprintf("cannot lock folder %q: %v", folder, err), Remedy: "another process holds flock(2) on it", Err: err}
 	}
 	return func() { unix.Close(fd) }, nil
+}
+
+func isAny(err error, targets []error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }
 
 // clearPath removes a dead socket of ours at path. Whatever else stands there is an error, and stays.
@@ -123,44 +205,86 @@ func clearPath(path string, s spec.Spec) error {
 	case err != nil:
 		return bindError(s, err)
 	case stat.Mode&unix.S_IFMT != unix.S_IFSOCK:
-		return &Error{Text: fmt.Sprintf("%q exists and is %s, not a socket", s.Path, fileKind(uint32(stat.Mode))), Remedy: "remove it, or take another path"}
+		return &Error{Spec: s, Text: fmt.Sprintf("%q exists and is %s, not a socket", s.Path, fileKind(uint32(stat.Mode))), Remedy: "remove it, or take another path"}
 	}
-	switch err := probe(path); {
-	case err == nil, errors.Is(err, unix.EPROTOTYPE):
+	switch isDead, err := IsDead(path); {
+	case err != nil:
+		return &Error{Spec: s, Text: fmt.Sprintf("cannot tell whether %q is in use: %v", s.Path, err), Remedy: "remove it, or take another path", Err: err}
+	case !isDead:
 		return inUse(s, unix.EADDRINUSE)
-	case !errors.Is(err, unix.ECONNREFUSED):
-		return &Error{Text: fmt.Sprintf("cannot tell whether %q is in use: %v", s.Path, err), Remedy: "remove it, or take another path", Err: err}
 	case int(stat.Uid) != os.Geteuid():
-		return &Error{Text: fmt.Sprintf("%q is a dead socket of another user (uid %d)", s.Path, stat.Uid), Remedy: "remove it, or take another path"}
+		return &Error{Spec: s, Text: fmt.Sprintf("%q is a dead socket of another user (uid %d)", s.Path, stat.Uid), Remedy: "remove it, or take another path"}
 	}
-	if err := unix.Unlink(path); err != nil {
+	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
 		return bindError(s, err)
 	}
 	return nil
 }
 
-// probe connects a datagram socket to path: ECONNREFUSED means that nobody has it bound. A connect of
-// the socket's own type would be a real connection, and looks refused before listen(2).
-func probe(path string) error {
+// IsDead reports whether nobody has the unix socket at path open. It connects a datagram socket: ECONNREFUSED means
+// dead, and EPROTOTYPE that a socket of another type is alive. A connect of the socket's own type would be a real
+// connection, looks refused before listen(2), and on macOS and the BSDs also when the queue is full. No socket at
+// path is dead, too.
+func IsDead(path string) (bool, error) {
 	fd, err := newSocket(unix.AF_UNIX, unix.SOCK_DGRAM)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unix.Close(fd)
-	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	switch err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); {
+	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOENT):
+		return true, nil
+	case err == nil, errors.Is(err, unix.EPROTOTYPE):
+		return false, nil
+	default:
+		return false, err
+	}
 }
 
-// Close closes a socket that Open returned, and removes its path and what was made for that.
-func (s Socket) Close() error {
-	err := unix.Close(s.FD)
-	if s.Spec.Path != "" && !s.Spec.IsAbstract() {
-		if removeErr := os.Remove(s.Spec.Path); !errors.Is(removeErr, fs.ErrNotExist) {
-			err = errors.Join(err, removeErr)
-		}
+// File is the file of a unix socket: its device and its inode, stat(2). The zero File is none.
+type File struct{ Device, Inode uint64 }
+
+func fileOf(stat *unix.Stat_t) File { return File{uint64(stat.Dev), uint64(stat.Ino)} }
+
+// FileAt returns the file of the unix socket at path, the zero File if there is none.
+func FileAt(path string) File {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return File{}
 	}
+	return fileOf(&stat)
+}
+
+// ModeAt returns the permission bits of the unix socket at path, unset if there is none.
+func ModeAt(path string) (mode spec.Optional[uint32]) {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFSOCK {
+		mode = spec.Some(uint32(stat.Mode & 0o777))
+	}
+	return mode
+}
+
+// RemoveFile removes path if it is still the file of a socket. The caller has that socket open: until it is closed,
+// no other file has its inode number.
+func RemoveFile(path string, file File) error {
+	if file == (File{}) || FileAt(path) != file {
+		return nil
+	}
+	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
+		return &os.PathError{Op: "unlink", Path: path, Err: err}
+	}
+	return nil
+}
+
+// Close removes the path of a socket that Open returned, and what was made for it, and closes it. A path that is
+// another file by now stays. In the other order somebody could find the socket dead, and put their own there before
+// it is removed.
+func (s Socket) Close() error {
+	err := RemoveFile(s.Path, s.file)
+	err = errors.Join(err, unix.Close(s.FD))
 	removeFolders(s.folders)
 	return err
 }
 
-// Forget closes the descriptor of a socket that somebody else opened, and leaves its path.
+// Forget closes the descriptor, and leaves the path.
 func (s Socket) Forget() error { return unix.Close(s.FD) }

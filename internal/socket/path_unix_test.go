@@ -17,20 +17,20 @@ import (
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	longest := "/" + strings.Repeat("p", maxPath-1)
-	for _, text := range []string{"tcp::0", "name:80", "/run/a", "unix::a", longest} {
+	longest := strings.Repeat("p", maxPath)
+	for _, text := range []string{"tcp::0", "name:80", "/run/a", "unix::a", "unix::" + longest, "/a/very/long/path" + strings.Repeat("/p", 100)} {
 		if err := Check(parse(t, text)); err != nil {
 			t.Errorf("Check(%q): %v", text, err)
 		}
 	}
-	for _, text := range []string{longest + "p", "web=./" + longest[1:]} {
+	for _, text := range []string{"unix::" + longest + "p", "web=./" + longest + "p", "@" + longest} {
 		s := parse(t, text)
 		var bad *spec.Error
 		if err := Check(s); !errors.As(err, &bad) {
 			t.Errorf("Check(%q): %#v, want a *spec.Error", text, err)
 			continue
 		}
-		if bad.Text != s.String() || !strings.Contains(bad.Problem, "this system allows") || !strings.Contains(bad.Hint(), "./"+filepath.Base(s.Path)) {
+		if bad.Text != s.String() || hasAbstract && !strings.Contains(bad.Problem, "this system allows") || bad.Hint() == "" {
 			t.Errorf("Check(%q): %v, hint %q", text, bad, bad.Hint())
 		}
 	}
@@ -55,8 +55,8 @@ func TestRelativePath(t *testing.T) {
 		"sub/../d.sock": dir + "/sub/../d.sock",
 	} {
 		s := open(t, text, options)
-		if s.Spec.Path != want {
-			t.Errorf("Open(%q) is at %q, want %q", text, s.Spec.Path, want)
+		if s.Path != want {
+			t.Errorf("Open(%q) is at %q, want %q", text, s.Path, want)
 		}
 		if is := boundPath(t, s.FD); is != want {
 			t.Errorf("Open(%q) is bound to %q, want %q", text, is, want)
@@ -65,23 +65,42 @@ func TestRelativePath(t *testing.T) {
 	}
 }
 
-// TestRelativePathTooLong: where the absolute path does not fit into sun_path, the relative one is bound.
-func TestRelativePathTooLong(t *testing.T) {
-	dir := filepath.Join(realDir(t, shortDir(t)), strings.Repeat("d", 60), strings.Repeat("e", 60))
+// TestPathTooLong: if a path does not fit into sun_path, its last part is bound, from within its directory.
+func TestPathTooLong(t *testing.T) {
+	here := realDir(t, shortDir(t))
+	dir := filepath.Join(here, strings.Repeat("d", 60), strings.Repeat("e", 60))
 	mkdir(t, dir)
-	t.Chdir(dir)
-	s := open(t, "./a.sock", options)
-	if want := dir + "/a.sock"; s.Spec.Path != want {
-		t.Errorf("it is said to be at %q, want %q", s.Spec.Path, want)
+	for name, test := range map[string]struct{ in, path string }{
+		"relative":      {dir, "./a.sock"},
+		"absolute":      {here, dir + "/a.sock"},
+		"partly so":     {filepath.Dir(dir), filepath.Base(dir) + "/a.sock"},
+		"no short name": {"/", dir + "/" + strings.Repeat("n", maxPath)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(test.in)
+			s := open(t, "unix::"+test.path, options)
+			want := dir + "/" + filepath.Base(test.path)
+			if s.Path != want {
+				t.Errorf("it is said to be at %q, want %q", s.Path, want)
+			}
+			if is := boundPath(t, s.FD); is != filepath.Base(want) {
+				t.Errorf("it is bound to %q", is)
+			}
+			if d := Describe(s.FD); !d.Is(s.Opening.Spec) {
+				t.Errorf("it is found as %v", d.Spec)
+			}
+			if err := openFails(t, "unix::"+test.path, options); err.Error() != want+" is in use" {
+				t.Errorf("%v, want %s is in use", err, want)
+			}
+			if in, err := os.Getwd(); in != test.in || err != nil {
+				t.Errorf("the working directory is %q, %v; it was %q", in, err, test.in)
+			}
+			t.Chdir(dir)
+			connects(t, s, filepath.Base(want))
+		})
 	}
-	if is := boundPath(t, s.FD); is != "./a.sock" {
-		t.Errorf("it is bound to %q", is)
-	}
-	connects(t, s, "./a.sock")
-
-	err := openFails(t, "./a.sock", options)
-	if want := s.Spec.Path + " is in use"; err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
+	if after := snapshot(t, dir); after != "" {
+		t.Errorf("it leaves\n%s", after)
 	}
 }
 
@@ -176,9 +195,9 @@ func TestPathTaken(t *testing.T) {
 
 // TestProbeIsNoConnection: a listener does not notice that somebody asked whether it lives, a full queue does not hinder.
 func TestProbeIsNoConnection(t *testing.T) {
-	s := open(t, shortDir(t)+"/a.sock", Options{Backlog: 1})
+	s := open(t, shortDir(t)+"/a.sock", spec.Options{Backlog: 1})
 	for range 4 {
-		openFails(t, s.Spec.String(), options)
+		openFails(t, s.String(), options)
 	}
 	if err := unix.SetNonblock(s.FD, true); err != nil {
 		t.Fatal(err)
@@ -194,7 +213,7 @@ func TestDeadSocketIsReplaced(t *testing.T) {
 	for name, sotype := range map[string]int{"stream": unix.SOCK_STREAM, "datagram": unix.SOCK_DGRAM} {
 		path := shortDir(t) + "/a.sock"
 		deadSocket(t, path, sotype)
-		s, err := Open(parse(t, path), options)
+		s, err := Open(opening(t, path, options))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

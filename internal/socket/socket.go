@@ -1,4 +1,4 @@
-// Package socket opens the socket that a spec.Spec says, and says what stands at a descriptor.
+// Package socket opens the socket that a spec.Opening says, and says what stands at a descriptor.
 //
 // It makes sockets with plain system calls, not with package net: net's poller would take low
 // descriptors and set O_NONBLOCK.
@@ -6,45 +6,27 @@ package socket
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // Socket is an open socket on its way to the command.
 type Socket struct {
-	FD   int
-	Name string    // as LISTEN_FDNAMES says it
-	Spec spec.Spec // what it is bound to; the zero Spec where no specification says that
+	FD           int
+	Name         string // as LISTEN_FDNAMES says it
+	spec.Opening        // what it is bound to, and how it was opened; without Type if no specification says that
 
+	file    File     // of the path that was bound
 	folders []string // made for it, the outermost first
 }
 
-// DefaultBacklog is long enough for what arrives during a restart, in connections; Linux has had it as
-// net.core.somaxconn since 5.4.
-const DefaultBacklog = 4096
+// File returns the file that Open made for a unix socket, the zero File if it made none.
+func (s Socket) File() File { return s.file }
 
-// Options are what holds for all sockets of a run.
-type Options struct {
-	Backlog   int  // length of a listener's queue, in connections; the system may cap it
-	NoReuse   bool // leave out SO_REUSEADDR, which TCP sockets get otherwise
-	ReusePort bool // set SO_REUSEPORT on inet sockets
-
-	Mode          *uint32 // permission bits of a unix socket; nil for 0666 less the umask
-	MakeFolders   bool    // make missing parent folders of a unix socket
-	DirectoryMode *uint32 // permission bits of such folders; nil for 0755 less the umask
-
-	V6Only          *bool // IPV6_V6ONLY of an IPv6 socket; nil for IPv4 and IPv6 on one socket
-	FreeBind        bool  // bind addresses that the host does not have, where the system can
-	NoDelay         bool  // TCP_NODELAY
-	KeepAlive       bool  // SO_KEEPALIVE, on TCP
-	Broadcast       bool  // SO_BROADCAST, on UDP
-	PassCredentials bool  // SO_PASSCRED, on unix sockets where the system has it
-	ReceiveBuffer   int   // SO_RCVBUF, in bytes; 0 for the system's
-	SendBuffer      int   // SO_SNDBUF, in bytes; 0 for the system's
-}
-
-// Error says what failed about a socket, and where there is a way out, which.
+// Error says what failed about a socket, and the way out if there is one.
 type Error struct {
+	Spec   spec.Spec // of the socket; the zero Spec if it is about a directory
 	Text   string
 	Remedy string
 	Err    error // the system's, or nil
@@ -58,7 +40,7 @@ func (e *Error) Hint() string { return e.Remedy }
 
 // Description is what stands at a descriptor.
 type Description struct {
-	Spec  spec.Spec // what it is bound to; the zero Spec where no specification says that
+	Spec  spec.Spec // what it is bound to; the zero Spec if no specification says that
 	Open  bool
 	Ready bool   // it listens, or is a bound datagram socket: what systemd would pass
 	Text  string // for a person
@@ -66,10 +48,20 @@ type Description struct {
 	Listening, Nonblock, CloseOnExec bool
 }
 
+// Is reports whether the descriptor is the socket described. The kernel knows a path as it was bound: without its
+// directory if the whole was too long.
+func (d Description) Is(want spec.Spec) bool {
+	is := d.Spec
+	if is.Path != "" && is.Path[0] != '/' && strings.HasSuffix(want.Path, "/"+strings.TrimPrefix(is.Path, "./")) {
+		is.Path = want.Path
+	}
+	return d.Ready && is.SameSocket(want)
+}
+
 // absolute returns path below the working directory. Unlike filepath.Abs it keeps "..", which means
 // another folder behind a symbolic link.
 func absolute(path, workingDir string) string {
-	if filepath.IsAbs(path) || workingDir == "" || path[0] == '@' {
+	if filepath.IsAbs(path) || workingDir == "" {
 		return path
 	}
 	for len(path) > 2 && path[:2] == "./" {

@@ -17,10 +17,22 @@ func Check(s spec.Spec) error {
 }
 
 // Open fails as Check does.
-func Open(s spec.Spec, _ Options) (Socket, error) { return Socket{}, Check(s) }
+func Open(o spec.Opening) (Socket, error) { return Socket{}, Check(o.Spec) }
 
-// Describe finds nothing, as no process is started with descriptors here.
-func Describe(int) Description { return Description{Text: "closed"} }
+// File is the file of a unix socket; there is none here.
+type File struct{}
+
+// DescribeInherited finds nothing, as no process is started with descriptors here.
+func DescribeInherited(int) Description { return Description{Text: "closed"} }
+
+// ModeAt knows of no path.
+func ModeAt(string) (mode spec.Optional[uint32]) { return mode }
+
+// Resolve has nothing to resolve for.
+func Resolve(o spec.Opening) (spec.Opening, error) { return o, nil }
+
+// Absolute returns path as it is.
+func Absolute(path string) string { return path }
 
 // Wait fails as Check does.
 func Wait([]Socket) error { return Check(spec.Spec{}) }
@@ -32,7 +44,7 @@ func (s Socket) Forget() error { return nil }
 type Listener struct{}
 
 // NewListener fails as Check does.
-func NewListener(s Socket) (*Listener, error) { return nil, Check(s.Spec) }
+func NewListener(s Socket) (*Listener, error) { return nil, Check(s.Opening.Spec) }
 
 // Accept fails as Check does.
 func (l *Listener) Accept() (*os.File, netip.AddrPort, error) {

@@ -21,61 +21,59 @@ var transports = map[spec.Transport]int{
 
 // Open opens, binds and, but for a datagram socket, listens. The descriptor has FD_CLOEXEC and no
 // O_NONBLOCK. Its errors are *Error; after one, nothing is left open or bound.
-func Open(s spec.Spec, o Options) (Socket, error) {
-	open := openInet
-	if s.Type.Family() == spec.Unix {
-		open = openUnix
-	}
-	folders, err := makeFolders(s, o)
+func Open(o spec.Opening) (Socket, error) {
+	o, err := Resolve(o)
 	if err != nil {
 		return Socket{}, err
 	}
-	fd, bound, err := open(s, o)
+	folders, err := makeFolders(o)
+	if err != nil {
+		return Socket{}, err
+	}
+	open := openInet
+	if o.Type.Family() == spec.Unix {
+		open = openUnix
+	}
+	s, err := open(o)
 	if err != nil {
 		removeFolders(folders)
 		return Socket{}, err
 	}
-	bound.Name = s.FDName()
-	return Socket{FD: fd, Name: bound.Name, Spec: bound, folders: folders}, nil
+	s.Name, s.folders = o.FDName(), folders
+	s.Opening.Name = s.Name
+	return s, nil
 }
 
-// openInet tries the addresses that s stands for until the host has one.
-func openInet(s spec.Spec, o Options) (int, spec.Spec, error) {
-	addrs, err := addresses(s)
+// openInet binds the address of o. On a host without IPv6, [::] is 0.0.0.0.
+func openInet(o spec.Opening) (Socket, error) {
+	fd, err := listenInet(o)
+	if o.Addr.Addr() == spec.Any && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)) {
+		o.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), o.Addr.Port())
+		fd, err = listenInet(o)
+	}
 	if err != nil {
-		return -1, s, err
+		return Socket{}, bindError(o.Spec, err)
 	}
-	s.Host = ""
-	for _, addr := range addrs {
-		s.Addr = netip.AddrPortFrom(addr, s.Addr.Port())
-		var fd int
-		if fd, err = listenInet(s, o); err == nil {
-			s.Addr = boundTo(fd)
-			return fd, s, nil
-		}
-		if !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EADDRNOTAVAIL) {
-			break
-		}
-	}
-	return -1, s, bindError(s, err)
+	o.Addr = boundTo(fd)
+	return Socket{FD: fd, Opening: o}, nil
 }
 
-func listenInet(s spec.Spec, o Options) (int, error) {
-	sa, family, err := sockaddr(s.Addr)
+func listenInet(o spec.Opening) (int, error) {
+	sa, family, err := sockaddr(o.Addr)
 	if err != nil {
 		return -1, err
 	}
-	return listen(s, o, family, sa, func() {})
+	return listen(o, family, sa, func() {})
 }
 
 // listen is the line that every socket takes: socket, setsockopt, bind and, but for a datagram socket, listen. Undo
 // takes bind back.
-func listen(s spec.Spec, o Options, family int, sa unix.Sockaddr, undo func()) (int, error) {
-	fd, err := newSocket(family, transports[s.Type.Transport()])
+func listen(o spec.Opening, family int, sa unix.Sockaddr, undo func()) (int, error) {
+	fd, err := newSocket(family, transports[o.Type.Transport()])
 	if err != nil {
 		return -1, err
 	}
-	for _, opt := range socketOptions(s, o, family) {
+	for _, opt := range socketOptions(o, family) {
 		if err == nil {
 			err = opt.set(fd)
 		}
@@ -83,7 +81,7 @@ func listen(s spec.Spec, o Options, family int, sa unix.Sockaddr, undo func()) (
 	if err == nil {
 		err = unix.Bind(fd, sa)
 	}
-	if err == nil && s.Type.Transport() != spec.Datagram {
+	if err == nil && o.Type.Transport() != spec.Datagram {
 		if err = unix.Listen(fd, o.Backlog); err != nil {
 			undo()
 		}
@@ -109,14 +107,14 @@ func (o socketOption) set(fd int) error {
 	return err
 }
 
-// socketOptions returns what s and o ask for.
-func socketOptions(s spec.Spec, o Options, family int) []socketOption {
-	inet, tcp := family != unix.AF_UNIX, family != unix.AF_UNIX && s.Type.Transport() == spec.Stream
+// socketOptions returns what o asks for.
+func socketOptions(o spec.Opening, family int) []socketOption {
+	inet, tcp := family != unix.AF_UNIX, family != unix.AF_UNIX && o.Type.Transport() == spec.Stream
 	rows := []struct {
 		when bool
 		socketOption
 	}{
-		{family == unix.AF_INET6 && (s.Addr.Addr() == spec.Any || o.V6Only != nil), option(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, isTrue(o.V6Only))},
+		{family == unix.AF_INET6 && (o.Addr.Addr() == spec.Any || o.V6Only.IsSet), option(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, number(o.V6Only.Value))},
 		{tcp && !o.NoReuse, option(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)},
 		{inet && o.ReusePort, option(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)},
 		{inet && o.FreeBind, freeBind(family)},
@@ -146,8 +144,8 @@ func tryOption(name, value int) socketOption {
 	return socketOption{level: unix.SOL_SOCKET, name: name, value: value, try: true}
 }
 
-func isTrue(b *bool) int {
-	if b != nil && *b {
+func number(b bool) int {
+	if b {
 		return 1
 	}
 	return 0
@@ -155,7 +153,7 @@ func isTrue(b *bool) int {
 
 // bindError words a failure of bind(2), listen(2) or what comes before.
 func bindError(s spec.Spec, err error) error {
-	e := &Error{Text: fmt.Sprintf("cannot open %q: %v", s, err), Err: err}
+	e := &Error{Spec: s, Text: fmt.Sprintf("cannot open %q: %v", s, err), Err: err}
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
 		return inUse(s, err)
@@ -174,5 +172,5 @@ func inUse(s spec.Spec, err error) error {
 	if s.Type.Family() == spec.Inet {
 		remedy = "stop it, or take another port (0 is any free one)"
 	}
-	return &Error{Text: s.Address() + " is in use" + user(s), Remedy: remedy, Err: err}
+	return &Error{Spec: s, Text: s.Address() + " is in use" + user(s), Remedy: remedy, Err: err}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
@@ -30,9 +31,7 @@ func user(s spec.Spec) string {
 	if len(pids) == 0 {
 		return ""
 	}
-	pid := slices.Min(pids) // of a watcher and its server, the watcher
-	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return fmt.Sprintf(" by %s (pid %d)", strings.TrimSpace(string(name)), pid)
+	return " by " + process.Of(slices.Min(pids)).String() // of a watcher and its server, the watcher
 }
 
 func hasSocket(pid int, inodes []string) bool {

@@ -222,7 +222,7 @@ func ParseOpening(text string) (Opening, error) {
 
 // isPassable reports whether LISTEN_FDNAMES can say name: it may be one that ValidName refuses.
 func isPassable(name string) bool {
-	return name != "" && len(name) <= 255 && !strings.ContainsAny(name, ":\x00")
+	return name != "" && !strings.ContainsAny(name, ":\x00")
 }
 
 // EncodeOpenings returns the value of SYSTEMFD_SOCKETS: openings, "," between.

@@ -1,6 +1,9 @@
 package spec
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // mustOpen is Parse with default options, and change.
 func mustOpen(t testing.TB, text string, change func(*Options)) Opening {
@@ -166,5 +169,27 @@ func TestOverlaps(t *testing.T) {
 		if test.a.Overlaps(test.b) != test.want || test.b.Overlaps(test.a) != test.want {
 			t.Errorf("%s and %s: want %v", test.a.Encode(), test.b.Encode(), test.want)
 		}
+	}
+}
+
+// TestAlphabet: no byte of an encoded opening needs quotes in a shell, and none is one of a list's own.
+func TestAlphabet(t *testing.T) {
+	t.Parallel()
+	for i := range 256 {
+		text := string([]byte{byte(i)})
+		got := percentEncode(text, plain)
+		if strings.Contains("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@+=-", text) {
+			if got != text {
+				t.Errorf("%q is encoded as %q, and need not be", text, got)
+			}
+		} else if len(got) != 3 || got[0] != '%' || strings.Trim(got[1:], "0123456789ABCDEF") != "" {
+			t.Errorf("%q is encoded as %q", text, got)
+		}
+		if again := percentDecode(got); again != text {
+			t.Errorf("%q is encoded as %q, and that is decoded as %q", text, got, again)
+		}
+	}
+	if i := strings.IndexAny(plain+"%,", " \t\n\r\\\"'`$&|;<>()[]{}*?!#^"); i >= 0 {
+		t.Errorf("a shell interprets %q", (plain + "%,")[i])
 	}
 }

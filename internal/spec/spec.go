@@ -26,6 +26,9 @@ var Any = netip.IPv6Unspecified()
 // IsAbstract reports whether s is a unix socket without a file.
 func (s Spec) IsAbstract() bool { return strings.HasPrefix(s.Path, "@") }
 
+// Port returns the port of an inet socket, 0 for a unix one.
+func (s Spec) Port() uint16 { return s.Addr.Port() }
+
 // FDName returns the name under which LISTEN_FDNAMES passes the socket.
 func (s Spec) FDName() string {
 	if s.Name != "" {
@@ -47,10 +50,11 @@ func (s Spec) Address() string {
 	return ""
 }
 
-// String returns the canonical form, from which Parse returns the same Spec.
+// String returns the canonical form, from which Parse returns the same Spec. A name that a parent gave, and that Parse
+// would not read as one, is left out.
 func (s Spec) String() string {
 	text := string(s.Type) + "::" + s.Address()
-	if s.Name != "" {
+	if ValidName(s.Name) && s.Name[0] != '@' {
 		text = s.Name + "=" + text
 	}
 	return text

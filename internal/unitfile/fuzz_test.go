@@ -10,27 +10,88 @@ import (
 // are in testdata.
 func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		unit, err := Parse("app@1.socket", text, host)
+		unit, err := Parse("app@1.socket", text, host, spec.Defaults())
 		if err != nil {
 			if bad, ok := err.(*Error); !ok || bad.File != "app@1.socket" || bad.Problem == "" || bad.Line < 0 {
 				t.Fatalf("%q: %#v", text, err)
 			}
 			return
 		}
-		if len(unit.Specs) == 0 {
+		if len(unit.Openings) == 0 {
 			t.Fatalf("%q opens nothing", text)
 		}
-		for _, s := range unit.Specs {
-			if again, err := spec.Parse(s.String()); err != nil || again != s {
-				t.Errorf("%q opens %#v, which reads as %#v, %v", text, s, again, err)
+		for _, o := range unit.Openings {
+			if again, err := spec.Parse(o.String()); err != nil || again != o.Spec {
+				t.Errorf("%q opens %#v, which reads as %#v, %v", text, o.Spec, again, err)
 			}
-			if s.Name == "" || unit.Accept && s.Type.Transport() == spec.Datagram {
-				t.Errorf("%q opens %#v", text, s)
+			if o.Name == "" || unit.Accept && o.Type.Transport() == spec.Datagram {
+				t.Errorf("%q opens %#v", text, o.Spec)
 			}
-		}
-		o := unit.Options
-		if o.Backlog != nil && *o.Backlog < 0 || o.ReceiveBuffer < 0 || o.SendBuffer < 0 {
-			t.Errorf("%q: %+v", text, o)
+			if o.Backlog < 0 || o.ReceiveBuffer < 0 || o.SendBuffer < 0 {
+				t.Errorf("%q: %+v", text, o.Options)
+			}
+			comesBack(t, o)
 		}
 	})
+}
+
+// comesBack fails unless o, without any --map, is what its text says.
+func comesBack(t *testing.T, o spec.Opening) {
+	t.Helper()
+	applied, err := Maps(nil).Apply(o)
+	if err != nil || applied.Spec != o.Spec || applied.Options != o.For(o.Type) {
+		t.Errorf("%#v without a map is %#v, %v", o, applied, err)
+	}
+	if again, err := spec.ParseOpening(applied.Encode()); err != nil || again != applied {
+		t.Errorf("%#v is %q, and that is %#v, %v", applied, applied.Encode(), again, err)
+	}
+}
+
+// FuzzMaps: a --map that applies gives an opening with the name and the transport of the unit, and with a text that
+// says the same. Its seeds are in testdata.
+func FuzzMaps(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text, from, to string) {
+		unit, err := Parse("app@1.socket", text, host, spec.Defaults())
+		if err != nil {
+			return
+		}
+		maps, err := ParseMaps([]string{from + "=" + to})
+		if err != nil {
+			isMapError(t, err)
+			return
+		}
+		for _, o := range unit.Openings {
+			mapped, err := maps.Apply(o)
+			if err != nil {
+				isMapError(t, err)
+				continue
+			}
+			if mapped.Name != o.Name || mapped.Type.Transport() != o.Type.Transport() || mapped.Options != o.For(mapped.Type) {
+				t.Errorf("--map %s=%s makes %#v of %#v", from, to, mapped, o)
+			}
+			if again, err := spec.ParseOpening(mapped.Encode()); err != nil || again != mapped {
+				t.Errorf("%#v is %q, and that is %#v, %v", mapped, mapped.Encode(), again, err)
+			}
+			if mapped.Spec != o.Spec && maps.Unused() != nil {
+				t.Errorf("--map %s=%s makes %#v of %#v, and is unused", from, to, mapped, o)
+			}
+		}
+	})
+}
+
+// isMapError fails unless err is one that Maps may return, with a way out.
+func isMapError(t *testing.T, err error) {
+	t.Helper()
+	switch bad := err.(type) {
+	case *MapError:
+		if bad.Error() == "" || bad.Hint() == "" {
+			t.Errorf("%#v", err)
+		}
+	case *spec.Error:
+		if bad.Problem == "" || bad.Hint() == "" {
+			t.Errorf("%#v", err)
+		}
+	default:
+		t.Errorf("%#v", err)
+	}
 }

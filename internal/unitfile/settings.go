@@ -23,23 +23,23 @@ var settings = map[string]setting{
 	"ListenNetlink":          noServerReads("ListenNetlink"),
 	"ListenSpecial":          noServerReads("ListenSpecial"),
 	"ListenUSBFunction":      noServerReads("ListenUSBFunction"),
-	"Accept":                 boolean("Accept", func(u *Unit) *bool { return &u.Accept }),
+	"Accept":                 boolean("Accept", func(p *parser) *bool { return &p.unit.Accept }),
 	"Backlog":                backlog,
 	"BindIPv6Only":           bindIPv6Only,
-	"Broadcast":              boolean("Broadcast", func(u *Unit) *bool { return &u.Options.Broadcast }),
-	"DirectoryMode":          mode("DirectoryMode", func(u *Unit, mode uint32) { u.Options.DirectoryMode = &mode }),
+	"Broadcast":              boolean("Broadcast", func(p *parser) *bool { return &p.options.Broadcast }),
+	"DirectoryMode":          mode("DirectoryMode", func(p *parser) *spec.Optional[uint32] { return &p.options.DirectoryMode }),
 	"FileDescriptorName":     fileDescriptorName,
-	"FreeBind":               boolean("FreeBind", func(u *Unit) *bool { return &u.Options.FreeBind }),
-	"KeepAlive":              boolean("KeepAlive", func(u *Unit) *bool { return &u.Options.KeepAlive }),
-	"NoDelay":                boolean("NoDelay", func(u *Unit) *bool { return &u.Options.NoDelay }),
-	"PassCredentials":        boolean("PassCredentials", func(u *Unit) *bool { return &u.Options.PassCredentials }),
-	"ReceiveBuffer":          size("ReceiveBuffer", func(u *Unit) *int { return &u.Options.ReceiveBuffer }),
-	"ReusePort":              boolean("ReusePort", func(u *Unit) *bool { return &u.Options.ReusePort }),
-	"SendBuffer":             size("SendBuffer", func(u *Unit) *int { return &u.Options.SendBuffer }),
-	"SocketMode":             mode("SocketMode", func(u *Unit, mode uint32) { u.Options.SocketMode = &mode }),
+	"FreeBind":               boolean("FreeBind", func(p *parser) *bool { return &p.options.FreeBind }),
+	"KeepAlive":              boolean("KeepAlive", func(p *parser) *bool { return &p.options.KeepAlive }),
+	"NoDelay":                boolean("NoDelay", func(p *parser) *bool { return &p.options.NoDelay }),
+	"PassCredentials":        boolean("PassCredentials", func(p *parser) *bool { return &p.options.PassCredentials }),
+	"ReceiveBuffer":          size("ReceiveBuffer", func(p *parser) *int { return &p.options.ReceiveBuffer }),
+	"ReusePort":              boolean("ReusePort", func(p *parser) *bool { return &p.options.ReusePort }),
+	"SendBuffer":             size("SendBuffer", func(p *parser) *int { return &p.options.SendBuffer }),
+	"SocketMode":             mode("SocketMode", func(p *parser) *spec.Optional[uint32] { return &p.options.Mode }),
 }
 
-// listenOn adds a socket; the empty assignment takes back all that came before, of every kind.
+// listenOn adds a socket. The empty assignment removes every socket before it, of every kind.
 func listenOn(transport spec.Transport) setting {
 	return func(p *parser, value string, line int) error {
 		if value == "" {
@@ -62,47 +62,49 @@ func listenOn(transport spec.Transport) setting {
 	}
 }
 
-// parseAddress reads an address as systemd.socket(5) has it: a port alone is every address, and an interface stands
-// in the brackets or behind the port. Port 0, any free one, is ours.
+// parseAddress reads an address as systemd.socket(5) has it: a port without an IP address means every address. We
+// take more: port 0, for any free port, and an interface inside the brackets.
 func parseAddress(value string, transport spec.Transport) (spec.Spec, bool) {
 	if strings.HasPrefix(value, "/") || strings.HasPrefix(value, "@") {
 		s := spec.Spec{Type: spec.TypeOf(spec.Unix, transport), Path: value}
 		parsed, err := spec.Parse(s.String())
 		return parsed, err == nil && parsed == s && value != "/"
 	}
-	ip, host, port := spec.Any, "", value
+	ip, port, ok := spec.Any, value, true
 	if i := strings.LastIndexByte(value, ':'); i >= 0 {
-		host, port = value[:i], value[i+1:]
-	}
-	port, zone, _ := strings.Cut(port, "%")
-	if host != "" || port != value {
-		var ok bool
-		if ip, ok = parseIP(host, zone); !ok {
-			return spec.Spec{}, false
-		}
+		ip, port, ok = parseIPPort(value[:i], value[i+1:])
 	}
 	number, err := parseUint(port, 16)
 	leadingZero := len(port) > 1 && strings.Trim(port, "0123456789") == "" && port[0] == '0'
-	return spec.Spec{Type: spec.TypeOf(spec.Inet, transport), Addr: netip.AddrPortFrom(ip, uint16(number))}, err == nil && !leadingZero
+	s := spec.Spec{Type: spec.TypeOf(spec.Inet, transport), Addr: netip.AddrPortFrom(ip, uint16(number))}
+	return s, ok && err == nil && !leadingZero
+}
+
+// parseIPPort reads the two sides of IP:PORT. PORT may have %INTERFACE behind it, which becomes the zone of the IP.
+func parseIPPort(host, text string) (ip netip.Addr, port string, ok bool) {
+	port, zone, hasZone := strings.Cut(text, "%")
+	ip, ok = parseIP(host)
+	if hasZone {
+		ok = ok && ip.Is6() && ip.Zone() == "" && zone != ""
+		ip = ip.WithZone(zone)
+	}
+	return ip.Unmap(), port, ok && !strings.ContainsFunc(ip.Zone(), isBadInZone)
 }
 
 // parseIP reads an IPv4 address, or an IPv6 address in brackets.
-func parseIP(host, zone string) (netip.Addr, bool) {
+func parseIP(host string) (netip.Addr, bool) {
 	inner, bracket := strings.CutPrefix(host, "[")
 	inner, closed := strings.CutSuffix(inner, "]")
 	ip, err := netip.ParseAddr(inner)
-	if err != nil || bracket != closed || bracket != ip.Is6() || zone != "" && (ip.Is4() || ip.Zone() != "") {
-		return netip.Addr{}, false
-	}
-	if zone != "" {
-		ip = ip.WithZone(zone)
-	}
-	return ip.Unmap(), true
+	return ip, err == nil && bracket == closed && bracket == ip.Is6()
 }
+
+// isBadInZone reports whether systemd refuses an interface whose name has c.
+func isBadInZone(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(":/%", c) }
 
 // parseUint reads a number as systemd does: decimal, 0x hexadecimal or 0 octal.
 func parseUint(value string, bits int) (uint64, error) {
-	if strings.Contains(value, "_") { // Go alone has that
+	if strings.Contains(value, "_") { // only Go has that
 		return 0, strconv.ErrSyntax
 	}
 	return strconv.ParseUint(strings.TrimPrefix(value, "+"), 0, bits)
@@ -118,13 +120,13 @@ func noServerReads(key string) setting {
 	}
 }
 
-func boolean(key string, field func(*Unit) *bool) setting {
+func boolean(key string, field func(*parser) *bool) setting {
 	return func(p *parser, value string, line int) error {
 		yes, ok := parseBoolean(value)
 		if !ok {
 			return p.fail(line, "%s is yes or no, not %q", key, value)
 		}
-		*field(&p.unit) = yes
+		*field(p) = yes
 		return nil
 	}
 }
@@ -139,24 +141,24 @@ func parseBoolean(value string) (yes, ok bool) {
 	return false, false
 }
 
-func mode(key string, set func(*Unit, uint32)) setting {
+func mode(key string, field func(*parser) *spec.Optional[uint32]) setting {
 	return func(p *parser, value string, line int) error {
 		bits, err := strconv.ParseUint(value, 8, 32)
 		if err != nil || bits > 0o7777 {
 			return p.fail(line, "%s is octal, as in 0660, not %q", key, value)
 		}
-		set(&p.unit, uint32(bits))
+		*field(p) = spec.Some(uint32(bits))
 		return nil
 	}
 }
 
-func size(key string, field func(*Unit) *int) setting {
+func size(key string, field func(*parser) *int) setting {
 	return func(p *parser, value string, line int) error {
 		bytes, ok := parseSize(value)
 		if !ok {
 			return p.fail(line, "%s is a number of bytes, as in 64K, not %q", key, value)
 		}
-		*field(&p.unit) = bytes
+		*field(p) = bytes
 		return nil
 	}
 }
@@ -170,7 +172,7 @@ type sizeUnit struct {
 // sizeUnits are the suffixes of a size; in a sum, as in 1M 512K, each is smaller than the one before.
 var sizeUnits = []sizeUnit{{"E", 1 << 60}, {"P", 1 << 50}, {"T", 1 << 40}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}, {"", 1}}
 
-// parseSize reads bytes as systemd does. More than setsockopt(2) can say is the most that it can.
+// parseSize reads bytes as systemd does. A size above what setsockopt(2) takes is the largest that it takes.
 func parseSize(value string) (int, bool) {
 	total, units := 0.0, sizeUnits
 	for first := true; first || value != ""; first = false {
@@ -199,8 +201,7 @@ func backlog(p *parser, value string, line int) error {
 	if err != nil {
 		return p.fail(line, "Backlog is a number of connections, not %q", value)
 	}
-	connections := int(min(n, math.MaxInt32))
-	p.unit.Options.Backlog = &connections
+	p.options.Backlog = int(min(n, math.MaxInt32))
 	return nil
 }
 
@@ -208,14 +209,14 @@ func bindIPv6Only(p *parser, value string, line int) error {
 	only, isBool := parseBoolean(value)
 	switch {
 	case value == "default":
-		p.unit.Options.V6Only = nil
+		p.options.V6Only = spec.Optional[bool]{}
 		return nil
 	case value == "both", value == "ipv6-only":
 		only = value == "ipv6-only"
 	case !isBool:
 		return p.fail(line, "BindIPv6Only is default, both or ipv6-only, not %q", value)
 	}
-	p.unit.Options.V6Only = &only
+	p.options.V6Only = spec.Some(only)
 	return nil
 }
 

@@ -1,5 +1,5 @@
-// Package unitfile reads a .socket unit, systemd.socket(5), as what to open. It is pure: the text and the values of
-// the specifiers come from the caller.
+// Package unitfile reads a .socket unit, systemd.socket(5), as what to open, and carries out --map. It is pure: the
+// text and the values of the specifiers come from the caller.
 package unitfile
 
 import (
@@ -14,30 +14,13 @@ import (
 
 // Unit is what a .socket unit opens, and how.
 type Unit struct {
-	Specs    []spec.Spec // in the order of the file
-	Accept   bool        // one process a connection
-	Options  Options
-	Ignored  []string // directives that mean nothing outside systemd, each once
-	Warnings []string // FILE:LINE: what is not known
+	Openings []spec.Opening // in the order of the file; for Maps.Apply
+	Accept   bool           // one process per connection
+	Ignored  []string       // directives that mean nothing outside systemd, each once
+	Warnings []string       // FILE:LINE: what is unknown
 }
 
-// Options are the unit's settings for all of its sockets. A nil pointer, or 0, leaves what is usual.
-type Options struct {
-	Backlog         *int    // connections
-	SocketMode      *uint32 // permission bits of unix sockets
-	DirectoryMode   *uint32 // of missing parent folders of unix sockets
-	V6Only          *bool   // BindIPv6Only, nil for default
-	ReusePort       bool
-	FreeBind        bool
-	NoDelay         bool
-	KeepAlive       bool
-	Broadcast       bool
-	PassCredentials bool
-	ReceiveBuffer   int // bytes
-	SendBuffer      int // bytes
-}
-
-// Error is a unit that cannot be used, with the place: FILE:LINE, or FILE alone where it is the whole.
+// Error is a unit that cannot be used, with the place: FILE:LINE, or only FILE if Line is 0.
 type Error struct {
 	File    string
 	Line    int
@@ -51,24 +34,31 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// parser collects a unit, a directive at a time.
+// parser collects a unit, one directive at a time.
 type parser struct {
 	file       string
 	specifiers specifiers
 	unit       Unit
+	options    spec.Options
 	listens    []listen
 	fdName     string
 }
 
-// listen is a Listen directive; the name and the protocol come with the whole unit.
+// listen is a Listen directive. Its name and its options are known at the end of the unit.
 type listen struct {
 	line int
 	spec spec.Spec
 }
 
 // Parse reads the unit file called file, whose name may differ from its path. Its errors are *Error.
-func Parse(file, text string, host Host) (Unit, error) {
-	p := &parser{file: file, specifiers: specifiersOf(filepath.Base(file), host)}
+//
+// base are the options of the command line. A directive replaces its option, but ReusePort=no does not take back
+// ReusePort of base. Missing parent directories are always made.
+//
+// A directive holds for every socket of the unit, wherever it stands. So the openings have equal options, even those
+// that mean nothing for their type; Maps.Apply drops them. Call it before opening, even without any --map.
+func Parse(file, text string, host Host, base spec.Options) (Unit, error) {
+	p := &parser{file: file, specifiers: specifiersOf(filepath.Base(file), host), options: base}
 	section := ""
 	for _, l := range logicalLines(text) {
 		if name, ok := strings.CutPrefix(l.text, "["); ok {
@@ -91,6 +81,8 @@ func Parse(file, text string, host Host) (Unit, error) {
 			return Unit{}, err
 		}
 	}
+	p.options.ReusePort = p.options.ReusePort || base.ReusePort
+	p.options.MakeDirectories = true
 	return p.finish()
 }
 
@@ -111,7 +103,7 @@ func (p *parser) directive(section, key, value string, line int) error {
 	return nil
 }
 
-// finish names the sockets. FileDescriptorName stands anywhere in the unit and is for all of its sockets.
+// finish gives every socket the name and the options of the unit.
 func (p *parser) finish() (Unit, error) {
 	if len(p.listens) == 0 {
 		return Unit{}, p.fail(0, "it opens no socket: there is no ListenStream, ListenDatagram or ListenSequentialPacket")
@@ -128,7 +120,7 @@ func (p *parser) finish() (Unit, error) {
 			return Unit{}, p.fail(l.line, "Accept needs sockets that listen, %s does not", l.spec.Type)
 		}
 		l.spec.Name = name
-		p.unit.Specs = append(p.unit.Specs, l.spec)
+		p.unit.Openings = append(p.unit.Openings, spec.Opening{Spec: l.spec, Options: p.options})
 	}
 	return p.unit, nil
 }
@@ -141,7 +133,7 @@ func (p *parser) warn(line int, format string, args ...any) {
 	p.unit.Warnings = append(p.unit.Warnings, p.fail(line, format, args...).Error())
 }
 
-// blanks are what systemd takes for white space: no other character of Unicode.
+// blanks are what systemd takes for white space. No other character of Unicode is.
 const blanks = " \t\r"
 
 // line is a logical line: continued ones joined, without comments.
@@ -183,7 +175,7 @@ func endsEscaped(text string) bool {
 //go:embed directives.txt
 var directivesText string
 
-// directives has what may stand in each section that we know.
+// directives lists the directives of each section that we know.
 var directives = parseDirectives(directivesText)
 
 func parseDirectives(text string) map[string][]string {

@@ -3,7 +3,6 @@ package unitfile
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +19,7 @@ func parse(t *testing.T, lines ...string) Unit {
 	if !strings.Contains(text, "Listen") {
 		text += "\nListenStream=80"
 	}
-	unit, err := Parse("app.socket", "[Socket]\n"+text+"\n", host)
+	unit, err := Parse("app.socket", "[Socket]\n"+text+"\n", host, spec.Defaults())
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
@@ -29,9 +28,9 @@ func parse(t *testing.T, lines ...string) Unit {
 
 // opens is what a unit opens, without the name that all have.
 func opens(unit Unit) (specs []string) {
-	for _, s := range unit.Specs {
-		s.Name = ""
-		specs = append(specs, s.String())
+	for _, o := range unit.Openings {
+		o.Name = ""
+		specs = append(specs, o.String())
 	}
 	return specs
 }
@@ -53,6 +52,7 @@ func TestAddresses(t *testing.T) {
 		{"ListenStream=[::ffff:1.2.3.4]:80", "tcp::1.2.3.4:80"},
 		{"ListenStream=[fe80::1]:80%%eth0", "tcp::[fe80::1%eth0]:80"},
 		{"ListenStream=[fe80::1]:80%%2", "tcp::[fe80::1%2]:80"},
+		{"ListenStream=[fe80::1]:80%%~l]o!", "tcp::[fe80::1%~l]o!]:80"},
 		{"ListenStream=[fe80::1%%eth0]:80", "tcp::[fe80::1%eth0]:80"}, // ours
 		{"ListenStream=/run/app.sock", "unix::/run/app.sock"},
 		{"ListenStream=/run/a b=c::d;#", "unix::/run/a b=c::d;#"},
@@ -139,6 +139,8 @@ func TestErrors(t *testing.T) {
 		"65536", "-1", "080", "80 81", "x", "./x", "/", "@", ":80", "*:80", "localhost:80", "tcp:80", `"80"`, "80\u00a0", "1_0",
 		"1.2.3.4", "1.2.3.4:", "1.2.3:80", "1.2.3.256:80", "01.2.3.4:80", "1.2.3.4:99999", "1.2.3.4:00080", "1.2.3.4:80%%lo",
 		"::1:80", "[::1]", "[::1]80", "[::1]:080", "[1.2.3.4]:80", "[]:80", "[:80", "]:80", "[::1:80", "::1]:80", "80%%lo", "[fe80::1%%a]:80%%a", "vsock:2:1234",
+		"[fe80::1]:80%%", "[fe80::1]:80%", "[fe80::1]:80%%a/b", "[fe80::1]:80%%a b", "[fe80::1]:80%%a%%b", "[fe80::1]:80%%a:1", "[fe80::1]:80%%é", "[fe80::1]:80%%\xff", "[fe80::1]:80%%a\x00b", "[fe80::1]:80%%a\x7f",
+		"[fe80::1%%]:80", "[fe80::1%%a/b]:80", "[fe80::1%%a b]:80", "[fe80::1%%a:b]:80", "[fe80::1%%é]:80",
 	} {
 		quoted := fmt.Sprintf("%q", strings.ReplaceAll(value, "%%", "%"))
 		values = append(values, struct{ line, want string }{"ListenStream=" + value, "bad address " + quoted + ": " + address})
@@ -150,12 +152,12 @@ func TestErrors(t *testing.T) {
 	for _, v := range values {
 		if v.want != "" {
 			tests = append(tests, struct{ text, want string }{"[Unit]\n[Socket]\nListenStream=80\n" + v.line + "\n", ":4: " + v.want})
-		} else if _, err := Parse("f", "[Socket]\n"+v.line, host); err != nil {
+		} else if _, err := Parse("f", "[Socket]\n"+v.line, host, spec.Defaults()); err != nil {
 			t.Errorf("%q: %v", v.line, err)
 		}
 	}
 	for _, test := range tests {
-		unit, err := Parse("dir/app.socket", test.text, host)
+		unit, err := Parse("dir/app.socket", test.text, host, spec.Defaults())
 		bad, ok := err.(*Error)
 		if !ok || !strings.HasPrefix(bad.Error(), "dir/app.socket"+test.want) {
 			t.Errorf("%q: %+v, %v; want %s", test.text, unit, err, test.want)
@@ -175,12 +177,12 @@ func TestNames(t *testing.T) {
 		{`a\x2db.socket`, "FileDescriptorName=a-b", "a-b"},
 	}
 	for _, test := range tests {
-		unit, err := Parse(test.file, "[Socket]\nListenStream=80\nListenDatagram=80\n"+test.lines, host)
-		if err != nil || len(unit.Specs) != 2 || unit.Specs[0].Name != test.want || unit.Specs[1].Name != test.want {
-			t.Errorf("%s, %q: %+v, %v; want %s", test.file, test.lines, unit.Specs, err, test.want)
+		unit, err := Parse(test.file, "[Socket]\nListenStream=80\nListenDatagram=80\n"+test.lines, host, spec.Defaults())
+		if err != nil || len(unit.Openings) != 2 || unit.Openings[0].Name != test.want || unit.Openings[1].Name != test.want {
+			t.Errorf("%s, %q: %+v, %v; want %s", test.file, test.lines, unit.Openings, err, test.want)
 		}
 	}
-	_, err := Parse(`a\x2db.socket`, "[Socket]\nListenStream=80", host)
+	_, err := Parse(`a\x2db.socket`, "[Socket]\nListenStream=80", host, spec.Defaults())
 	if want := `a\x2db.socket: "a\\x2db.socket" cannot name a descriptor: set FileDescriptorName`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -195,49 +197,90 @@ func TestSpecifiers(t *testing.T) {
 		{"app@a@b.socket", "//run/user/7|/home/me|me|7|app@a@b.socket|app@a@b|app|a@b|%|%t", "app.7"},
 	}
 	for _, test := range tests {
-		unit, err := Parse(test.file, text, host)
-		if want := (spec.Spec{Name: test.name, Type: "unix", Path: test.path}); err != nil || !slices.Equal(unit.Specs, []spec.Spec{want}) {
-			t.Errorf("%s: %+v, %v; want %+v", test.file, unit.Specs, err, want)
+		unit, err := Parse(test.file, text, host, spec.Defaults())
+		if want := (spec.Spec{Name: test.name, Type: "unix", Path: test.path}); err != nil || len(unit.Openings) != 1 || unit.Openings[0].Spec != want {
+			t.Errorf("%s: %+v, %v; want %+v", test.file, unit.Openings, err, want)
 		}
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
+// TestOptions has what each directive sets. Every opening of the unit has it, whatever its type.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		lines string
-		want  Options
+		set   func(o *spec.Options)
 	}{
-		{"", Options{}},
-		{"Backlog=0", Options{Backlog: ptr(0)}},
-		{"Backlog=128", Options{Backlog: ptr(128)}},
-		{"Backlog=0x10", Options{Backlog: ptr(16)}},
-		{"Backlog=010", Options{Backlog: ptr(8)}},
-		{"Backlog=4294967295", Options{Backlog: ptr(math.MaxInt32)}},
-		{"SocketMode=0", Options{SocketMode: ptr(uint32(0))}},
-		{"SocketMode=660", Options{SocketMode: ptr(uint32(0o660))}},
-		{"SocketMode=0600\nSocketMode=0640", Options{SocketMode: ptr(uint32(0o640))}},
-		{"DirectoryMode=0700", Options{DirectoryMode: ptr(uint32(0o700))}},
-		{"DirectoryMode=1777", Options{DirectoryMode: ptr(uint32(0o1777))}},
-		{"BindIPv6Only=both", Options{V6Only: ptr(false)}},
-		{"BindIPv6Only=no", Options{V6Only: ptr(false)}},
-		{"BindIPv6Only=ipv6-only", Options{V6Only: ptr(true)}},
-		{"BindIPv6Only=yes", Options{V6Only: ptr(true)}},
-		{"BindIPv6Only=yes\nBindIPv6Only=default", Options{}},
-		{"ReusePort=1", Options{ReusePort: true}},
-		{"FreeBind=yes", Options{FreeBind: true}},
-		{"NoDelay=on", Options{NoDelay: true}},
-		{"KeepAlive=true", Options{KeepAlive: true}},
-		{"Broadcast=t", Options{Broadcast: true}},
-		{"PassCredentials=y", Options{PassCredentials: true}},
-		{"NoDelay=yes\nNoDelay=no", Options{}},
-		{"ReceiveBuffer=64K\nSendBuffer=1M", Options{ReceiveBuffer: 64 << 10, SendBuffer: 1 << 20}},
+		{"", func(*spec.Options) {}},
+		{"Backlog=0", func(o *spec.Options) { o.Backlog = 0 }},
+		{"Backlog=128", func(o *spec.Options) { o.Backlog = 128 }},
+		{"Backlog=0x10", func(o *spec.Options) { o.Backlog = 16 }},
+		{"Backlog=010", func(o *spec.Options) { o.Backlog = 8 }},
+		{"Backlog=4294967295", func(o *spec.Options) { o.Backlog = math.MaxInt32 }},
+		{"SocketMode=0", func(o *spec.Options) { o.Mode = spec.Some(uint32(0)) }},
+		{"SocketMode=660", func(o *spec.Options) { o.Mode = spec.Some(uint32(0o660)) }},
+		{"SocketMode=0600\nSocketMode=0640", func(o *spec.Options) { o.Mode = spec.Some(uint32(0o640)) }},
+		{"DirectoryMode=0700", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o700)) }},
+		{"DirectoryMode=1777", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o1777)) }},
+		{"BindIPv6Only=both", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
+		{"BindIPv6Only=no", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
+		{"BindIPv6Only=ipv6-only", func(o *spec.Options) { o.V6Only = spec.Some(true) }},
+		{"BindIPv6Only=yes", func(o *spec.Options) { o.V6Only = spec.Some(true) }},
+		{"BindIPv6Only=yes\nBindIPv6Only=default", func(*spec.Options) {}},
+		{"ReusePort=1", func(o *spec.Options) { o.ReusePort = true }},
+		{"FreeBind=yes", func(o *spec.Options) { o.FreeBind = true }},
+		{"NoDelay=on", func(o *spec.Options) { o.NoDelay = true }},
+		{"KeepAlive=true", func(o *spec.Options) { o.KeepAlive = true }},
+		{"Broadcast=t", func(o *spec.Options) { o.Broadcast = true }},
+		{"PassCredentials=y", func(o *spec.Options) { o.PassCredentials = true }},
+		{"NoDelay=yes\nNoDelay=no", func(*spec.Options) {}},
+		{"ReceiveBuffer=64K\nSendBuffer=1M", func(o *spec.Options) { o.ReceiveBuffer, o.SendBuffer = 64<<10, 1<<20 }},
 	}
 	for _, test := range tests {
-		if got := parse(t, test.lines).Options; !reflect.DeepEqual(got, test.want) {
-			t.Errorf("%q: %+v, want %+v", test.lines, got, test.want)
+		want := spec.Options{Backlog: spec.DefaultBacklog, MakeDirectories: true}
+		test.set(&want)
+		for _, lines := range []string{"ListenStream=80\nListenDatagram=/a\n" + test.lines, test.lines + "\nListenStream=80\nListenDatagram=/a"} {
+			unit := parse(t, lines)
+			if len(unit.Openings) != 2 || unit.Openings[0].Options != want || unit.Openings[1].Options != want {
+				t.Errorf("%q: %+v, want %+v", lines, unit.Openings, want)
+			}
+		}
+	}
+}
+
+// TestBase: directives replace the options of the command line, and only these.
+func TestBase(t *testing.T) {
+	t.Parallel()
+	base := spec.Options{
+		Backlog: 7, NoReuse: true, ReusePort: true, Mode: spec.Some(uint32(0o600)), DirectoryMode: spec.Some(uint32(0o700)),
+		V6Only: spec.Some(true), FreeBind: true, NoDelay: true, KeepAlive: true, Broadcast: true, PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2,
+	}
+	tests := []struct {
+		lines string
+		set   func(o *spec.Options)
+	}{
+		{"", func(*spec.Options) {}},
+		{"Backlog=0", func(o *spec.Options) { o.Backlog = 0 }},
+		{"SocketMode=0", func(o *spec.Options) { o.Mode = spec.Some(uint32(0)) }},
+		{"DirectoryMode=0710", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o710)) }},
+		{"BindIPv6Only=default", func(o *spec.Options) { o.V6Only = spec.Optional[bool]{} }},
+		{"BindIPv6Only=both", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
+		{"ReusePort=no", func(*spec.Options) {}},
+		{"ReusePort=yes\nReusePort=no", func(*spec.Options) {}},
+		{"FreeBind=no", func(o *spec.Options) { o.FreeBind = false }},
+		{"NoDelay=no", func(o *spec.Options) { o.NoDelay = false }},
+		{"KeepAlive=no", func(o *spec.Options) { o.KeepAlive = false }},
+		{"Broadcast=no", func(o *spec.Options) { o.Broadcast = false }},
+		{"PassCredentials=no", func(o *spec.Options) { o.PassCredentials = false }},
+		{"ReceiveBuffer=0\nSendBuffer=3", func(o *spec.Options) { o.ReceiveBuffer, o.SendBuffer = 0, 3 }},
+	}
+	for _, test := range tests {
+		want := base
+		want.MakeDirectories = true
+		test.set(&want)
+		unit, err := Parse("app.socket", "[Socket]\nListenStream=80\n"+test.lines, host, base)
+		if err != nil || len(unit.Openings) != 1 || unit.Openings[0].Options != want {
+			t.Errorf("%q: %+v, %v; want %+v", test.lines, unit.Openings, err, want)
 		}
 	}
 }
@@ -285,7 +328,7 @@ func TestSizes(t *testing.T) {
 		{"15E", math.MaxInt32},
 	}
 	for _, test := range tests {
-		if got := parse(t, "SendBuffer="+test.text).Options.SendBuffer; got != test.want {
+		if got := parse(t, "SendBuffer="+test.text).Openings[0].SendBuffer; got != test.want {
 			t.Errorf("%q is %d, want %d", test.text, got, test.want)
 		}
 	}
@@ -313,7 +356,7 @@ func TestLines(t *testing.T) {
 		{"sections of others", "[X-App]\nListenStream=9\n[Socket]\nListenStream=80\n[Install]\nListenStream=9", "tcp::[::]:80"},
 	}
 	for _, test := range tests {
-		unit, err := Parse("app.socket", test.text, host)
+		unit, err := Parse("app.socket", test.text, host, spec.Defaults())
 		if got := strings.Join(opens(unit), " "); err != nil || got != test.want {
 			t.Errorf("%s: %q, %v; want %q", test.name, got, err, test.want)
 		}
@@ -343,7 +386,7 @@ WantedBy=sockets.target
 ExecStart=/x
 [X-Mine]
 Whatever=1
-`, host)
+`, host, spec.Defaults())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,261 @@
+//go:build unix
+
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/daemon"
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// Claim has the holder keep openings for a process, in place of what that claimed before. What the holder does not
+// have is opened here, with our umask and our rights, and stored. The holder is started if there is none.
+func (c *Client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
+	wanted := make([]spec.Opening, len(openings))
+	for i, o := range openings {
+		o, err := socket.Resolve(o)
+		if err != nil {
+			return Claimed{}, err
+		}
+		o.Path = socket.Absolute(o.Path)
+		if filepath.Dir(o.Path) == filepath.Dir(c.control) {
+			return Claimed{}, &Error{Text: fmt.Sprintf("cannot open %q: that folder is for the control sockets of holders", o.Spec), Remedy: "take a path in another folder"}
+		}
+		wanted[i] = o
+	}
+	return c.claim(owner, wanted, opener{})
+}
+
+// Keep has the holder keep sockets that are open, and stay open here. Their paths are the holder's to remove if they
+// were made by Open.
+func (c *Client) Keep(owner int, sockets []socket.Socket) error {
+	wanted := make([]spec.Opening, len(sockets))
+	for i, s := range sockets {
+		wanted[i] = s.Opening
+	}
+	_, err := c.claim(owner, wanted, owned(sockets))
+	return err
+}
+
+// source has the sockets that a holder lacks.
+type source interface {
+	// get returns the sockets that are wanted and missing, by their indexes.
+	get(wanted []spec.Opening, missing []int, kept []spec.Opening) ([]socket.Socket, error)
+	undo([]socket.Socket) // the claim has failed
+	done([]socket.Socket) // the holder has them
+}
+
+// owned are sockets that were open before, and stay so.
+type owned []socket.Socket
+
+func (o owned) get(_ []spec.Opening, missing []int, _ []spec.Opening) (sockets []socket.Socket, err error) {
+	for _, i := range missing {
+		sockets = append(sockets, o[i])
+	}
+	return sockets, nil
+}
+func (owned) undo([]socket.Socket) {}
+func (owned) done([]socket.Socket) {}
+
+// opener opens sockets for a holder.
+type opener struct{}
+
+func (o opener) get(wanted []spec.Opening, missing []int, kept []spec.Opening) (sockets []socket.Socket, err error) {
+	for _, i := range missing {
+		if err = overlap(wanted[i], kept); err == nil {
+			var opened socket.Socket
+			opened, err = socket.Open(wanted[i])
+			if err == nil {
+				sockets = append(sockets, opened)
+			}
+		}
+		if err != nil {
+			o.undo(sockets)
+			return nil, err
+		}
+	}
+	return sockets, nil
+}
+
+// overlap refuses what would be in the way of a kept socket, before it is opened: not every system does so.
+func overlap(wanted spec.Opening, kept []spec.Opening) error {
+	if i := slices.IndexFunc(kept, wanted.Overlaps); i >= 0 {
+		return &Error{
+			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), kept[i].Address()),
+			Remedy: "close that first: systemfd stop",
+		}
+	}
+	return nil
+}
+
+// undo closes the last first: a directory goes with the socket for which it was made.
+func (opener) undo(sockets []socket.Socket) {
+	for _, s := range slices.Backward(sockets) {
+		s.Close()
+	}
+}
+
+func (opener) done(sockets []socket.Socket) {
+	for _, s := range sockets {
+		s.Forget()
+	}
+}
+
+// errBusy means that another claim is in conversation.
+var errBusy = errors.New("the holder is busy")
+
+const (
+	searchTime = 2 * time.Second // that a holder whose control socket was cleared away takes to come back, and a bit
+	starts     = 10              // of holders that end at once
+)
+
+// claim has the conversation, and has it again while others claim, or while the holder of before ends.
+func (c *Client) claim(owner int, wanted []spec.Opening, from source) (claimed Claimed, err error) {
+	if !process.IsAlive(owner) {
+		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", owner), Remedy: "--owner PID names one that lives"}
+	}
+	begun, started, lost := time.Now(), []time.Time{}, 0
+	for ; time.Since(begun) < wire.BusyTime && len(started) < starts && lost < tries; time.Sleep(wire.BusyPause) {
+		isNew, err := c.ensure()
+		if isNew {
+			started = append(started, time.Now())
+		}
+		if err == nil {
+			claimed, err = c.claimOnce(owner, wanted, from)
+		}
+		switch {
+		case errors.Is(err, errBusy), errors.Is(err, ErrGone):
+		case errors.Is(err, errNoAnswer):
+			lost++
+		case errors.Is(err, unix.EADDRINUSE) && len(started) > 0 && time.Since(started[0]) < searchTime:
+			// The holder of before may have them. It comes back as soon as the new one has gone.
+		default:
+			return claimed, c.InUse(err)
+		}
+	}
+	if lost == tries {
+		return Claimed{}, foreign(c.control)
+	}
+	return Claimed{}, silent(c.control)
+}
+
+// ensure starts a holder if there is none, and reports whether it did.
+func (c *Client) ensure() (started bool, err error) {
+	if isDead, err := socket.IsDead(c.control); err != nil {
+		return false, trouble(c.control, err)
+	} else if !isDead {
+		return false, nil
+	}
+	directory, err := workingDirectory()
+	if err != nil {
+		return false, err
+	}
+	control, err := daemon.OpenControl(c.control)
+	if errors.Is(err, unix.EADDRINUSE) {
+		return false, nil // started by somebody else in between
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := daemon.Start(control.FD, c.control, directory); err != nil {
+		control.Close()
+		return false, err
+	}
+	return true, control.Forget()
+}
+
+// claimOnce has one conversation.
+func (c *Client) claimOnce(owner int, wanted []spec.Opening, from source) (Claimed, error) {
+	k, err := c.dial(answerTime)
+	if err != nil {
+		return Claimed{}, err
+	}
+	defer k.close()
+	claimed, missing, kept, err := c.have(k, owner, wanted)
+	if err != nil {
+		return Claimed{}, err
+	}
+	sockets, err := from.get(wanted, missing, kept)
+	if err != nil {
+		return Claimed{}, err
+	}
+	if err := c.store(k, sockets); err != nil {
+		from.undo(sockets)
+		return Claimed{}, err
+	}
+	from.done(sockets)
+	for i, s := range sockets {
+		claimed.Openings[missing[i]], claimed.IsNew[missing[i]] = s.Opening, true
+	}
+	for i, o := range wanted {
+		claimed.Openings[i].Name, claimed.Openings[i].Type = o.FDName(), o.Type
+	}
+	return claimed, nil
+}
+
+// have is the first half of the conversation: which of the wanted are kept, and which are missing.
+func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claimed, missing []int, kept []spec.Opening, err error) {
+	var a wire.Answer
+	if err = k.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: texts(wanted)}); err == nil {
+		a, _, err = k.answer()
+	}
+	switch {
+	case err != nil:
+		return claimed, nil, nil, c.judge(err)
+	case a.Busy:
+		return claimed, nil, nil, errBusy
+	case len(a.Bound) != len(wanted):
+		return claimed, nil, nil, c.unbelievable(fmt.Errorf("%d answers to %d questions", len(a.Bound), len(wanted)))
+	}
+	claimed = Claimed{make([]spec.Opening, len(wanted)), make([]bool, len(wanted)), a.PID}
+	for i, text := range a.Bound {
+		if text == "" {
+			missing = append(missing, i)
+			continue
+		}
+		if claimed.Openings[i], err = spec.ParseOpening(text); err != nil {
+			return claimed, nil, nil, c.unbelievable(err)
+		}
+		if option := wanted[i].Differs(claimed.Openings[i].Options); option != "" {
+			return claimed, nil, nil, differs(claimed.Openings[i], option)
+		}
+	}
+	for _, text := range a.Kept {
+		o, err := spec.ParseOpening(text)
+		if err != nil {
+			return claimed, nil, nil, c.unbelievable(err)
+		}
+		kept = append(kept, o)
+	}
+	return claimed, missing, kept, nil
+}
+
+// differs is the error for an option that a kept socket does not have.
+func differs(kept spec.Opening, option string) error {
+	return &Error{Text: fmt.Sprintf("%s is kept open without %s", kept.Address(), option), Remedy: "close it first: systemfd stop"}
+}
+
+// store is the second half: the sockets that were missing.
+func (c *Client) store(k *conn, sockets []socket.Socket) error {
+	message, fds := wire.Store{}, []int{}
+	for _, s := range sockets {
+		message.Sockets = append(message.Sockets, wire.Stored{Bound: s.Encode(), Device: s.File().Device, Inode: s.File().Inode})
+		fds = append(fds, s.FD)
+	}
+	k.deadline = time.Now().Add(answerTime)
+	err := k.send(message, fds)
+	if err == nil {
+		err = k.header()
+	}
+	return c.judge(err)
+}

@@ -1,0 +1,150 @@
+//go:build unix
+
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/daemon"
+)
+
+// Client talks to one holder, whether it runs or not.
+type Client struct {
+	control string // path of the control socket
+	peer    int    // user ID of the holder
+}
+
+// Control returns the path of the control socket, as SYSTEMFD_HOLDER says it.
+func (c *Client) Control() string { return c.control }
+
+// Name returns the holder as systemfd stop takes it.
+func (c *Client) Name() string { return strings.TrimSuffix(filepath.Base(c.control), suffix) }
+
+const suffix = ".sock"
+
+// Named returns the holder with a name or, if that is "", the one that all terminals in the working directory share.
+func Named(name string) (*Client, error) {
+	if name == "" {
+		dir, err := workingDirectory()
+		if err != nil {
+			return nil, err
+		}
+		name = id(dir)
+	} else if strings.Trim(name, plain) != "" || name[0] == '.' || len(name) > 32 {
+		return nil, &Error{Text: fmt.Sprintf("bad holder name %q", name), Remedy: "a name has 1 to 32 of A-Z a-z 0-9 . _ -, and does not start with a dot"}
+	}
+	return &Client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}, nil
+}
+
+// Private returns a holder of its own: a process ID comes again, also by exec.
+func Private() *Client {
+	name := id(fmt.Sprint(os.Getpid(), " ", time.Now().UnixNano()))
+	return &Client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}
+}
+
+// At returns the holder whose control socket SYSTEMFD_HOLDER says. That has to be in a directory of control sockets of
+// ours. Root may use another user's, for sudo -E.
+func At(control string) (*Client, error) {
+	dir := filepath.Dir(control)
+	isOurs := dir == controlDirectory()
+	if !filepath.IsAbs(control) || filepath.Clean(control) != control || !strings.HasSuffix(control, suffix) || !isOurs && !isControlDirectory(dir) {
+		return nil, &Error{Text: fmt.Sprintf("SYSTEMFD_HOLDER is %q: not the control socket of a holder of yours", control), Remedy: "unset SYSTEMFD_HOLDER"}
+	}
+	c := &Client{control, os.Geteuid()}
+	var stat unix.Stat_t
+	if unix.Lstat(dir, &stat) == nil && c.peer == 0 {
+		c.peer = int(stat.Uid)
+	}
+	switch err := daemon.CheckDirectory(dir, c.peer); {
+	case err == nil:
+	case unix.Lstat(dir, &stat) != nil && isOurs: // cleared away: it will be made again
+	default:
+		return nil, err
+	}
+	if unix.Lstat(control, &stat) == nil && stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return nil, &Error{Text: fmt.Sprintf("SYSTEMFD_HOLDER is %q: not a socket", control), Remedy: "unset SYSTEMFD_HOLDER"}
+	}
+	return c, nil
+}
+
+// All returns every holder of this user, dead ones included.
+func All() ([]*Client, error) {
+	entries, err := os.ReadDir(controlDirectory())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = daemon.CheckDirectory(controlDirectory(), os.Geteuid())
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []*Client
+	for _, entry := range entries {
+		if strings.HasSuffix(entry.Name(), suffix) && entry.Type() == fs.ModeSocket {
+			all = append(all, &Client{filepath.Join(controlDirectory(), entry.Name()), os.Geteuid()})
+		}
+	}
+	return all, nil
+}
+
+// plain are the characters of a holder's name.
+const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+// id is 16 hex digits that stand for text.
+func id(text string) string {
+	hash := fnv.New64a()
+	hash.Write([]byte(text))
+	return fmt.Sprintf("%016x", hash.Sum64())
+}
+
+// workingDirectory asks getcwd(2), whose answer has no symbolic links.
+func workingDirectory() (string, error) {
+	dir, err := syscall.Getwd()
+	if err == nil && !filepath.IsAbs(dir) { // Linux says "(unreachable)" of one outside of the root
+		err = unix.ENOENT
+	}
+	if err != nil {
+		return "", &Error{Text: fmt.Sprintf("cannot tell the working directory: %v", err), Remedy: "go to another one, or name a holder: --name NAME", Err: err}
+	}
+	return dir, nil
+}
+
+// controlDirectory returns the directory of this user's control sockets: below XDG_RUNTIME_DIR if that is ours and
+// can be exported without quoting, else below /tmp, for on macOS nix develop changes TMPDIR. Whoever starts a holder
+// makes it.
+func controlDirectory() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); isOurs(dir) && isExportable(dir) {
+		return filepath.Join(dir, "systemfd")
+	}
+	return fmt.Sprintf("/tmp/systemfd-%d", os.Geteuid())
+}
+
+func isOurs(dir string) bool {
+	var stat unix.Stat_t
+	return filepath.IsAbs(dir) && unix.Stat(dir, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFDIR && int(stat.Uid) == os.Geteuid()
+}
+
+// isExportable reports whether the path of a control socket below dir needs no quoting in any shell, and fits
+// into sun_path.
+func isExportable(dir string) bool {
+	const longest = "/systemfd/0123456789abcdef0123456789abcdef.sock"
+	return strings.Trim(dir, plain+"/:@+=~") == "" && len(dir)+len(longest) < len(unix.RawSockaddrUnix{}.Path)
+}
+
+// isControlDirectory reports whether dir is called as directories of control sockets are, here or in another
+// environment of the same user.
+func isControlDirectory(dir string) bool {
+	uid, ok := strings.CutPrefix(dir, "/tmp/systemfd-")
+	return filepath.Base(dir) == "systemfd" || ok && uid != "" && strings.Trim(uid, "0123456789") == ""
+}

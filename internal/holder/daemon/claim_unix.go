@@ -1,0 +1,183 @@
+//go:build unix
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// claim is the conversation that changes what is kept. One at a time: of two who want the same new socket, one opens
+// it. A conversation that breaks off changes nothing.
+func (s *server) claim(c *conversation, r wire.Request) error {
+	wanted, err := parseAll(r.Openings)
+	if err != nil {
+		return err
+	}
+	items, a, talk := s.have(wanted)
+	if a.Busy {
+		c.send(nil, done, a)
+		return nil
+	}
+	defer s.over(talk)
+	c.send(nil, done, a)
+	stored, err := c.store(wanted, items)
+	if err == nil {
+		err = s.keep(r.Owner, wanted, items, stored)
+	}
+	if err != nil {
+		for _, k := range stored {
+			unix.Close(k.fd)
+		}
+		return err
+	}
+	c.send(nil, done, s.hello())
+	return nil
+}
+
+// have begins a conversation: it says which of the wanted sockets are kept. These stay open until over.
+func (s *server) have(wanted []spec.Opening) (items []int, a wire.Answer, talk int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a = s.hello()
+	if a.Busy = s.talking; a.Busy {
+		return nil, a, 0
+	}
+	s.talking = true
+	items = s.ledger.match(wanted)
+	var found []int
+	for _, n := range items {
+		bound := ""
+		if n != 0 {
+			bound = s.ledger.items[n].bound.Encode()
+			found = append(found, n)
+		}
+		a.Bound = append(a.Bound, bound)
+	}
+	for _, n := range s.ledger.inOrder() {
+		a.Kept = append(a.Kept, s.ledger.items[n].bound.Encode())
+	}
+	return items, a, s.ledger.claim(party{0, guest}, found, make([]spec.Opening, len(found)))
+}
+
+// over ends a conversation. A holder that nobody wants ends with it.
+func (s *server) over(talk int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.talking = false
+	s.release(talk)
+}
+
+// stored is a socket that a client has stored, and that is not kept yet.
+type stored struct {
+	kept
+	bound spec.Opening
+}
+
+// store receives the sockets that are missing, and verifies each. The caller closes what it returns, also with an
+// error.
+func (c *conversation) store(wanted []spec.Opening, items []int) (received []stored, err error) {
+	c.stores = true
+	c.conn.SetReadDeadline(time.Now().Add(wire.StoreTime))
+	var message wire.Store
+	if err := c.reader.Line(&message); err != nil {
+		return nil, c.lost(err)
+	}
+	var missing []spec.Opening
+	for i, n := range items {
+		if n == 0 {
+			missing = append(missing, wanted[i])
+		}
+	}
+	if len(message.Sockets) != len(missing) {
+		return nil, &Error{Text: fmt.Sprintf("%d sockets are missing, and %d were stored", len(missing), len(message.Sockets))}
+	}
+	fds, err := c.reader.Descriptors(len(missing))
+	if err != nil {
+		return nil, c.lost(err)
+	}
+	for _, fd := range fds {
+		received = append(received, stored{kept: kept{fd: fd, since: time.Now()}})
+	}
+	for i := range received {
+		if err := received[i].verify(missing[i], message.Sockets[i]); err != nil {
+			return received, err
+		}
+	}
+	return received, nil
+}
+
+// lost says why a store has not come, if anybody is there to hear it.
+func (c *conversation) lost(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &Error{Text: fmt.Sprintf("the sockets were not stored within %v", wire.StoreTime)}
+	case errors.Is(err, socket.ErrTruncated):
+		return shortage(err)
+	case errors.Is(err, wire.ErrTooLarge), errors.Is(err, wire.ErrMalformed):
+		return &Error{Text: err.Error()}
+	}
+	return errSilent
+}
+
+// verify believes nothing that can be looked at: that the descriptor is a socket of the kind that was wanted, is
+// bound to what the client says, is ready for a server, and that its path is the file that the client made.
+func (k *stored) verify(wanted spec.Opening, said wire.Stored) (err error) {
+	if k.bound, err = spec.ParseOpening(said.Bound); err != nil {
+		return err
+	}
+	is := socket.Describe(k.fd)
+	if !is.Is(k.bound.Spec) {
+		return &Error{Text: fmt.Sprintf("the descriptor for %s is %s", k.bound.Address(), is.Text)}
+	}
+	if k.bound.Type.Family() != wanted.Type.Family() || k.bound.Type.Transport() != wanted.Type.Transport() {
+		return &Error{Text: fmt.Sprintf("%s was wanted, and %s stored", wanted.Display(), k.bound.Display())}
+	}
+	if k.file = (socket.File{Device: said.Device, Inode: said.Inode}); k.file != (socket.File{}) && socket.FileAt(k.bound.Path) != k.file {
+		return &Error{Text: fmt.Sprintf("%q is not the file that was made for the socket", k.bound.Path)}
+	}
+	k.path, k.bound.Name = k.bound.Path, ""
+	return nil
+}
+
+// keep makes the claim, in place of what the owner claimed before. What both name is never closed in between. After
+// an error nothing is changed.
+func (s *server) keep(pid int, wanted []spec.Opening, items []int, received []stored) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending {
+		return errSilent
+	}
+	p := party{pid, owner}
+	before := s.alive(p)
+	w := s.watches[before]
+	if w == nil {
+		if w, err = s.watch(pid); err != nil {
+			return err
+		}
+	}
+	as := make([]spec.Opening, len(wanted))
+	for i, o := range wanted {
+		if items[i] == 0 {
+			items[i] = s.ledger.add(o, received[0].bound)
+			s.kept[items[i]] = &received[0].kept
+			received = received[1:]
+		}
+		as[i] = s.ledger.items[items[i]].bound
+		as[i].Name, as[i].Type = o.FDName(), o.Type
+	}
+	number := s.ledger.claim(p, items, as)
+	delete(s.watches, before)
+	s.follow(w, number)
+	s.close(s.ledger.release(before))
+	unix.Unlink(MarkOf(s.path))
+	return nil
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package daemon
+
+// Main fails: there is no holder here.
+func Main([]string) int { return 1 }

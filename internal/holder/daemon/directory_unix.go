@@ -1,0 +1,68 @@
+//go:build unix
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// OpenControl opens the control socket of a holder, in place of what a dead holder left. It makes the directory if
+// that is missing. Of two who open the same one, one gets an error that is EADDRINUSE.
+func OpenControl(path string) (socket.Socket, error) {
+	if err := makeDirectory(directoryOf(path)); err != nil {
+		return socket.Socket{}, err
+	}
+	control := spec.Opening{
+		Spec:    spec.Spec{Type: spec.TypeOf(spec.Unix, spec.Stream), Path: path},
+		Options: spec.Options{Backlog: 128, Mode: spec.Some[uint32](0o600)},
+	}
+	opened, err := socket.Open(control)
+	var failed *socket.Error
+	if errors.As(err, &failed) && failed.Remedy == "" {
+		err = &Error{fmt.Sprintf("cannot make control socket %q: %v", path, failed.Err), "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
+	}
+	return opened, err
+}
+
+func makeDirectory(directory string) error {
+	if err := unix.Mkdir(directory, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return &Error{fmt.Sprintf("cannot make folder %q: %v", directory, err), "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
+	}
+	return CheckDirectory(directory, os.Geteuid())
+}
+
+// CheckDirectory refuses a directory of control sockets into which somebody other than uid could have put one.
+func CheckDirectory(directory string, uid int) error {
+	problem := ""
+	var stat unix.Stat_t
+	err := unix.Lstat(directory, &stat)
+	switch {
+	case err != nil:
+		problem = err.Error()
+	case stat.Mode&unix.S_IFMT == unix.S_IFLNK:
+		problem = "it is a symbolic link"
+	case stat.Mode&unix.S_IFMT != unix.S_IFDIR:
+		problem = "it is not a folder"
+	case int(stat.Uid) != uid:
+		problem = fmt.Sprintf("it belongs to uid %d", stat.Uid)
+	case stat.Mode&0o077 != 0:
+		problem = fmt.Sprintf("others may use it (mode %04o)", stat.Mode&0o7777)
+	default:
+		return nil
+	}
+	return &Error{fmt.Sprintf("folder %q is not safe: %s", directory, problem), "mend it, or set XDG_RUNTIME_DIR to another folder of yours"}
+}
+
+func directoryOf(control string) string { return control[:strings.LastIndexByte(control, '/')] }
+
+// MarkOf returns the path of the mark that systemfd stop leaves beside a control socket, until the next claim: what
+// was stopped is not to be started again as if it had been killed.
+func MarkOf(control string) string { return strings.TrimSuffix(control, ".sock") + ".stopped" }

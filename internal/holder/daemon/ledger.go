@@ -1,0 +1,182 @@
+package daemon
+
+import (
+	"slices"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// ledger says what is kept, and for whom. It knows no descriptors and no locks: sockets and claims are numbers.
+type ledger struct {
+	last    int // number given
+	items   map[int]*item
+	byKey   map[spec.Identity][]int // items, by what they were wanted as and by what they are bound to
+	claims  map[int]*claim
+	current map[party]int // the claim of a process
+}
+
+// item is a socket that is kept.
+type item struct {
+	wanted, bound spec.Opening // without name
+	claims        int          // that refer to it
+}
+
+// party is a process in one of its two roles.
+type party struct {
+	pid  int
+	role role
+}
+
+type role string
+
+const (
+	owner role = "owner"        // wants sockets kept
+	user  role = "user"         // has fetched sockets
+	guest role = "conversation" // keeps what it has been told of until it has ended
+)
+
+// claim is what one party keeps open.
+type claim struct {
+	party
+	items []int
+	as    []spec.Opening // items, as bound, with the owner's names
+}
+
+func newLedger() *ledger {
+	return &ledger{items: map[int]*item{}, byKey: map[spec.Identity][]int{}, claims: map[int]*claim{}, current: map[party]int{}}
+}
+
+func (l *ledger) number() int {
+	l.last++
+	return l.last
+}
+
+// add notes a socket. It goes again as soon as claims have come and gone.
+func (l *ledger) add(wanted, bound spec.Opening) int {
+	n := l.number()
+	l.items[n] = &item{wanted: wanted, bound: bound}
+	for _, key := range keysOf(wanted, bound) {
+		l.byKey[key] = append(l.byKey[key], n)
+	}
+	return n
+}
+
+func keysOf(wanted, bound spec.Opening) []spec.Identity {
+	if wanted.SameSocket(bound.Spec) {
+		return []spec.Identity{bound.Identity()}
+	}
+	return []spec.Identity{wanted.Identity(), bound.Identity()}
+}
+
+// match returns the item that each opening means, 0 for one that is missing. Two openings never mean the same item:
+// the second of two free ports is another than the first.
+func (l *ledger) match(openings []spec.Opening) []int {
+	matched := make([]int, len(openings))
+	taken, tried := map[int]bool{}, map[spec.Identity]int{}
+	for i, o := range openings {
+		key := o.Identity()
+		for candidates := l.byKey[key]; tried[key] < len(candidates) && matched[i] == 0; tried[key]++ {
+			if n := candidates[tried[key]]; !taken[n] {
+				matched[i], taken[n] = n, true
+			}
+		}
+	}
+	return matched
+}
+
+// claim notes that a party wants items, which are openings as it calls them, beside what it wants already.
+func (l *ledger) claim(p party, items []int, as []spec.Opening) (number int) {
+	number = l.number()
+	l.claims[number] = &claim{party: p}
+	l.current[p] = number
+	l.extend(number, items, as)
+	return number
+}
+
+// extend adds items to a claim.
+func (l *ledger) extend(number int, items []int, as []spec.Opening) {
+	c := l.claims[number]
+	for i, n := range items {
+		if c.role == user && slices.Contains(c.items, n) {
+			continue
+		}
+		c.items, c.as = append(c.items, n), append(c.as, as[i])
+		l.items[n].claims++
+	}
+}
+
+// release drops a claim, and returns the items that nobody wants any more; they are gone.
+func (l *ledger) release(number int) (unclaimed []int) {
+	c := l.claims[number]
+	if c == nil {
+		return nil
+	}
+	delete(l.claims, number)
+	if l.current[c.party] == number {
+		delete(l.current, c.party)
+	}
+	for _, n := range c.items {
+		if l.items[n].claims--; l.items[n].claims == 0 {
+			unclaimed = append(unclaimed, n)
+		}
+	}
+	l.remove(unclaimed)
+	return unclaimed
+}
+
+func (l *ledger) remove(numbers []int) {
+	gone := map[spec.Identity]bool{}
+	for _, n := range numbers {
+		for _, key := range keysOf(l.items[n].wanted, l.items[n].bound) {
+			gone[key] = true
+		}
+		delete(l.items, n)
+	}
+	for key := range gone {
+		l.byKey[key] = slices.DeleteFunc(l.byKey[key], func(n int) bool { return l.items[n] == nil })
+		if len(l.byKey[key]) == 0 {
+			delete(l.byKey, key)
+		}
+	}
+}
+
+// inOrder returns the items in the order in which they came.
+func (l *ledger) inOrder() []int {
+	numbers := make([]int, 0, len(l.items))
+	for n := range l.items {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+// holding is who wants one item.
+type holding struct {
+	owners, users []int        // process IDs, in the order in which they came
+	as            spec.Opening // as the last owner calls it
+}
+
+// holdings returns who wants each item.
+func (l *ledger) holdings() map[int]*holding {
+	all := map[int]*holding{}
+	for n, it := range l.items {
+		all[n] = &holding{as: it.bound}
+	}
+	numbers := make([]int, 0, len(l.claims))
+	for number := range l.claims {
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	for _, number := range numbers {
+		c := l.claims[number]
+		for i, n := range c.items {
+			switch c.role {
+			case owner:
+				all[n].owners, all[n].as = append(all[n].owners, c.pid), c.as[i]
+			case user:
+				all[n].users = append(all[n].users, c.pid)
+			}
+		}
+	}
+	return all
+}

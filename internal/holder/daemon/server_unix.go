@@ -1,0 +1,266 @@
+//go:build unix
+
+package daemon
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+const (
+	slots      = 16               // answers that are made at once
+	emptyTime  = 10 * time.Second // for the first claim to come
+	guardEvery = time.Second      // the control socket is looked after
+)
+
+// server is a running holder.
+type server struct {
+	path      string // of the control socket
+	directory string // in which it was started, for status
+	slots     chan struct{}
+	replies   sync.WaitGroup // under way
+	done      chan struct{}  // closed by end
+
+	mu      sync.Mutex // held for moments only: nothing that may take long is done under it
+	control *net.UnixListener
+	file    socket.File // of the control socket
+	ledger  *ledger
+	kept    map[int]*kept  // by the ledger's numbers of items
+	watches map[int]*watch // by its numbers of claims
+	talking bool           // a claim is in conversation
+	ending  bool
+}
+
+// kept is a socket that is kept open.
+type kept struct {
+	fd    int
+	path  string      // absolute
+	file  socket.File // of its path, if that is ours to remove
+	since time.Time
+}
+
+// serve is the life of a holder with a control socket that is open.
+func serve(listener int, path, directory string) error {
+	debug.SetGCPercent(10) // small before fast
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT)
+	s, err := newServer(listener, path, directory)
+	if err != nil {
+		return err
+	}
+	time.AfterFunc(emptyTime, s.endIfEmpty)
+	go s.accept(s.control)
+	go s.guard()
+	select {
+	case <-signals:
+		s.mu.Lock()
+		s.end()
+		s.mu.Unlock()
+	case <-s.done:
+	}
+	s.finish()
+	return nil
+}
+
+// newServer is a holder that has nothing yet. It owns listener.
+func newServer(listener int, path, directory string) (*server, error) {
+	control, err := netListener(listener, path)
+	if err != nil {
+		return nil, err
+	}
+	return &server{
+		path: path, directory: directory, control: control, file: socket.FileAt(path), ledger: newLedger(),
+		kept: map[int]*kept{}, watches: map[int]*watch{}, slots: make(chan struct{}, slots), done: make(chan struct{}),
+	}, nil
+}
+
+func netListener(fd int, path string) (*net.UnixListener, error) {
+	file := os.NewFile(uintptr(fd), path)
+	defer file.Close()
+	l, err := net.FileListener(file)
+	if err != nil {
+		return nil, err
+	}
+	control, ok := l.(*net.UnixListener)
+	if !ok {
+		return nil, errors.New("not started by systemfd")
+	}
+	control.SetUnlinkOnClose(false) // end does that, if the path is still ours
+	return control, nil
+}
+
+// accept serves clients until the control socket is closed.
+func (s *server) accept(control *net.UnixListener) {
+	for {
+		conn, err := control.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors, say: the client waits in the queue
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		go s.converse(conn)
+	}
+}
+
+// guard makes the control socket again if it was cleared away with its directory, as macOS clears /tmp.
+func (s *server) guard() {
+	tick := time.NewTicker(guardEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.restore()
+		case <-s.done:
+			return
+		}
+	}
+}
+
+// restore opens the control socket again if its path is not ours any more. While another holder is there, that one
+// stays; this one tries again later.
+func (s *server) restore() {
+	if s.isReachable() {
+		return
+	}
+	opened, err := OpenControl(s.path)
+	if err != nil {
+		return
+	}
+	control, err := netListener(opened.FD, s.path)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending {
+		socket.RemoveFile(s.path, opened.File())
+		control.Close()
+		return
+	}
+	s.control.Close()
+	s.control, s.file = control, opened.File()
+	go s.accept(control)
+}
+
+func (s *server) isReachable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending || socket.FileAt(s.path) == s.file
+}
+
+// endIfEmpty ends a holder that nobody wants.
+func (s *server) endIfEmpty() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ledger.claims) == 0 && !s.talking {
+		s.end()
+	}
+}
+
+// watch is of a process that has a claim.
+type watch struct {
+	*process.Watch
+	claim int // its number, which tells it from that of a later process with the same ID
+}
+
+// watch watches a process. The caller has mu.
+func (s *server) watch(pid int) (w *watch, err error) {
+	w = &watch{}
+	w.Watch, err = process.WatchEnd(pid, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.release(w.claim)
+	})
+	return w, err
+}
+
+// follow has a claim end with the process that is watched. The caller has mu.
+func (s *server) follow(w *watch, claim int) {
+	w.claim = claim
+	s.watches[claim] = w
+}
+
+// alive returns the claim of a process that still runs, or 0. That of a process that has ended, and whose ID has come
+// again, is dropped. The caller has mu.
+func (s *server) alive(p party) int {
+	number := s.ledger.current[p]
+	if number != 0 && !s.watches[number].IsAlive() {
+		s.drop(number)
+		return 0
+	}
+	return number
+}
+
+// release drops a claim, and ends with the last one. The caller has mu.
+func (s *server) release(number int) {
+	s.drop(number)
+	if len(s.ledger.claims) == 0 && !s.talking {
+		s.end()
+	}
+}
+
+// drop drops a claim, and closes what nobody wants any more. The caller has mu.
+func (s *server) drop(number int) {
+	if w := s.watches[number]; w != nil {
+		w.Stop()
+		delete(s.watches, number)
+	}
+	s.close(s.ledger.release(number))
+}
+
+// close closes sockets, and removes their paths if these are still theirs. In the other order somebody could find
+// the socket dead, and put their own there before it is removed.
+func (s *server) close(numbers []int) {
+	for _, n := range numbers {
+		k := s.kept[n]
+		socket.RemoveFile(k.path, k.file)
+		unix.Close(k.fd)
+		delete(s.kept, n)
+	}
+}
+
+// end closes everything. Clients are answered only after that: their next step is to bind the same addresses. The
+// control socket goes last, for others put theirs there as soon as it is gone. The caller has mu.
+func (s *server) end() {
+	if s.ending {
+		return
+	}
+	s.ending = true
+	for _, w := range s.watches {
+		w.Stop()
+	}
+	for number := range s.ledger.claims {
+		s.close(s.ledger.release(number))
+	}
+	socket.RemoveFile(s.path, s.file)
+	s.control.Close()
+	close(s.done)
+}
+
+// finish lets the answers leave that are under way: who asked for the end, for one, wants to hear of it.
+func (s *server) finish() {
+	sent := make(chan struct{})
+	go func() {
+		s.replies.Wait()
+		close(sent)
+	}()
+	select {
+	case <-sent:
+	case <-time.After(wire.RequestTime):
+	}
+}

@@ -1,0 +1,97 @@
+//go:build unix
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/listenfds"
+)
+
+// detached tells the second start of the two that make a process of its own: its parent has ended.
+const detached = "--detached"
+
+// Start starts a holder in the background, with the open control socket. Directory is where its first client works. It
+// waits for the first of two starts: the second is then nobody's child, and not ours in particular, who will be the
+// command.
+func Start(listener int, control, directory string) error {
+	pid, err := startSelf([]string{Command, control, directory}, listener)
+	if err != nil {
+		return fmt.Errorf("cannot start a holder: %w", err)
+	}
+	var status unix.WaitStatus
+	for {
+		_, err = unix.Wait4(pid, &status, 0, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err == nil && status != 0 {
+		err = fmt.Errorf("systemfd %s ended with status %d", Command, status.ExitStatus())
+	}
+	if err != nil {
+		return fmt.Errorf("cannot start a holder: %w", err)
+	}
+	return nil
+}
+
+// startSelf starts this program in a session of its own, with the control socket at descriptor 3. It works in / and
+// has its standard streams on /dev/null, so that it keeps no terminal, no pipe of a $(...) and no mount busy.
+func startSelf(args []string, listener int) (pid int, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(null)
+	return syscall.ForkExec(self, append([]string{self}, args...), &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   listenfds.Environ(os.Environ(), listenfds.Set{}),
+		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null), uintptr(listener)},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+}
+
+// Main is the hidden command: the arguments behind its name are CONTROL DIRECTORY, and in front of them --detached
+// the second time. It returns the exit status.
+func Main(args []string) int {
+	second := len(args) > 0 && args[0] == detached
+	if second {
+		args = args[1:]
+	}
+	if len(args) != 2 {
+		return 2
+	}
+	var err error
+	if second {
+		err = serve(listenfds.Start, args[0], args[1])
+	} else {
+		closeOnExecFrom(listenfds.Start + 1) // what leaked into us
+		_, err = startSelf(append([]string{Command, detached}, args...), listenfds.Start)
+	}
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
+// closeOnExecFrom marks what is open from first on. /dev/fd lists it: on Linux and macOS wholly, on FreeBSD with
+// fdescfs(5) mounted.
+func closeOnExecFrom(first int) {
+	entries, _ := filepath.Glob("/dev/fd/*")
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(filepath.Base(entry)); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+}

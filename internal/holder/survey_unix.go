@@ -1,0 +1,94 @@
+//go:build unix
+
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/daemon"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// States asks every holder of this user at once. Those that do not answer in a moment are told by warnings. What dead
+// ones have left is removed.
+func States() (states []State, warnings []string, err error) {
+	clients, err := All()
+	if err != nil {
+		return nil, nil, err
+	}
+	found, errs := make([]State, len(clients)), make([]error, len(clients))
+	var asked sync.WaitGroup
+	for i, c := range clients {
+		asked.Go(func() {
+			if found[i], errs[i] = c.Status(); errors.Is(errs[i], ErrGone) {
+				c.sweep()
+			}
+		})
+	}
+	asked.Wait()
+	sweepMarks()
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			states = append(states, found[i])
+		case !errors.Is(err, ErrGone):
+			warnings = append(warnings, err.Error())
+		}
+	}
+	return states, warnings, nil
+}
+
+// sweep removes the control socket that a dead holder has left. The lock keeps others from putting theirs there between
+// the look and the removal.
+func (c *Client) sweep() {
+	unlock, err := socket.LockFolder(filepath.Dir(c.control))
+	if err != nil {
+		return
+	}
+	defer unlock()
+	if isDead, err := socket.IsDead(c.control); err == nil && isDead {
+		socket.RemoveFile(c.control, socket.FileAt(c.control))
+	}
+}
+
+// markTime is how long the mark of systemfd stop counts, if no claim removes it: that of a --hold would stay for ever.
+const markTime = 24 * time.Hour
+
+func sweepMarks() {
+	marks, _ := filepath.Glob(daemon.MarkOf(filepath.Join(controlDirectory(), "*"+suffix)))
+	for _, mark := range marks {
+		if stat, err := os.Lstat(mark); err == nil && time.Since(stat.ModTime()) > markTime {
+			os.Remove(mark)
+		}
+	}
+}
+
+// InUse names the holder of ours, another than this, that keeps what is in the way of a socket: the system only names
+// its process. It returns other errors as they are.
+func (c *Client) InUse(err error) error {
+	failed, ok := errors.AsType[*socket.Error](err)
+	if !ok || !errors.Is(err, unix.EADDRINUSE) {
+		return err
+	}
+	wanted := spec.Opening{Spec: failed.Spec}
+	states, _, _ := States()
+	for _, state := range states {
+		for _, kept := range state.Sockets {
+			if state.Control != c.control && (kept.Opening.SameSocket(wanted.Spec) || kept.Opening.Overlaps(wanted)) {
+				return &Error{
+					Text:   fmt.Sprintf("%s is in use by the holder of %q (pid %d)", wanted.Address(), state.Directory, state.PID),
+					Remedy: "close it there: systemfd stop", Err: unix.EADDRINUSE,
+				}
+			}
+		}
+	}
+	return err
+}

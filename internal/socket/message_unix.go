@@ -1,0 +1,63 @@
+//go:build unix
+
+package socket
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrTruncated means that descriptors of a message were lost: the limit of open files is reached.
+var ErrTruncated = errors.New("too many open files")
+
+// Send writes text to a connected unix socket, with copies of the descriptors fds: SCM_RIGHTS of unix(7). At most
+// MaxRights of them go with one message. It may write less than all of text.
+func Send(fd int, text []byte, fds []int) (n int, err error) {
+	var rights []byte
+	if len(fds) > 0 {
+		rights = unix.UnixRights(fds...)
+	}
+	return unix.SendmsgN(fd, text, rights, nil, noSignal)
+}
+
+// Receive reads a message from a connected unix socket into buf, and the descriptors that came with it, which get
+// FD_CLOEXEC. The caller closes them, also after an error.
+func Receive(fd int, buf []byte) (n int, fds []int, err error) {
+	oob := make([]byte, unix.CmsgSpace(4*MaxRights))
+	n, oobn, flags, _, err := unix.Recvmsg(fd, buf, oob, recvFlags)
+	if err != nil {
+		return 0, nil, err
+	}
+	fds, err = parseRights(oob[:oobn])
+	if err == nil && flags&unix.MSG_CTRUNC != 0 {
+		err = ErrTruncated
+	}
+	return n, fds, err
+}
+
+// parseRights returns the descriptors of SCM_RIGHTS, unix(7), with FD_CLOEXEC.
+func parseRights(oob []byte) (fds []int, err error) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		got, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return fds, err
+		}
+		fds = append(fds, got...)
+	}
+	for _, fd := range fds {
+		unix.CloseOnExec(fd)
+	}
+	return fds, nil
+}
+
+// CloseAll closes descriptors.
+func CloseAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}

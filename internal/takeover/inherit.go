@@ -1,0 +1,78 @@
+package takeover
+
+import (
+	"fmt"
+
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// InheritError says which descriptor is not what the environment says.
+type InheritError struct {
+	FD     int
+	Want   string // what it should be, for a person; "" if nobody says
+	Is     string // what it is, for a person
+	Closed bool
+}
+
+func (e *InheritError) Error() string {
+	if e.Want == "" {
+		return fmt.Sprintf("descriptor %d of %s is %s", e.FD, listenfds.FDs, e.Is)
+	}
+	return fmt.Sprintf("descriptor %d should be %s, but is %s", e.FD, e.Want, e.Is)
+}
+
+// Hint says what a program between the outer systemfd and this one does, and the way out.
+func (e *InheritError) Hint() string {
+	if e.Closed {
+		return "a program in between closes inherited descriptors, as npm, nodemon, Python's subprocess and sudo do: give the outer systemfd --hold"
+	}
+	return "a program in between puts descriptors of its own there, as node --watch and tsx do: give the outer systemfd --hold"
+}
+
+// Inherit returns the sockets of set that this process was started with. Stale tells that they are fit to be passed, but
+// are not the ones that SYSTEMFD_SOCKETS describes: another activator has started in between. Its errors are
+// *InheritError.
+func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error) {
+	if set.Count == 0 {
+		return nil, false, nil
+	}
+	wants, err := spec.ParseOpenings(set.Sockets)
+	if err != nil || len(wants) != set.Count {
+		wants, stale = nil, set.Sockets != ""
+	}
+	for i := range set.Count {
+		fd := set.First + i
+		is := socket.DescribeInherited(fd)
+		s := socket.Socket{FD: fd, Opening: spec.Opening{Spec: is.Spec, Options: spec.Defaults()}}
+		s.Mode = socket.ModeAt(s.Path)
+		want := ""
+		if wants != nil {
+			want = wants[i].Display()
+			if is.Is(wants[i].Spec) {
+				s.Opening = wants[i]
+			} else {
+				stale = true
+			}
+		}
+		if !is.Open || set.Sockets != "" && !is.Ready {
+			return nil, false, &InheritError{FD: fd, Want: want, Is: is.Text, Closed: !is.Open}
+		}
+		s.Name = name(set, i, s.Spec)
+		s.Opening.Name = s.Name
+		sockets = append(sockets, s)
+	}
+	return sockets, stale, nil
+}
+
+// name returns what the parent calls descriptor i of set, else what its opening does.
+func name(set listenfds.Set, i int, s spec.Spec) string {
+	switch {
+	case set.Names != nil:
+		return set.Names[i]
+	case s.Type != "" && set.Sockets != "":
+		return s.FDName()
+	}
+	return listenfds.Unknown
+}
