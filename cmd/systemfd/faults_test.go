@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
 )
 
 // This file is what can go wrong around a holder. Whatever does, no process, no socket file and no control socket
@@ -46,7 +49,7 @@ func sleeper(t *testing.T) (pid int, kill func()) {
 // keep is systemfd env for an owner; it returns the environment of a shell that has evaluated it.
 func (p *project) keep(owner int, args ...string) (environ []string, got outcome) {
 	p.t.Helper()
-	got = handOff(p.t, p.in, append([]string{"env", "--json", "--owner", strconv.Itoa(owner)}, args...)...)
+	got = handOff(p.t, p.in, append([]string{"env", "-q", "--json", "--owner", strconv.Itoa(owner)}, args...)...)
 	if got.status != 0 {
 		return nil, got
 	}
@@ -236,8 +239,8 @@ func TestTwoTerminalsStart(t *testing.T) {
 		if got := handOff(t, p.in, "stop"); got.status != 0 || got.err != "" {
 			t.Fatalf("stop: status %d, %s", got.status, got.err)
 		}
-		if entries, err := os.ReadDir(filepath.Join(p.runtime, "systemfd")); err != nil || len(entries) > 0 {
-			t.Fatalf("stop leaves %v, %v", entries, err)
+		if left := leftIn(filepath.Join(p.runtime, "systemfd")); len(left) > 0 {
+			t.Fatalf("stop leaves %v", left)
 		}
 		if !isFree(address) {
 			t.Fatal("stop leaves the port taken")
@@ -411,7 +414,7 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 					cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "XDG_RUNTIME_DIR=") })
 				}
 			}
-			got := handOff(t, in, "env", "-s", "0", "--name", own, "--owner", strconv.Itoa(owner))
+			got := handOff(t, in, "env", "-q", "-s", "0", "--name", own, "--owner", strconv.Itoa(owner))
 			control := fmt.Sprintf("/tmp/systemfd-%d/%s.sock", os.Geteuid(), own)
 			if got.status != 0 || got.err != "" {
 				t.Fatalf("status %d, %s", got.status, got.err)
@@ -462,7 +465,7 @@ func TestDeadControlSocket(t *testing.T) {
 	defer os.Remove(control)
 	again, _ := sleeper(t)
 	_, got := p.keep(again, "--name", "x", "-s", "unix::./a.sock")
-	if got.status != 1 || !strings.HasPrefix(got.err, "error: cannot") || !strings.Contains(got.err, strconv.Quote(control)) {
+	if got.status != 1 || !strings.HasPrefix(got.err, "error: "+strconv.Quote(control)+" exists and is a folder, not a socket\nhint: remove it") {
 		t.Errorf("status %d, %s", got.status, got.err)
 	}
 }
@@ -490,7 +493,7 @@ func talk(t *testing.T, control, text string, fds ...int) *net.UnixConn {
 }
 
 // status is a request that every holder answers.
-const status = `{"Protocol":1,"Op":"status"}` + "\n"
+var status = fmt.Sprintf(`{"Protocol":%d,"Op":"status","Client":%d}`+"\n", wire.Protocol, os.Getpid())
 
 // isAnswered fails the test where a plain request has no answer at once.
 func isAnswered(t *testing.T, control string) {
@@ -499,33 +502,40 @@ func isAnswered(t *testing.T, control string) {
 	c := talk(t, control, status)
 	defer c.Close()
 	answer, err := io.ReadAll(c)
-	if err != nil || !bytes.Contains(answer, []byte(`"Protocol":1`)) || time.Since(start) > 1500*time.Millisecond {
+	if err != nil || !bytes.Contains(answer, []byte(`"Error":""`)) || time.Since(start) > 1500*time.Millisecond {
 		t.Errorf("the next client is answered %q, %v after %v", answer, err, time.Since(start))
 	}
 }
 
-// TestHostileClients is what a holder lives through, without an answer and without losing a descriptor.
+// ask is a request of ours to a holder.
+func ask(fields string) string {
+	return fmt.Sprintf(`{"Protocol":%d,"Client":%d,%s}`+"\n", wire.Protocol, os.Getpid(), fields)
+}
+
+// TestHostileClients is what a holder lives through, without losing a descriptor. Those who are still there are told
+// what is wrong.
 func TestHostileClients(t *testing.T) {
 	t.Parallel()
+	refused := func(want, text string, fds ...int) func(t *testing.T, control string) {
+		return func(t *testing.T, control string) { isRefused(t, control, talk(t, control, text, fds...), want) }
+	}
 	for name, attack := range map[string]func(t *testing.T, control string){
-		"sends nothing":  func(t *testing.T, control string) { isDropped(t, control, talk(t, control, "")) },
-		"hangs up":       func(t *testing.T, control string) { talk(t, control, "").Close() },
-		"half a request": func(t *testing.T, control string) { isDropped(t, control, talk(t, control, status[:12])) },
-		"garbage":        func(t *testing.T, control string) { isDropped(t, control, talk(t, control, "\x00\xff\n\n")) },
-		"HTTP":           func(t *testing.T, control string) { isDropped(t, control, talk(t, control, "GET / HTTP/1.1\r\n\r\n")) },
-		"an array":       func(t *testing.T, control string) { isDropped(t, control, talk(t, control, "[1]\n")) },
-		"numbers too large": func(t *testing.T, control string) {
-			isDropped(t, control, talk(t, control, `{"Protocol":1,"Op":"release","Owner":1e99}`+"\n"))
-		},
-		"another version": func(t *testing.T, control string) {
-			isDropped(t, control, talk(t, control, `{"Protocol":2,"Op":"stop"}`+"\n"))
-		},
-		"no version": func(t *testing.T, control string) { isDropped(t, control, talk(t, control, `{"Op":"stop"}`+"\n")) },
+		"sends nothing":     refused("no request within 2s", ""),
+		"hangs up":          func(t *testing.T, control string) { talk(t, control, "").Close() },
+		"half a request":    refused("no request within 2s", status[:12]),
+		"garbage":           refused("the message is malformed", "\x00\xff\n\n"),
+		"HTTP":              refused("the message is malformed", "GET / HTTP/1.1\r\n\r\n"),
+		"an array":          refused("the message is malformed", "[1]\n"),
+		"numbers too large": refused("the message is malformed", ask(`"Op":"release","Owner":1e99`)),
+		"another version":   refused("the holder speaks version 2 of the protocol, this systemfd version 1", `{"Protocol":1,"Op":"stop"}`+"\n"),
+		"no version":        refused("the holder speaks version 2 of the protocol, this systemfd version 0", `{"Op":"stop"}`+"\n"),
+		"another process":   refused("process 1 is process ", fmt.Sprintf(`{"Protocol":%d,"Client":1,"Op":"stop"}`+"\n", wire.Protocol)),
 		"no end": func(t *testing.T, control string) {
 			c := talk(t, control, "")
-			for err := error(nil); err == nil; {
-				_, err = c.Write(bytes.Repeat([]byte(" "), 1<<16))
+			for range 40 {
+				c.Write(bytes.Repeat([]byte(" "), 1<<16))
 			}
+			isRefused(t, control, c, "the message is too large")
 		},
 		"descriptors": func(t *testing.T, control string) {
 			for range 20 {
@@ -536,24 +546,25 @@ func TestHostileClients(t *testing.T) {
 			talk(t, control, "x", 0, 1, 2) // and no end of the line
 		},
 		"nobody's sockets": func(t *testing.T, control string) {
-			for _, request := range []string{
-				`"Op":"fetch","Specs":["tcp::127.0.0.1:1"]`, `"Op":"fetch","Specs":["no::thing"]`, `"Op":"claim","Owner":-7,"Specs":["0","unix::/nowhere/at/all"]`,
-				`"Op":"claim","Owner":-7,"Specs":["0"]`, `"Op":"claim","Owner":0,"Specs":["0"]`, `"Op":"release","Owner":0`, `"Op":"release","Owner":-1`, `"Op":"dance"`,
+			for fields, want := range map[string]string{
+				`"Op":"fetch","Openings":["tcp::127.0.0.1:1"]`: "", // it is missing, and that is the answer
+				`"Op":"fetch","Openings":["no::thing"]`:        `unknown type`,
+				`"Op":"claim","Openings":["tcp::1~x"]`:         `bad option`,
+				`"Op":"release","Owner":0`:                     "",
+				`"Op":"release","Owner":-1`:                    "",
+				`"Op":"dance"`:                                 `unknown request`,
 			} {
-				c := talk(t, control, `{"Protocol":1,`+request+"}\n")
-				if answer, err := io.ReadAll(c); err != nil || !bytes.Contains(answer, []byte(`"Protocol":1`)) {
-					t.Errorf("%s: got %q, %v", request, answer, err)
-				}
+				isRefused(t, control, talk(t, control, ask(fields)), want)
+			}
+		},
+		"claims and goes": func(t *testing.T, control string) {
+			for _, owner := range []int{-7, 0, os.Getpid()} {
+				c := talk(t, control, ask(fmt.Sprintf(`"Op":"claim","Owner":%d,"Openings":["tcp::127.0.0.1:0"]`, owner)))
+				bufio.NewReader(c).ReadString('}')
 				c.Close()
 			}
 		},
-		"does not read": func(t *testing.T, control string) {
-			for range 20 {
-				talk(t, control, `{"Protocol":1,"Op":"fetch","Client":`+strconv.Itoa(os.Getpid())+`,"Specs":["a=tcp::127.0.0.1:0"]}`+"\n").Close()
-			}
-		},
 		"ten thousand requests": func(t *testing.T, control string) {
-			fetch := `{"Protocol":1,"Op":"fetch","Client":` + strconv.Itoa(os.Getpid()) + `,"Specs":["tcp::127.0.0.1:0"]}` + "\n"
 			var clients sync.WaitGroup
 			for i := range 8 {
 				clients.Go(func() {
@@ -563,7 +574,7 @@ func TestHostileClients(t *testing.T) {
 							t.Error(err)
 							return
 						}
-						io.WriteString(c, []string{status, fetch}[i%2])
+						io.WriteString(c, []string{status, ask(`"Op":"fetch","Pass":true,"Openings":["udp::127.0.0.1:0"]`)}[i%2])
 						if answer, err := io.ReadAll(c); err != nil || !bytes.Contains(answer, []byte(`"Error":""`)) {
 							t.Errorf("got %q, %v", answer, err)
 						}
@@ -581,13 +592,8 @@ func TestHostileClients(t *testing.T) {
 			environ := p.mustKeep(owner, "-s", "127.0.0.1:0")
 			control := variable(t, environ, "SYSTEMFD_HOLDER")
 			keeper := p.holder()
-			// The runtime's own are there from now on, and the one that watches us, a user of the socket.
-			isAnswered(t, control)
-			io.Copy(io.Discard, talk(t, control, `{"Protocol":1,"Op":"fetch","Client":`+strconv.Itoa(os.Getpid())+`,"Specs":["127.0.0.1:0"]}`+"\n"))
-			before := await(t, "the holder to close what it passed", func() (int, bool) {
-				files := openFiles(t, keeper)
-				return len(files), len(files) < 14
-			})
+			isAnswered(t, control) // the runtime's own descriptors are there from now on
+			before := len(openFiles(t, keeper))
 
 			attack(t, control)
 			isAnswered(t, control)
@@ -606,13 +612,18 @@ func TestHostileClients(t *testing.T) {
 	}
 }
 
-// isDropped waits for the end of a conversation that leads to nothing. Meanwhile others are answered.
-func isDropped(t *testing.T, control string, c *net.UnixConn) {
+// isRefused waits for the answer, which has to say why there is none; want is "" for one without an error. Meanwhile
+// others are answered.
+func isRefused(t *testing.T, control string, c *net.UnixConn, want string) {
 	t.Helper()
 	isAnswered(t, control)
-	if answer, err := io.ReadAll(c); len(answer) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("got %q, %v", answer, err)
+	answer, err := io.ReadAll(c)
+	var header wire.Header
+	line, _, _ := bytes.Cut(answer, []byte("\n"))
+	if jsonErr := json.Unmarshal(line, &header); jsonErr != nil || header.Protocol != wire.Protocol || !strings.Contains(header.Error, want) || want == "" && header.Error != "" {
+		t.Errorf("got %q, %v; want %q", answer, err, want)
 	}
+	c.Close()
 }
 
 // TestManySilentClients takes all that a holder serves at once: it lets go of them.
@@ -727,7 +738,7 @@ func TestAnotherUser(t *testing.T) {
 	if err := as(t, 65534, ask(&theirs)); err != nil || len(theirs) > 0 {
 		t.Errorf("another user is answered %q, %v", theirs, err)
 	}
-	if err := as(t, 0, ask(&ours)); err != nil || !bytes.Contains(ours, []byte(`"Protocol":1`)) {
+	if err := as(t, 0, ask(&ours)); err != nil || !bytes.Contains(ours, []byte(`"Error":""`)) {
 		t.Errorf("we are answered %q, %v", ours, err)
 	}
 	os.Chmod(filepath.Dir(control), 0o700)
@@ -860,7 +871,7 @@ func TestAnotherProjectHasThePort(t *testing.T) {
 		t.Helper()
 		got := handOff(t, elsewhere, "env", "-s", "0", "-s", spec, "--owner", strconv.Itoa(owner))
 		bare := strings.TrimPrefix(spec, "unix::")
-		want := fmt.Sprintf("error: %s is in use by the holder of %q (pid %d)\nhint: let go of it there: systemfd stop\n", bare, p.dir, keeper)
+		want := fmt.Sprintf("error: %s is in use by the holder of %q (pid %d)\nhint: close it there: systemfd stop\n", bare, p.dir, keeper)
 		if got.status != 1 || got.out != "false;\n" || got.err != want {
 			t.Errorf("%s: status %d, %s%swant %s", holders, got.status, got.out, got.err, want)
 		}
@@ -999,7 +1010,7 @@ func TestHolderIsDetached(t *testing.T) {
 	got := handOff(t, func(cmd *exec.Cmd) {
 		p.in(cmd)
 		cmd.ExtraFiles = []*os.File{leak, leak, leak, leak}
-	}, "env", "-s", "0", "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
+	}, "env", "-q", "-s", "0", "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
 	if got.status != 0 || got.err != "" {
 		t.Fatalf("status %d, %s", got.status, got.err)
 	}

@@ -115,11 +115,11 @@ func TestEnvironmentPasses(t *testing.T) {
 	if !ok {
 		t.Fatalf("the environment is %q, want %q in front", got.out, given)
 	}
-	want := fmt.Sprintf(`LISTEN_FDS=1
-LISTEN_PID=%d
+	want := fmt.Sprintf(`SYSTEMFD_SOCKETS=unix=unix::/[^\n]+/a\.sock~mode=0[0-7]{3}
+LISTEN_FDS=1
 LISTEN_FDNAMES=unix
+LISTEN_PID=%d
 LISTEN_FDS_FIRST_FD=3
-SYSTEMFD_SOCKETS=unix=unix::/[^\n]+/a\.sock
 `, got.pid)
 	if !regexp.MustCompile(`\A` + want + `\z`).MatchString(rest) {
 		t.Errorf("behind it is %q, want %q", rest, want)

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/process"
 )
 
 // home is a folder in which commands run, with holders of its own.
@@ -31,11 +31,16 @@ func newHome(t *testing.T) home {
 	t.Cleanup(func() {
 		defer h.stop() // where the next line fails
 		await(t, "the holders to end", func() (struct{}, bool) {
-			entries, err := os.ReadDir(filepath.Join(h.dir, "systemfd"))
-			return struct{}{}, err != nil || len(entries) == 0
+			return struct{}{}, len(leftIn(filepath.Join(h.dir, "systemfd"))) == 0
 		})
 	})
 	return h
+}
+
+// leftIn returns what a directory of control sockets has, but for the marks of systemfd stop.
+func leftIn(dir string) []string {
+	entries, _ := filepath.Glob(filepath.Join(dir, "*"))
+	return slices.DeleteFunc(entries, func(path string) bool { return strings.HasSuffix(path, ".stopped") })
 }
 
 // environ is the arguments of env(1) that run command in this home.
@@ -317,7 +322,7 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			restartByFile(t, h.dir, s, address, pid)
+			pid = restartByFile(t, h.dir, s, address, pid)
 
 			sockets := h.status(t)
 			if len(sockets) != 2 || sockets[0].Address != address {
@@ -326,6 +331,11 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 			if err := syscall.Kill(sockets[0].Owners[0].PID, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
+			await(t, "only the server to own the sockets", func() (struct{}, bool) {
+				sockets := h.status(t)
+				return struct{}{}, len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
+			})
+			kill(t, s.process(t, pid))
 			await(t, "the holder to end", func() (struct{}, bool) { return struct{}{}, !isAlive(sockets[0].Holder) })
 			if _, err := os.Lstat(filepath.Join(h.dir, "ctl")); err != nil {
 				t.Errorf("the path was there before us, and is gone: %v", err)
@@ -374,10 +384,15 @@ func TestHoldOfHeld(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			await(t, "nothing to be held", func() (struct{}, bool) { return struct{}{}, len(h.status(t)) == 0 })
+			await(t, "only the server to own the sockets", func() (struct{}, bool) {
+				sockets := h.status(t)
+				return struct{}{}, len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
+			})
 			if _, err := s.ask(before[0].Address); err != nil {
 				t.Errorf("process %d, which has the socket, does not answer: %v", pid, err)
 			}
+			kill(t, s.process(t, pid))
+			await(t, "nothing to be kept", func() (struct{}, bool) { return struct{}{}, len(h.status(t)) == 0 })
 		})
 	}
 }
@@ -563,7 +578,7 @@ func TestInspectPIDFDID(t *testing.T) {
 	if got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "0"); got.status != 0 || got.err != "" {
 		t.Errorf("its own: exit %d, %s", got.status, got.err)
 	}
-	if holder.PIDFDID() == "" {
+	if process.PIDFDID() == "" {
 		t.Skip("pidfds have no numbers before Linux 6.9")
 	}
 	got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "1")

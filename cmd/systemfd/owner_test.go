@@ -515,8 +515,8 @@ func TestTmux(t *testing.T) {
 	holder := p.checkOwner(owner)
 
 	tmux("send-keys", "-t", other, `systemfd -- probe >probe 2>&1; echo done >second`, "Enter")
-	p.awaitFile("second") // it was not told of the sockets
-	saysNot(t, p.read("probe"), "env LISTEN_.*")
+	p.awaitFile("second") // it was not told of the sockets, and finds them by the directory
+	says(t, p.read("probe"), "env LISTEN_FDNAMES=http:unix", fmt.Sprintf(`~> socket http://.*/ -> fd #3 \(kept open for bash, pid %d\)`, owner))
 	tmux("kill-window", "-t", other)
 	if now := p.checkOwner(owner); now != holder {
 		t.Errorf("the holder is %d, and was %d", now, holder)

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
@@ -105,7 +106,7 @@ func TestUnitsAgreeWithSystemd(t *testing.T) {
 	host := unitfile.Host{RuntimeDir: "/run", Home: "/root", User: "root", UID: "0"}
 	for i, line := range lines {
 		name := fmt.Sprintf("u%d.socket", i)
-		unit, err := unitfile.Parse(name, texts[i], host)
+		unit, err := unitfile.Parse(name, texts[i], host, spec.Defaults())
 		ours := err == nil && len(unit.Warnings) == 0
 		theirs := complaints[name] == ""
 		if reason := disagreements[line]; (ours == theirs) != (reason == "") {

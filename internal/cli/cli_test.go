@@ -10,10 +10,12 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/handoff"
-	"github.com/systemfd/systemfd/internal/inherit"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/takeover"
+	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
 func TestSplitCommand(t *testing.T) {
@@ -45,7 +47,7 @@ func TestSplitCommand(t *testing.T) {
 func TestExitStatus(t *testing.T) {
 	t.Parallel()
 	_, badSpec := spec.Parse("frob::1")
-	_, badSet := listenfds.Parse(func(string) string { return "x" })
+	_, badSet := listenfds.Parse(func(string) (string, bool) { return "x", true })
 	tests := []struct {
 		err  error
 		want int
@@ -57,9 +59,11 @@ func TestExitStatus(t *testing.T) {
 		{errors.New("something"), 125},
 		{fs.ErrNotExist, 125}, // of another file than the command
 		{badSet, 125},
+		{&unitfile.MapError{Text: "no"}, 2},
+		{&takeover.Error{Text: "in use"}, 125},
 		{&socket.Error{Text: "in use"}, 125},
 		{&socket.Error{Text: "no folder", Err: fs.ErrNotExist}, 125},
-		{&inherit.Error{FD: 3, Is: "closed", Closed: true}, 125},
+		{&takeover.InheritError{FD: 3, Is: "closed", Closed: true}, 125},
 		{asSubcommandError(nil), 0},
 		{asSubcommandError(&failure{"no", ""}), 1},
 		{asSubcommandError(&socket.Error{Text: "in use"}), 1},
@@ -136,8 +140,14 @@ func TestPrinter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.socket(socket.Socket{Spec: s}, 3)
+		kept := takeover.Socket{Socket: socket.Socket{Opening: spec.Opening{Spec: s}}}
+		p.socket(kept, 3)
+		kept.Origin, kept.Owners = takeover.Held, []process.Process{{PID: 1, Name: "zsh"}, {PID: 2}}
+		p.socket(kept, 4)
+		kept.Owners = nil
+		p.socket(kept, 5)
 		p.warn("%d", 1)
+		p.warn("\x1b[2J\x00 %s", "\u0085ä")
 		p.hint("do")
 		p.fail(&usageError{"text", "way out"})
 		p.fail(&usageError{"text", ""})
@@ -145,7 +155,8 @@ func TestPrinter(t *testing.T) {
 		p.fail(errors.New("text"))
 		return b.String()
 	}
-	const chatter = "~> socket http://127.0.0.1:3000/ -> fd #3\nwarning: 1\nhint: do\n"
+	const chatter = "~> socket http://127.0.0.1:3000/ -> fd #3\n~> socket http://127.0.0.1:3000/ -> fd #4 (kept open for zsh, pid 1; pid 2)\n" +
+		"~> socket http://127.0.0.1:3000/ -> fd #5 (kept open)\nwarning: 1\nwarning: \\x1b[2J\\x00 \\u0085ä\nhint: do\n"
 	const errorsAlone = "error: text\nhint: way out\nerror: text\nerror: around: text\nhint: way out\nerror: text\n"
 	if got := say(printer{}); got != chatter+errorsAlone {
 		t.Errorf("it says\n%swant\n%s", got, chatter+errorsAlone)

@@ -20,7 +20,7 @@ func TestSocketsJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return socket.Socket{FD: 77, Name: name, Spec: s}
+		return socket.Socket{FD: 77, Name: name, Opening: spec.Opening{Spec: s}}
 	}
 	tests := []struct {
 		sockets []socket.Socket

@@ -5,6 +5,7 @@ package holder
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -119,34 +120,61 @@ const (
 	starts     = 10              // of holders that end at once
 )
 
-// claim has the conversation, and has it again while others claim, or while the holder of before ends.
-func (c *Client) claim(owner int, wanted []spec.Opening, from source) (claimed Claimed, err error) {
+// claim has the conversation with the holder, which is started if there is none.
+func (c *Client) claim(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	if !process.IsAlive(owner) {
 		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", owner), Remedy: "--owner PID names one that lives"}
 	}
-	begun, started, lost := time.Now(), []time.Time{}, 0
-	for ; time.Since(begun) < wire.BusyTime && len(started) < starts && lost < tries; time.Sleep(wire.BusyPause) {
-		isNew, err := c.ensure()
-		if isNew {
-			started = append(started, time.Now())
+	claimed, isNew, err := c.claimOrStart(owner, wanted, from)
+	if isNew && isKeptBySystemfd(err) {
+		claimed, err = c.claimOfReturned(owner, wanted, from, err)
+	}
+	return claimed, c.InUse(err)
+}
+
+// claimOrStart tries again while others claim, or while the holder of before ends.
+func (c *Client) claimOrStart(owner int, wanted []spec.Opening, from source) (claimed Claimed, isNew bool, err error) {
+	started, lost := 0, 0
+	for begun := time.Now(); time.Since(begun) < wire.BusyTime && started < starts && lost < tries; time.Sleep(wire.BusyPause) {
+		if isNew, err = c.ensure(); err != nil {
+			return claimed, isNew, err
 		}
-		if err == nil {
-			claimed, err = c.claimOnce(owner, wanted, from)
-		}
+		claimed, err = c.claimOnce(owner, wanted, from)
 		switch {
-		case errors.Is(err, errBusy), errors.Is(err, ErrGone):
+		case errors.Is(err, errBusy):
+		case errors.Is(err, ErrGone):
+			if isNew {
+				started++
+			}
 		case errors.Is(err, errNoAnswer):
 			lost++
-		case errors.Is(err, unix.EADDRINUSE) && len(started) > 0 && time.Since(started[0]) < searchTime:
-			// The holder of before may have them. It comes back as soon as the new one has gone.
 		default:
-			return claimed, c.InUse(err)
+			return claimed, isNew, err
 		}
 	}
 	if lost == tries {
-		return Claimed{}, foreign(c.control)
+		return claimed, isNew, foreign(c.control)
 	}
-	return Claimed{}, silent(c.control)
+	return claimed, isNew, silent(c.control)
+}
+
+// claimOfReturned looks for the holder of before: its control socket was cleared away, and it makes it again as soon as
+// the new one, which has nothing, is gone. Without one, inUse is what there is to say.
+func (c *Client) claimOfReturned(owner int, wanted []spec.Opening, from source, inUse error) (Claimed, error) {
+	for begun := time.Now(); time.Since(begun) < searchTime; time.Sleep(wire.BusyPause) {
+		claimed, err := c.claimOnce(owner, wanted, from)
+		if !errors.Is(err, ErrGone) && !errors.Is(err, errBusy) && !errors.Is(err, errNoAnswer) && !isKeptBySystemfd(err) {
+			return claimed, err
+		}
+	}
+	return Claimed{}, inUse
+}
+
+// isKeptBySystemfd reports whether what is in the way may be a holder that nobody can reach: its control socket was
+// cleared away, and it is about to make it again.
+func isKeptBySystemfd(err error) bool {
+	failed, ok := errors.AsType[*socket.Error](err)
+	return ok && errors.Is(err, unix.EADDRINUSE) && (failed.User.PID == 0 || failed.User.Name == process.Name(os.Getpid()))
 }
 
 // ensure starts a holder if there is none, and reports whether it did.

@@ -5,8 +5,10 @@ import "strings"
 // powershell is PowerShell and pwsh.
 type powershell struct{}
 
-func (powershell) Set(name, value string) string { return "$env:" + name + " = " + powershellQuoted(value) + ";" }
-func (powershell) SetPID(name string) string     { return "$env:" + name + " = $PID;" }
+func (powershell) Set(name, value string) string {
+	return "$env:" + name + " = " + powershellQuoted(value) + ";"
+}
+func (powershell) SetPID(name string) string { return "$env:" + name + " = $PID;" }
 func (powershell) Unset(name string) string {
 	return "Remove-Item Env:" + name + " -ErrorAction SilentlyContinue;"
 }

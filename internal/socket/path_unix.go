@@ -232,7 +232,7 @@ func IsDead(path string) (bool, error) {
 	}
 	defer unix.Close(fd)
 	switch err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); {
-	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOENT):
+	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return true, nil
 	case err == nil, errors.Is(err, unix.EPROTOTYPE):
 		return false, nil

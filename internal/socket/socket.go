@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
@@ -26,7 +27,8 @@ func (s Socket) File() File { return s.file }
 
 // Error says what failed about a socket, and the way out if there is one.
 type Error struct {
-	Spec   spec.Spec // of the socket; the zero Spec if it is about a directory
+	Spec   spec.Spec       // of the socket; the zero Spec if it is about a directory
+	User   process.Process // who has the address, if it is in use and the system tells
 	Text   string
 	Remedy string
 	Err    error // the system's, or nil

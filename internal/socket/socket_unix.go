@@ -172,5 +172,9 @@ func inUse(s spec.Spec, err error) error {
 	if s.Type.Family() == spec.Inet {
 		remedy = "stop it, or take another port (0 is any free one)"
 	}
-	return &Error{Spec: s, Text: s.Address() + " is in use" + user(s), Remedy: remedy, Err: err}
+	e := &Error{Spec: s, User: user(s), Text: s.Address() + " is in use", Remedy: remedy, Err: err}
+	if e.User.PID != 0 {
+		e.Text += " by " + e.User.String()
+	}
+	return e
 }

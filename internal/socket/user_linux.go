@@ -14,12 +14,12 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// user returns " by NAME (pid N)" of the process that has what s wants, "" where /proc does not tell:
-// the process may be another user's, or gone by now. See proc(5).
-func user(s spec.Spec) string {
+// user returns the process that has what s wants, the zero Process if /proc does not tell: it may be another user's, or
+// gone by now. See proc(5).
+func user(s spec.Spec) (p process.Process) {
 	inodes := holders(s)
 	if len(inodes) == 0 {
-		return ""
+		return p
 	}
 	var pids []int
 	entries, _ := os.ReadDir("/proc")
@@ -28,10 +28,10 @@ func user(s spec.Spec) string {
 			pids = append(pids, pid)
 		}
 	}
-	if len(pids) == 0 {
-		return ""
+	if len(pids) > 0 {
+		p = process.Of(slices.Min(pids)) // of a watcher and its server, the watcher
 	}
-	return " by " + process.Of(slices.Min(pids)).String() // of a watcher and its server, the watcher
+	return p
 }
 
 func hasSocket(pid int, inodes []string) bool {

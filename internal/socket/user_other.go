@@ -2,7 +2,10 @@
 
 package socket
 
-import "github.com/systemfd/systemfd/internal/spec"
+import (
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/spec"
+)
 
 // user is not known: only Linux tells without a library.
-func user(spec.Spec) string { return "" }
+func user(spec.Spec) (p process.Process) { return p }
