@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -438,6 +439,40 @@ func TestOwnerInPIDNamespace(t *testing.T) {
 	p.awaitNothing() // while process 1 lives
 	write(t, p.dir, "finish", "")
 	wait()
+}
+
+// TestAnotherPIDNamespace shares a runtime directory with a pid namespace: a process there, whose ID means another
+// process to the holder, is refused.
+func TestAnotherPIDNamespace(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	owner, end := sleeper(t)
+	environ := p.mustKeep(owner, "-s", "http::0")
+	argv := inPIDNamespace(t, "sh", "-c", "systemfd env -s http::0 --owner 1; systemfd -- true; echo status $?")
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = p.dir, environ
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	refused := `error: process \d+ is process \d+ here: it is in another pid namespace than the holder`
+	says(t, string(text), "false;", refused, "hint: set XDG_RUNTIME_DIR to a folder that is not shared with it", "status 125")
+	if n := len(regexp.MustCompile(refused).FindAll(text, -1)); n != 2 {
+		t.Errorf("%d are refused, want 2:\n%s", n, text)
+	}
+	p.checkOwnersAre(owner)
+	end()
+	p.awaitNothing()
+}
+
+// checkOwnersAre looks whether every kept socket is kept for this process only.
+func (p *project) checkOwnersAre(owner int) {
+	p.t.Helper()
+	for _, s := range p.held() {
+		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
+			p.t.Errorf("%s is kept for %v, want process %d", s.Address, s.Owners, owner)
+		}
+	}
 }
 
 // TestInitIsOwner keeps sockets for process 1 itself: until stop, or until the kernel ends the whole namespace.

@@ -620,6 +620,31 @@ func TestEnvOfThisShell(t *testing.T) {
 	}
 }
 
+// TestNamesAreQuoted has a parent pass names that would be code if they were not quoted, in every shell.
+func TestNamesAreQuoted(t *testing.T) {
+	t.Parallel()
+	for _, s := range shells {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			for _, name := range []string{"x';touch<pwned>pwned;'", "it's", "$(touch$IFS'pwned')", "`touch$IFS'pwned'`", `\';touch>pwned;'\`, "!x", `"`, "a\u2019;touch"} {
+				argv := s.command(t, p.dir, s.evaluate("")+s.output("probe", "probe"))
+				got := handOff(t, p.in, append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)
+				switch {
+				case strings.Contains(got.err, "no matches found"): // zsh with globsubst, unquoted: it refuses
+				case got.status != 0:
+					t.Errorf("%q: exit %d, %s", name, got.status, got.err)
+				default:
+					says(t, p.read("probe"), "env LISTEN_FDNAMES="+regexp.QuoteMeta(name))
+				}
+				if _, err := os.Lstat(p.path("pwned")); err == nil {
+					t.Fatalf("%q ran as code", name)
+				}
+			}
+		})
+	}
+}
+
 // TestNoListen leaves LISTEN_* out, and unsets what was there; systemfd gets the sockets all the same.
 func TestNoListen(t *testing.T) {
 	t.Parallel()

@@ -270,7 +270,7 @@ func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 
 // differs is the error for an option that a kept socket does not have.
 func differs(kept spec.Opening, option string) error {
-	return &Error{Text: fmt.Sprintf("%s is kept open without %s", kept.Address(), option), Remedy: "close it first: systemfd stop"}
+	return &Error{Text: fmt.Sprintf("%s is kept open, but without %s", kept.Address(), option), Remedy: "close it first: systemfd stop"}
 }
 
 // store is the second half: the sockets that were missing.

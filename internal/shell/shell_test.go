@@ -30,6 +30,24 @@ var spellings = []struct {
 	},
 }
 
+// TestSetQuotes: a value stays one, whatever it holds.
+func TestSetQuotes(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string]map[string]string{
+		"sh":         {"it's": `export A='it'\''s';`, "$(x) `y` \"\\": "export A='$(x) `y` \"\\';"},
+		"fish":       {"it's": `set -gx A 'it\'s';`, `\'$(x)`: `set -gx A '\\\'$(x)';`},
+		"csh":        {"it's": `setenv A 'it'\''s';`, "a!b\nc": "setenv A 'a\\!b\\\nc';"},
+		"powershell": {"it's": `$env:A = 'it''s';`, "a\u2019b\u201b": "$env:A = 'a\u2019\u2019b\u201b\u201b';"},
+	} {
+		s, _ := Lookup(name)
+		for value, want := range values {
+			if got := s.Set("A", value); got != want {
+				t.Errorf("%s sets %q by %s, want %s", name, value, got, want)
+			}
+		}
+	}
+}
+
 func TestSpellings(t *testing.T) {
 	t.Parallel()
 	for _, want := range spellings {

@@ -383,7 +383,7 @@ func usable(wanted spec.Opening, f holder.Fetched) error {
 		return &Error{Text: fmt.Sprintf("%s is in use by %s", wanted.Address(), list(f.Users)), Remedy: "stop it, or take another port (0 is any free one)"}
 	}
 	if option := wanted.Differs(f.Opening.Options); option != "" {
-		return &Error{Text: fmt.Sprintf("%s is kept open for %s, without %s", wanted.Address(), list(f.Owners), option), Remedy: "close it first: systemfd stop"}
+		return &Error{Text: fmt.Sprintf("%s is kept open for %s, but without %s", wanted.Address(), list(f.Owners), option), Remedy: "close it first: systemfd stop"}
 	}
 	return nil
 }
