@@ -66,7 +66,7 @@ _systemfd_form() {
 	'stop')
 		# the spellings of each flag, "+" where it may come again, and its help
 		flags=(
-			'--all|let go of everything that is held for you'
+			'--all|close everything that is kept open for you'
 			'-h --help|print this help'
 		)
 		# what completes the values of flags, and of arguments
@@ -196,7 +196,7 @@ _systemfd_word() {
 	elif ((${#words[@]} == 2)); then
 		_systemfd_add env 'keep sockets open for this shell, between runs'
 		_systemfd_add status 'what is kept, and for whom'
-		_systemfd_add stop 'let go of it'
+		_systemfd_add stop 'close it'
 		_systemfd_add inspect 'what this process was given'
 		_systemfd_add completion 'print the completion script for a shell'
 	fi

@@ -116,7 +116,7 @@ complete -c systemfd -n __systemfd_command -a '(__systemfd_of_command)'
 complete -c systemfd -n "__systemfd_in ''" -a -- -d 'COMMAND comes behind it'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a env -d 'keep sockets open for this shell, between runs'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a status -d 'what is kept, and for whom'
-complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a stop -d 'let go of it'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a stop -d 'close it'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a inspect -d 'what this process was given'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a completion -d 'print the completion script for a shell'
 
@@ -164,7 +164,7 @@ complete -c systemfd -n "__systemfd_new 'status' --json" -l json -d 'print the s
 complete -c systemfd -n "__systemfd_new 'status' -h --help" -s h -l help -d 'print this help'
 
 # systemfd stop
-complete -c systemfd -n "__systemfd_new 'stop' --all" -l all -d 'let go of everything that is held for you'
+complete -c systemfd -n "__systemfd_new 'stop' --all" -l all -d 'close everything that is kept open for you'
 complete -c systemfd -n "__systemfd_new 'stop' -h --help" -s h -l help -d 'print this help'
 complete -c systemfd -n '__systemfd_in stop' -a '(__systemfd_holder)'
 

@@ -60,7 +60,7 @@ const systemfd_forms = {
         args: "holder"
         many: true
         flags: [
-            {names: ["--all"], kind: "", again: false, help: "let go of everything that is held for you"}
+            {names: ["--all"], kind: "", again: false, help: "close everything that is kept open for you"}
             {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
         ]
     }
@@ -84,7 +84,7 @@ const systemfd_forms = {
 const systemfd_subcommands = [
     {value: "env", description: "keep sockets open for this shell, between runs"}
     {value: "status", description: "what is kept, and for whom"}
-    {value: "stop", description: "let go of it"}
+    {value: "stop", description: "close it"}
     {value: "inspect", description: "what this process was given"}
     {value: "completion", description: "print the completion script for a shell"}
 ]

@@ -63,7 +63,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             Args = 'holder'
             ManyArgs = $true
             Flags = @(
-                @{ Names = @('--all'); Kind = ''; Again = $false; Help = 'let go of everything that is held for you' }
+                @{ Names = @('--all'); Kind = ''; Again = $false; Help = 'close everything that is kept open for you' }
                 @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
             )
         }
@@ -86,7 +86,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
     $subcommands = @(
         @{ Text = 'env'; Help = 'keep sockets open for this shell, between runs' }
         @{ Text = 'status'; Help = 'what is kept, and for whom' }
-        @{ Text = 'stop'; Help = 'let go of it' }
+        @{ Text = 'stop'; Help = 'close it' }
         @{ Text = 'inspect'; Help = 'what this process was given' }
         @{ Text = 'completion'; Help = 'print the completion script for a shell' }
     )

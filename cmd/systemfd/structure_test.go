@@ -6,7 +6,10 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,4 +94,51 @@ func parseModule(t *testing.T) map[string]*ast.File {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// TestArchitecture compares the table of ARCHITECTURE.md with the imports that go list tells.
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	const module = "github.com/systemfd/systemfd/"
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		var ours []string
+		for _, name := range fields[1:] {
+			if name, ok := strings.CutPrefix(name, module); ok {
+				ours = append(ours, strings.TrimPrefix(name, "internal/"))
+			}
+		}
+		slices.Sort(ours)
+		imports[strings.TrimPrefix(fields[0], module)] = strings.Join(ours, ", ")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| .* \\|(.*)\\|$").FindAllStringSubmatch(string(text), -1) {
+		if _, again := rows[row[1]]; again {
+			t.Errorf("ARCHITECTURE.md has %s twice", row[1])
+		}
+		rows[row[1]] = strings.TrimSpace(row[2])
+	}
+	for name, want := range imports {
+		if strings.HasPrefix(name, "examples/") || strings.Contains(name, "testdata") {
+			continue
+		}
+		if got, ok := rows[name]; !ok || got != want {
+			t.Errorf("ARCHITECTURE.md has for %s %q, want %q", name, got, want)
+		}
+		delete(rows, name)
+	}
+	if len(rows) > 0 {
+		t.Errorf("ARCHITECTURE.md has rows of no package: %q", slices.Sorted(maps.Keys(rows)))
+	}
 }

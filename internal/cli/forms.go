@@ -15,7 +15,7 @@ type subcommand struct {
 var subcommands = []subcommand{
 	{"env", "-s SPEC...", "keep sockets open for this shell, between runs", grammar[envFlags], env},
 	{"status", "", "what is kept, and for whom", grammar[statusFlags], status},
-	{"stop", "[NAME...]", "let go of it", grammar[stopFlags], stop},
+	{"stop", "[NAME...]", "close it", grammar[stopFlags], stop},
 	{"inspect", "", "what this process was given", grammar[inspectFlags], inspect},
 	{"completion", "SHELL", "print the completion script for a shell", grammar[completionFlags], completion},
 }

@@ -80,6 +80,11 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err != nil {
 		return w.withMapHint(err)
 	}
+	if len(sockets) == 0 { // stopped, all that there was
+		if err := flags.checkSockets(nil); err != nil {
+			return err
+		}
+	}
 	h := handover{printer: p, flags: &flags, plan: plan, sockets: sockets, holder: plan.Holder(sockets)}
 	defer h.cleanUp() // if COMMAND does not run
 	return h.exec(file, command, environ)

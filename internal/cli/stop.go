@@ -10,11 +10,12 @@ import (
 // stopFlags are the arguments of systemfd stop.
 type stopFlags struct {
 	Name []string `arg:"" optional:"" complete:"holder" help:"a holder by its --name [that of this folder]"`
-	All  bool     `help:"let go of everything that is held for you"`
+	All  bool     `help:"close everything that is kept open for you"`
 	Help bool     `short:"h" help:"print this help"`
 }
 
-const stopHelp = `systemfd stop lets go of the sockets that are held for this folder, or by holders of these names.
+const stopHelp = `systemfd stop closes the sockets that are kept open for this directory, or by holders of these
+names.
 
 Usage: systemfd stop [NAME...] [--all]
 

@@ -61,16 +61,21 @@ func (c *Client) IsHere(state State) bool {
 	return err == nil && state.Directory == dir
 }
 
-// Fetch returns what the holder keeps of openings, with copies of the sockets if pass says so. This process counts as
-// a user of these from then on, and as an owner, until it ends. Users are all others but our ancestors: these are
-// launchers, and no servers. Without a holder it returns ErrGone.
-func (c *Client) Fetch(openings []spec.Opening, pass bool) ([]Fetched, error) {
-	return c.fetch(openings, pass, answerTime)
+// Fetch returns what the holder keeps of openings, with copies of the sockets. This process counts as a user of these from
+// then on, and as an owner, until it ends. Users are all others but our ancestors: these are launchers, and no servers.
+// Without a holder it returns ErrGone.
+func (c *Client) Fetch(openings []spec.Opening) ([]Fetched, error) {
+	return c.fetch(openings, true, answerTime)
 }
 
-// Look is Fetch with copies that waits for a moment only.
+// Look is Fetch that waits for a moment only: for what may be kept there.
 func (c *Client) Look(openings []spec.Opening) ([]Fetched, error) {
 	return c.fetch(openings, true, lookTime)
+}
+
+// Use is Look without copies: for sockets that this process has.
+func (c *Client) Use(openings []spec.Opening) ([]Fetched, error) {
+	return c.fetch(openings, false, lookTime)
 }
 
 func (c *Client) fetch(openings []spec.Opening, pass bool, wait time.Duration) ([]Fetched, error) {

@@ -34,6 +34,9 @@ type conn struct {
 // dial connects to the holder. Without one it returns ErrGone. What looks like a dead one may be one with a full queue:
 // the probe decides, and it is tried again.
 func (c *Client) dial(wait time.Duration) (*conn, error) {
+	if socket.FileAt(c.control) == (socket.File{}) { // the usual case, and one system call
+		return nil, ErrGone
+	}
 	deadline := time.Now().Add(wait)
 	for {
 		fd, err := c.connect()

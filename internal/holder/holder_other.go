@@ -23,6 +23,9 @@ func At(string) (*Client, error) { return nil, errUnsupported }
 // Private returns a holder that cannot be started.
 func Private() *Client { return &Client{} }
 
+// All finds none.
+func All() ([]*Client, error) { return nil, nil }
+
 // States finds none.
 func States() ([]State, []string, error) { return nil, nil, nil }
 
@@ -54,7 +57,10 @@ func (*Client) WasStopped() bool { return false }
 func (*Client) Status() (State, error) { return State{}, errUnsupported }
 
 // Fetch fails.
-func (*Client) Fetch([]spec.Opening, bool) ([]Fetched, error) { return nil, errUnsupported }
+func (*Client) Fetch([]spec.Opening) ([]Fetched, error) { return nil, errUnsupported }
+
+// Use fails.
+func (*Client) Use([]spec.Opening) ([]Fetched, error) { return nil, errUnsupported }
 
 // Look fails.
 func (*Client) Look([]spec.Opening) ([]Fetched, error) { return nil, errUnsupported }

@@ -41,9 +41,6 @@ type Set struct {
 	NoHolder bool   // SYSTEMFD_HOLDER is set and empty: no holder is to be looked for
 }
 
-// IsGiven reports whether the environment says which sockets there are, or that there are none.
-func (s Set) IsGiven() bool { return s.Count > 0 || s.Sockets != "" || s.Holder != "" || s.NoHolder }
-
 // Error says which variable of the environment is wrong.
 type Error struct {
 	Variable, Value, Problem string
@@ -84,6 +81,14 @@ func Parse(lookup func(string) (string, bool)) (Set, error) {
 		}
 	}
 	return set, nil
+}
+
+// IsGiven reports whether the environment says which sockets there are, or that there are none.
+func IsGiven(lookup func(string) (string, bool)) bool {
+	fds, _ := lookup(FDs)
+	sockets, _ := lookup(Sockets)
+	_, hasHolder := lookup(Holder)
+	return fds != "" || sockets != "" || hasHolder
 }
 
 // parseNumber reads a number of, or up to, descriptors; an int32 is what the kernel has.

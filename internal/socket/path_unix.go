@@ -127,7 +127,7 @@ func replacePath(o spec.Opening, name string) (int, error) {
 	}
 	fd, err := bindPath(o, name)
 	if errors.Is(err, unix.EADDRINUSE) { // bound by one who found the path free
-		return -1, inUse(o.Spec, err)
+		return -1, inUse(o.Spec)
 	}
 	return fd, err
 }
@@ -211,7 +211,7 @@ func clearPath(path string, s spec.Spec) error {
 	case err != nil:
 		return &Error{Spec: s, Text: fmt.Sprintf("cannot tell whether %q is in use: %v", s.Path, err), Remedy: "remove it, or take another path", Err: err}
 	case !isDead:
-		return inUse(s, unix.EADDRINUSE)
+		return inUse(s)
 	case int(stat.Uid) != os.Geteuid():
 		return &Error{Spec: s, Text: fmt.Sprintf("%q is a dead socket of another user (uid %d)", s.Path, stat.Uid), Remedy: "remove it, or take another path"}
 	}

@@ -7,6 +7,7 @@ package socket
 import (
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/spec"
@@ -39,6 +40,18 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns the way out, or "".
 func (e *Error) Hint() string { return e.Remedy }
+
+// InUse is the error for an address that another process has; the zero Process if nobody knows which.
+func InUse(s spec.Spec, user process.Process) error {
+	e := &Error{Spec: s, User: user, Text: s.Address() + " is in use", Remedy: "stop it, or take another path", Err: syscall.EADDRINUSE}
+	if user.PID != 0 {
+		e.Text += " by " + user.String()
+	}
+	if s.Type.Family() == spec.Inet {
+		e.Remedy = "stop it, or take another port (0 is any free one)"
+	}
+	return e
+}
 
 // Description is what stands at a descriptor.
 type Description struct {

@@ -156,7 +156,7 @@ func bindError(s spec.Spec, err error) error {
 	e := &Error{Spec: s, Text: fmt.Sprintf("cannot open %q: %v", s, err), Err: err}
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
-		return inUse(s, err)
+		return inUse(s)
 	case errors.Is(err, unix.EADDRNOTAVAIL), errors.Is(err, unix.EAFNOSUPPORT):
 		e.Remedy = "no network interface of this host has that address; 127.0.0.1, or * for every address, always works"
 	case errors.Is(err, unix.EACCES) && s.Type.Family() == spec.Inet:
@@ -167,14 +167,5 @@ func bindError(s spec.Spec, err error) error {
 	return e
 }
 
-func inUse(s spec.Spec, err error) error {
-	remedy := "stop it, or take another path"
-	if s.Type.Family() == spec.Inet {
-		remedy = "stop it, or take another port (0 is any free one)"
-	}
-	e := &Error{Spec: s, User: user(s), Text: s.Address() + " is in use", Remedy: remedy, Err: err}
-	if e.User.PID != 0 {
-		e.Text += " by " + e.User.String()
-	}
-	return e
-}
+// inUse is the error for an address that somebody has, with who it is.
+func inUse(s spec.Spec) error { return InUse(s, user(s)) }

@@ -1,0 +1,173 @@
+package takeover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// Plan is which sockets the command will get. Nothing of it is opened or fetched yet.
+type Plan struct {
+	Warnings []string
+
+	inherited []Socket
+	held      []spec.Opening      // to be fetched
+	owners    [][]process.Process // of held, if no variable said what is held
+	openings  []spec.Opening      // to be fetched if a holder keeps them, else to be opened
+	holder    *holder.Client      // of inherited and held; nil if there is none
+	asked     *holder.Client      // for openings; nil if there is none
+	noHolder  bool                // SYSTEMFD_HOLDER is set and empty
+}
+
+// Count is how many descriptors the command will get, at most.
+func (p *Plan) Count() int { return len(p.inherited) + len(p.held) + len(p.openings) }
+
+func (p *Plan) warn(format string, args ...any) {
+	p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Specs says which sockets these are.
+func (p *Plan) Specs() (specs []spec.Spec) {
+	for _, s := range p.inherited {
+		specs = append(specs, s.Spec)
+	}
+	for _, o := range slices.Concat(p.held, p.openings) {
+		specs = append(specs, o.Spec)
+	}
+	return specs
+}
+
+// Find looks at what the environment and the holder of the working directory say. With openings, these replace what is
+// inherited or held, or follow it if join says so. Lookup is os.LookupEnv. It opens nothing; inherited sockets that are
+// replaced are closed, if they are beyond doubt the ones described.
+func Find(lookup func(string) (string, bool), openings []spec.Opening, join bool) (*Plan, error) {
+	p := &Plan{openings: openings}
+	set, err := listenfds.Parse(lookup)
+	p.noHolder = set.NoHolder
+	switch isReplaced := len(openings) > 0 && !join; {
+	case isReplaced && err == nil:
+		forget(set)
+	case isReplaced: // what is wrong with the variables does not matter
+		err = nil
+	case err != nil:
+	case listenfds.IsGiven(lookup):
+		err = p.take(set)
+	default:
+		p.lookHere()
+	}
+	if len(openings) > 0 {
+		p.asked = p.whomToAsk(set.Holder)
+	}
+	return p, err
+}
+
+// whomToAsk returns the holder that may keep what is to be opened: that of the variables, or else of this directory,
+// and never another.
+func (p *Plan) whomToAsk(control string) (asked *holder.Client) {
+	switch {
+	case p.holder != nil:
+		asked = p.holder
+	case control != "":
+		asked, _ = holder.At(control)
+	case !p.noHolder:
+		asked, _ = holder.Named("")
+	}
+	return asked
+}
+
+// forget closes inherited sockets that the command is not to have: open there, they would take connections that nobody
+// accepts.
+func forget(set listenfds.Set) {
+	if sockets, isStale, err := Inherit(set); err == nil && !isStale && set.Sockets != "" {
+		for _, s := range sockets {
+			s.Forget()
+		}
+	}
+}
+
+// take takes what the variables name: the inherited sockets if they verify, else the held ones.
+func (p *Plan) take(set listenfds.Set) error {
+	sockets, isStale, err := Inherit(set)
+	held, parseErr := spec.ParseOpenings(set.Sockets)
+	isHeld := set.Holder != "" && set.Sockets != "" && (err != nil || set.Count == 0)
+	switch {
+	case isStale:
+		p.warn("the sockets from descriptor %d on are not the ones of %s; they are passed as they are", set.First, listenfds.Sockets)
+		p.inherit(sockets)
+		return nil
+	case isHeld && parseErr != nil:
+		return &listenfds.Error{Variable: listenfds.Sockets, Value: set.Sockets, Problem: parseErr.Error()}
+	case isHeld:
+		p.held = held
+		p.holder, err = holder.At(set.Holder)
+		return err
+	case err != nil:
+		return err
+	case set.Holder != "" && len(sockets) > 0:
+		p.holder, err = holder.At(set.Holder)
+	case len(sockets) == 0 && len(p.openings) == 0:
+		p.warnNone()
+	}
+	p.inherit(sockets)
+	return err
+}
+
+func (p *Plan) warnNone() {
+	p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
+}
+
+func (p *Plan) inherit(sockets []socket.Socket) {
+	for _, s := range sockets {
+		p.inherited = append(p.inherited, Socket{Socket: s, Origin: Inherited})
+	}
+}
+
+// lookHere asks the holder of the working directory, since no variable says anything. It is asked for all that it keeps,
+// or for nothing if somebody serves one of these. Whatever is wrong with it means that there is none.
+func (p *Plan) lookHere() {
+	here, err := holder.Named("")
+	var state holder.State
+	if err == nil {
+		state, err = here.Status()
+	}
+	if err != nil || !here.IsHere(state) || len(state.Sockets) == 0 {
+		if len(p.openings) == 0 {
+			p.warnNone()
+		}
+		return
+	}
+	if users := usersOf(state); len(users) > 0 {
+		p.warn("the sockets that are kept open for this folder are in use by %s; none is passed", list(users))
+		return
+	}
+	p.holder = here
+	for _, kept := range state.Sockets {
+		p.held, p.owners = append(p.held, kept.Opening), append(p.owners, kept.Owners)
+	}
+}
+
+// usersOf returns who has fetched sockets of a holder and lives, each once, but our ancestors.
+func usersOf(state holder.State) (users []process.Process) {
+	for _, kept := range state.Sockets {
+		for _, user := range kept.Users {
+			if !process.IsAncestor(user.PID) && !slices.Contains(users, user) {
+				users = append(users, user)
+			}
+		}
+	}
+	return users
+}
+
+func list(processes []process.Process) string {
+	texts := make([]string, len(processes))
+	for i, p := range processes {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, ", ")
+}

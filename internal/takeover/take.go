@@ -1,0 +1,192 @@
+package takeover
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// Take fetches and opens what is planned, in the order in which the command gets it. After an error nothing that was
+// opened is left. There may be more warnings then.
+func (p *Plan) Take() ([]Socket, error) {
+	sockets, err := p.fetch()
+	if err != nil {
+		return nil, err
+	}
+	p.ask()
+	sockets = append(p.inherited, sockets...)
+	opened, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sockets {
+		if len(s.Users) > 0 {
+			p.warn("%s is also in use by %s", s.Address(), list(s.Users))
+		}
+	}
+	return append(sockets, opened...), nil
+}
+
+// fetch fetches what is held. A holder that is gone is started again with the same openings, unless it was stopped.
+func (p *Plan) fetch() ([]Socket, error) {
+	if len(p.held) == 0 {
+		return nil, nil
+	}
+	fetched, err := p.holder.Fetch(p.held)
+	if errors.Is(err, holder.ErrGone) {
+		if p.holder.WasStopped() {
+			p.warn("the sockets were closed by systemfd stop; evaluate systemfd env again")
+			p.holder = nil
+			return nil, nil
+		}
+		p.warn("the holder of %s is gone; starting it again", p.held[0].Address())
+		if _, err = p.holder.Claim(owner(), p.held); err == nil {
+			fetched, err = p.holder.Fetch(p.held)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var sockets []Socket
+	for i, f := range fetched {
+		if !f.IsKept {
+			holder.CloseFetched(fetched)
+			return nil, &Error{Text: fmt.Sprintf("%s is not kept open any more", p.held[i].Address()), Remedy: "evaluate systemfd env again"}
+		}
+		s := Socket{Socket: f.Socket, Origin: Held, Users: f.Users}
+		if s.IsFound = p.owners != nil; s.IsFound {
+			s.Owners = p.owners[i]
+		}
+		sockets = append(sockets, s)
+	}
+	return sockets, nil
+}
+
+// owner is for whom a holder is started again: the shell, or if that is gone the command that needs the sockets.
+func owner() int {
+	if pid, err := process.DefaultOwner(); err == nil {
+		return pid
+	}
+	return os.Getpid()
+}
+
+// ask asks the holder who else uses inherited sockets. It may be gone, or not have them all: then nobody knows.
+func (p *Plan) ask() {
+	if p.holder == nil || len(p.inherited) == 0 {
+		return
+	}
+	openings := make([]spec.Opening, len(p.inherited))
+	for i, s := range p.inherited {
+		openings[i] = s.Opening
+	}
+	fetched, err := p.holder.Use(openings)
+	if err != nil {
+		return
+	}
+	for i, f := range fetched {
+		p.inherited[i].Users = f.Users
+	}
+}
+
+// open takes from the holder what it keeps of the openings, and opens the rest.
+func (p *Plan) open() (sockets []Socket, err error) {
+	kept, err := p.keptOpenings()
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range p.openings {
+		s, isKept := kept[i]
+		if !isKept {
+			if s.Socket, err = socket.Open(o); err != nil {
+				Undo(sockets)
+				return nil, p.inUse(err)
+			}
+		}
+		sockets = append(sockets, s)
+	}
+	return sockets, nil
+}
+
+// inUse names the holder that is in the way.
+func (p *Plan) inUse(err error) error {
+	if p.asked == nil {
+		return err
+	}
+	return p.asked.InUse(err)
+}
+
+// keptOpenings returns those of the openings that the holder keeps, by their indexes. A free port is never one of these.
+// It is an error if somebody else uses one, or if it was opened in another way.
+func (p *Plan) keptOpenings() (map[int]Socket, error) {
+	if p.asked == nil {
+		return nil, nil
+	}
+	var indexes []int
+	var asked []spec.Opening
+	for i, o := range p.openings {
+		o, err := socket.Resolve(o)
+		if err != nil {
+			return nil, err
+		}
+		p.openings[i] = o
+		if o.Path != "" || o.Addr.Port() != 0 {
+			o.Path = socket.Absolute(o.Path)
+			indexes, asked = append(indexes, i), append(asked, o)
+		}
+	}
+	kept := map[int]Socket{}
+	if len(asked) == 0 {
+		return kept, nil
+	}
+	fetched, err := p.asked.Look(asked)
+	if err != nil { // what it may have will be seen to be in use
+		return kept, nil
+	}
+	for j, f := range fetched {
+		if !f.IsKept {
+			continue
+		}
+		if err := usable(asked[j], f); err != nil {
+			holder.CloseFetched(fetched)
+			return nil, err
+		}
+		kept[indexes[j]] = Socket{Socket: f.Socket, Origin: Held, IsFound: true, Owners: f.Owners}
+	}
+	return kept, nil
+}
+
+// usable refuses a kept socket that somebody else serves, or that is not as it was asked for.
+func usable(wanted spec.Opening, f holder.Fetched) error {
+	if len(f.Users) > 0 {
+		return socket.InUse(wanted.Spec, f.Users[0])
+	}
+	if option := wanted.Differs(f.Opening.Options); option != "" {
+		return &Error{Text: fmt.Sprintf("%s is kept open for %s, but without %s", wanted.Address(), list(f.Owners), option), Remedy: "close it first: systemfd stop"}
+	}
+	return nil
+}
+
+// Holder returns the holder that keeps sockets, nil if there is none.
+func (p *Plan) Holder(sockets []Socket) *holder.Client {
+	if p.holder == nil && slices.ContainsFunc(sockets, func(s Socket) bool { return s.Origin == Held }) {
+		return p.asked
+	}
+	return p.holder
+}
+
+// NoHolder reports whether the environment says that no holder is to be looked for.
+func (p *Plan) NoHolder() bool { return p.noHolder }
+
+// Error says why a socket of a holder cannot be had.
+type Error struct{ Text, Remedy string }
+
+func (e *Error) Error() string { return e.Text }
+
+// Hint returns the way out.
+func (e *Error) Hint() string { return e.Remedy }
