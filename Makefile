@@ -9,7 +9,7 @@ export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 # Debian packages whose programs and libraries the tests run; on other systems what is missing is skipped.
 DEBIAN := bash bash-completion busybox coreutils dash dbus-bin dbus-daemon dbus-session-bus-common direnv entr fish gcc git \
 	gnupg groff-base gunicorn ksh libarchive-tools libc6-dev libsystemd-dev lintian make man-db mandoc mksh nginx-light \
-	nix-bin openssh-client openssh-server procps python3-systemd rpm rubocop ruby ruby-minitest systemd tcsh tmux \
+	nix-bin openssh-client openssh-server procps python3-systemd rpm rubocop ruby ruby-minitest strace systemd tcsh tmux \
 	util-linux yash zsh
 
 # Debian packages of which only the .socket units are wanted; they are unpacked, not installed.

@@ -109,7 +109,10 @@ func (f *envFlags) owner() (int, error) {
 
 // keepExports claims sockets, and names them and their holder.
 func keepExports(p *printer, flags *envFlags) ([]export, error) {
-	w, err := flags.wanted(p)
+	w, err := flags.wanted()
+	for _, warning := range w.warnings {
+		p.warn("%s", warning)
+	}
 	if err != nil {
 		return nil, err
 	}

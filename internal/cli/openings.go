@@ -51,10 +51,11 @@ type wanted struct {
 	openings []spec.Opening
 	units    []string // the file that says each, "" for -s
 	accept   bool     // a unit says Accept=yes
+	warnings []string
 }
 
 // wanted reads the flags and the units.
-func (f *openFlags) wanted(p *printer) (w wanted, err error) {
+func (f *openFlags) wanted() (w wanted, err error) {
 	options, err := f.options()
 	if err != nil {
 		return w, err
@@ -74,7 +75,7 @@ func (f *openFlags) wanted(p *printer) (w wanted, err error) {
 		return w, err
 	}
 	for _, file := range f.Unit {
-		if err := w.addUnit(p, file, options, maps); err != nil {
+		if err := w.addUnit(file, options, maps); err != nil {
 			return w, err
 		}
 	}
@@ -90,12 +91,16 @@ func (f *openFlags) options() (spec.Options, error) {
 	return spec.Options{Backlog: f.Backlog, NoReuse: f.NoReuse, ReusePort: f.ReusePort, Mode: mode}, err
 }
 
-func (w *wanted) addUnit(p *printer, file string, options spec.Options, maps unitfile.Maps) error {
-	unit, err := readUnit(p, file, options)
+func (w *wanted) addUnit(file string, options spec.Options, maps unitfile.Maps) error {
+	unit, err := readUnit(file, options)
 	if err != nil {
 		return err
 	}
 	w.accept = w.accept || unit.Accept
+	w.warnings = append(w.warnings, unit.Warnings...)
+	if len(unit.Ignored) > 0 {
+		w.warnings = append(w.warnings, fmt.Sprintf("%s: without meaning outside systemd, ignored: %s", file, strings.Join(unit.Ignored, ", ")))
+	}
 	for _, o := range unit.Openings {
 		if o, err = maps.Apply(o); err == nil {
 			err = socket.Check(o.Spec)
@@ -120,22 +125,15 @@ func parseMode(text string) (mode spec.Optional[uint32], err error) {
 	return spec.Some(uint32(bits)), nil
 }
 
-func readUnit(p *printer, file string, options spec.Options) (unitfile.Unit, error) {
+func readUnit(file string, options spec.Options) (unitfile.Unit, error) {
 	text, err := os.ReadFile(file)
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
+	}
 	if err != nil {
-		return unitfile.Unit{}, &usageError{fmt.Sprintf("cannot read unit %q: %v", file, cause(err)), ""}
+		return unitfile.Unit{}, &usageError{fmt.Sprintf("cannot read unit %q: %v", file, err), ""}
 	}
-	unit, err := unitfile.Parse(file, string(text), unitHost(), options)
-	if err != nil {
-		return unitfile.Unit{}, err
-	}
-	for _, warning := range unit.Warnings {
-		p.warn("%s", warning)
-	}
-	if len(unit.Ignored) > 0 {
-		p.warn("%s: without meaning outside systemd, ignored: %s", file, strings.Join(unit.Ignored, ", "))
-	}
-	return unit, nil
+	return unitfile.Parse(file, string(text), unitHost(), options)
 }
 
 // unitHost is what systemd would say of this user: its system manager of root, its user manager of all others.

@@ -25,10 +25,7 @@ import (
 type printer struct {
 	out, err io.Writer
 	color    bool
-	quiet    bool // errors and their hints alone
-
-	delayed  bool     // warnings wait for release, or an error
-	warnings []string // that wait
+	quiet    bool // only errors and their hints
 }
 
 func newPrinter(out io.Writer, err *os.File) *printer {
@@ -123,21 +120,8 @@ func (p *printer) say(text string) {
 }
 
 func (p *printer) warn(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	switch {
-	case p.delayed:
-		p.warnings = append(p.warnings, text)
-	case !p.quiet:
-		p.line(yellow, "warning:", text)
-	}
-}
-
-// release prints the delayed warnings.
-func (p *printer) release() {
-	warnings := p.warnings
-	p.delayed, p.warnings = false, nil
-	for _, text := range warnings {
-		p.warn("%s", text)
+	if !p.quiet {
+		p.line(yellow, "warning:", fmt.Sprintf(format, args...))
 	}
 }
 
@@ -149,7 +133,6 @@ func (p *printer) hint(text string) {
 
 // fail prints an error, and below it the way out where the error knows one. --quiet keeps both.
 func (p *printer) fail(err error) {
-	p.release()
 	p.line(red, "error:", err.Error())
 	if hinter, ok := errors.AsType[interface {
 		error

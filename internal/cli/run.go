@@ -3,9 +3,13 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 
+	"github.com/systemfd/systemfd/internal/accept"
+	"github.com/systemfd/systemfd/internal/child"
 	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/infofile"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/takeover"
@@ -48,46 +52,47 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	case len(command) == 0:
 		return &usageError{`no command after "--"`, "systemfd -s http::3000 -- ./server"}
 	}
-	p.delayed = true // Reserve may start this program again
-	w, err := flags.wanted(p)
-	if err != nil {
-		return err
-	}
-	flags.Accept = flags.Accept || w.accept
-	if flags.Lazy && flags.Accept {
-		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
-	}
-	file, err := handoff.LookPath(command[0])
-	if err != nil {
-		return err
-	}
-	plan, err := takeover.Find(os.LookupEnv, w.openings, flags.Append)
-	if err != nil {
-		return err
-	}
-	if err := flags.checkSockets(plan.Specs()); err != nil {
-		return err
-	}
-	environ, err := handoff.Reserve(os.Environ(), plan.Count())
-	if err != nil {
-		return err
-	}
-	p.release()
-	sockets, err := plan.Take()
-	for _, warning := range plan.Warnings {
+	h, warnings, err := prepare(&flags, command)
+	for _, warning := range warnings {
 		p.warn("%s", warning)
 	}
 	if err != nil {
-		return w.withMapHint(err)
+		return err
 	}
-	if len(sockets) == 0 { // stopped, all that there was
-		if err := flags.checkSockets(nil); err != nil {
-			return err
-		}
-	}
-	h := handover{printer: p, flags: &flags, plan: plan, sockets: sockets, holder: plan.Holder(sockets)}
+	h.printer = p
 	defer h.cleanUp() // if COMMAND does not run
-	return h.exec(file, command, environ)
+	return h.exec()
+}
+
+// prepare opens or takes over the sockets, once all else is known to be right. What it warns of is told by the caller,
+// because Reserve may start this program again.
+func prepare(flags *runFlags, command []string) (h *handover, warnings []string, err error) {
+	w, err := flags.wanted()
+	if err != nil {
+		return nil, w.warnings, err
+	}
+	flags.Accept = flags.Accept || w.accept
+	if flags.Lazy && flags.Accept {
+		return nil, w.warnings, &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
+	}
+	h = &handover{flags: flags, argv: command}
+	if h.file, err = handoff.LookPath(command[0]); err != nil {
+		return nil, w.warnings, err
+	}
+	if h.plan, err = takeover.Find(os.LookupEnv, w.openings, flags.Append); err == nil {
+		err = flags.checkSockets(h.plan.Specs())
+	}
+	if err == nil {
+		h.environ, err = handoff.Reserve(os.Environ(), h.plan.Count())
+	}
+	if err == nil {
+		h.sockets, err = h.plan.Take()
+	}
+	if err == nil && len(h.sockets) == 0 { // all that there was has been stopped
+		err = flags.checkSockets(nil)
+	}
+	h.holder = h.plan.Holder(h.sockets)
+	return h, slices.Concat(w.warnings, h.plan.Warnings), w.withMapHint(err)
 }
 
 // checkSockets finds what makes no sense with these sockets, before any is opened.
@@ -110,41 +115,77 @@ func (f *runFlags) checkSockets(specs []spec.Spec) error {
 type handover struct {
 	printer *printer
 	flags   *runFlags
+	file    string   // of COMMAND
+	argv    []string // COMMAND as it was typed
+	environ []string
 	plan    *takeover.Plan
 	sockets []takeover.Socket
 	holder  *holder.Client // that keeps them, nil without one
 	undo    func()         // takes the info file back
 }
 
-// exec tells what is passed, puts it in place and becomes COMMAND.
-func (h *handover) exec(file string, command, environ []string) error {
+// exec tells what is passed, and becomes COMMAND.
+func (h *handover) exec() error {
 	waits := h.flags.Accept || h.flags.Lazy && len(h.sockets) > 0
 	var signals chan os.Signal
 	if waits { // whoever reads what is announced may end us at once
-		signals = notifyEndings()
+		signals = child.Endings()
 	}
 	if err := h.announce(); err != nil {
 		return err
 	}
 	switch {
 	case h.flags.Accept:
-		a := acceptor{printer: h.printer, flags: h.flags, file: file, command: command, environ: environ}
-		return a.serve(takeover.Sockets(h.sockets), signals, h.cleanUp)
+		return h.accept(signals)
 	case waits:
 		if err := waitForTraffic(takeover.Sockets(h.sockets), signals, h.cleanUp); err != nil {
 			return err
 		}
 	}
+	c := handoff.Command{File: h.file, Argv: h.argv, Environ: h.environ, Set: h.set(), Nonblock: h.flags.Nonblock, Inetd: h.flags.Inetd}
+	for _, s := range h.sockets {
+		c.Sockets = append(c.Sockets, handoff.Socket{FD: s.FD, IsShared: len(s.Users) > 0})
+	}
+	return handoff.Become(c)
+}
+
+// set is what the environment says of the sockets.
+func (h *handover) set() listenfds.Set {
 	set := takeover.Describe(takeover.Sockets(h.sockets))
-	set.PID, set.NoHolder = h.listenPID(command), h.plan.NoHolder()
+	set.PID, set.NoHolder = h.listenPID(h.argv), h.plan.NoHolder()
 	if h.holder != nil {
 		set.Holder, set.NoHolder = h.holder.Control(), false
 	}
-	environ = listenfds.Environ(environ, set)
-	if err := h.place(); err != nil {
+	return set
+}
+
+// accept stays, and starts COMMAND once per connection.
+func (h *handover) accept(signals chan os.Signal) error {
+	ending, err := accept.Serve(accept.Service{
+		File: h.file, Argv: h.argv, Environ: h.environ, Listeners: takeover.Sockets(h.sockets), CleanUp: h.cleanUp,
+		Inetd: h.flags.Inetd, Nonblock: h.flags.Nonblock, Nested: h.flags.nested(),
+		Warn: func(err error) { h.printer.warn("%v", err) }, Fail: h.printer.fail,
+	}, signals)
+	if err != nil {
 		return err
 	}
-	return handoff.Exec(file, command, environ)
+	child.DieOf(ending)
+	return nil
+}
+
+// nested is the command line of the systemfd that becomes the command for one connection.
+func (f *runFlags) nested() []string {
+	argv := []string{"systemfd", "--quiet"}
+	switch {
+	case f.Pid != nil && *f.Pid:
+		argv = append(argv, "--pid")
+	case f.Pid != nil:
+		argv = append(argv, "--no-pid")
+	}
+	if f.Nonblock {
+		argv = append(argv, "--nonblock")
+	}
+	return argv
 }
 
 // announce says which sockets are open, to people, to the --info-file, and to a holder.
@@ -155,33 +196,12 @@ func (h *handover) announce() (err error) {
 		}
 	}
 	if h.flags.InfoFile != "" {
-		if h.undo, err = writeInfo(h.printer.out, h.flags.InfoFile, socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)); err != nil {
+		if h.undo, err = infofile.Write(h.printer.out, h.flags.InfoFile, socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)); err != nil {
 			return err
 		}
 	}
 	if h.flags.Hold && len(h.sockets) > 0 {
 		return h.keep()
-	}
-	return nil
-}
-
-// place puts the sockets where COMMAND finds them. Exec has to follow at once.
-func (h *handover) place() error {
-	var fds, ours []int
-	for _, s := range h.sockets {
-		fds = append(fds, s.FD)
-		if len(s.Users) == 0 { // else its O_NONBLOCK is theirs
-			ours = append(ours, s.FD)
-		}
-	}
-	if err := handoff.SetNonblock(ours, h.flags.Nonblock); err != nil {
-		return err
-	}
-	if err := handoff.Place(fds); err != nil {
-		return err
-	}
-	if h.flags.Inetd {
-		return handoff.OnStdin(listenfds.Start)
 	}
 	return nil
 }

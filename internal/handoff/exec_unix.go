@@ -66,9 +66,9 @@ func executable(file string) error {
 	return unix.Access(file, unix.X_OK)
 }
 
-// Exec becomes the command. It returns only where that fails, with an *ExecError. A script without
+// exec becomes the command. It returns only if that fails, with an *ExecError. A script without
 // #! goes to /bin/sh, as with execvp(3).
-func Exec(file string, argv, environ []string) error {
+func exec(file string, argv, environ []string) error {
 	err := unix.Exec(file, argv, environ)
 	if errors.Is(err, unix.ENOEXEC) {
 		err = unix.Exec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), environ)

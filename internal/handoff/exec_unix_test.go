@@ -113,7 +113,7 @@ func TestExecFails(t *testing.T) {
 	for name, test := range tests {
 		file := filepath.Join(dir, name)
 		write(t, file, test.content, 0o755)
-		err := Exec(file, []string{"cmd", "arg"}, nil)
+		err := exec(file, []string{"cmd", "arg"}, nil)
 		var failure *ExecError
 		if want := `cannot run "cmd": ` + test.want; !errors.As(err, &failure) || err.Error() != want || errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v, want %s", name, err, want)

@@ -8,7 +8,24 @@ import (
 	"github.com/systemfd/systemfd/internal/listenfds"
 )
 
-// ExecError says why a command does not run. Err is fs.ErrNotExist where there is none of that name.
+// Command is what this process becomes.
+type Command struct {
+	File     string   // as LookPath found it
+	Argv     []string // with the name by which it was called
+	Environ  []string // as Reserve returned it
+	Set      listenfds.Set
+	Sockets  []Socket // in the order of their descriptors, from listenfds.Start on
+	Nonblock bool     // they have O_NONBLOCK
+	Inetd    bool     // the first is the standard input, too, as with inetd(8)
+}
+
+// Socket is an open socket for the command.
+type Socket struct {
+	FD       int
+	IsShared bool // another process serves it: its O_NONBLOCK, which belongs to the open file description, is theirs
+}
+
+// ExecError says why a command does not run. Err is fs.ErrNotExist if there is none of that name.
 type ExecError struct {
 	Name string
 	Err  error
@@ -29,10 +46,10 @@ func (e *DescriptorError) Error() string {
 
 func (e *DescriptorError) Unwrap() error { return e.Err }
 
-// Hint returns the way out: short of memory, the limit is all that can stand in the way.
+// Hint returns the way out: unless memory ran out, only the limit of open files can cause this.
 func (e *DescriptorError) Hint() string { return "raise the limit of open files: ulimit -n" }
 
-// step moves one descriptor; where both ends are equal, it is there already.
+// step moves one descriptor; if both ends are equal, it is there already.
 type step struct{ from, to int }
 
 // plan says how the descriptors fds get to 3, 4, ... in their order. The ones in lift stand where

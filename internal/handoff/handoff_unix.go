@@ -5,10 +5,14 @@ package handoff
 import (
 	"errors"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/lowfds"
+	"github.com/systemfd/systemfd/internal/socket"
 )
 
 // Reserve fills what is free of the count descriptors from 3 on, so that nothing else that this process
@@ -20,7 +24,8 @@ func Reserve(environ []string, count int) ([]string, error) {
 	if count == 0 {
 		return environ, nil
 	}
-	if err := evictPoller(count); err != nil {
+	environ, err := evictPoller(environ, count)
+	if err != nil {
 		return nil, &DescriptorError{count, err}
 	}
 	moved := map[int]int{}
@@ -53,22 +58,33 @@ func Reserve(environ []string, count int) ([]string, error) {
 	}
 }
 
-// evictPoller starts this program again where the Go runtime's epoll or kqueue stands where a socket goes: with a
-// standard stream in O_NONBLOCK it opens one before main, at 3 where that is free, polls it from another thread at
-// any time, and aborts on finding a socket there. The second time all of the range is taken before main, by what
-// stands there now.
-func evictPoller(count int) error {
+// restarted is set in the environment of a systemfd that evictPoller has started.
+const restarted = "SYSTEMFD_RESTARTED"
+
+// evictPoller starts this program again if the Go runtime's epoll or kqueue stands where a socket goes: package lowfds
+// keeps it away from the first descriptors only. It polls from another thread at any time, and aborts on finding a
+// socket there. The second time all of the range is taken before main, by what stands there now.
+func evictPoller(environ []string, count int) ([]string, error) {
 	evict := false
 	for fd := listenfds.Start; inRange(fd, count); fd++ {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		evict = evict || err == nil && flags&unix.FD_CLOEXEC != 0
+		evict = evict || err == nil && flags&unix.FD_CLOEXEC != 0 && !lowfds.Holds(fd)
 	}
-	if !evict {
-		return nil
+	isSecond := false
+	environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		is := strings.HasPrefix(v, restarted+"=")
+		isSecond = isSecond || is
+		return is
+	})
+	switch {
+	case !evict:
+		return environ, nil
+	case isSecond:
+		return nil, errors.New("a descriptor of the Go runtime stands there")
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	for fd := listenfds.Start; inRange(fd, count) && err == nil; fd++ {
@@ -77,9 +93,9 @@ func evictPoller(count int) error {
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return unix.Exec(program, os.Args, os.Environ())
+	return nil, unix.Exec(program, os.Args, append(os.Environ(), restarted+"=1"))
 }
 
 // isPipe reports whether fd was an open pipe when this process started; one with FD_CLOEXEC is the Go runtime's.
@@ -101,23 +117,33 @@ func at(moved map[int]int, fd int) int {
 	return fd
 }
 
-// SetNonblock sets or clears O_NONBLOCK of each of fds. The flag belongs to the open file description: it outlives
-// the server that set it, and clearing it under one that lives freezes that server.
-func SetNonblock(fds []int, nonblock bool) error {
-	for _, fd := range fds {
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-		if err == nil && (flags&unix.O_NONBLOCK != 0) != nonblock {
-			err = unix.SetNonblock(fd, nonblock)
+// Become places the sockets at 3, 4, ..., without FD_CLOEXEC and with O_NONBLOCK as asked for, and becomes the command by
+// execve(2). It returns only if that fails: an *ExecError if the command cannot be run.
+func Become(c Command) error {
+	fds := make([]int, len(c.Sockets))
+	for i, s := range c.Sockets {
+		fds[i] = s.FD
+		if s.IsShared {
+			continue
 		}
-		if err != nil {
+		if err := socket.SetNonblock(s.FD, c.Nonblock); err != nil {
 			return err
 		}
 	}
-	return nil
+	environ := listenfds.Environ(c.Environ, c.Set)
+	if err := place(fds); err != nil {
+		return err
+	}
+	if c.Inetd {
+		if err := dup(listenfds.Start, 0); err != nil {
+			return err
+		}
+	}
+	return exec(c.File, c.Argv, environ)
 }
 
-// Place puts the descriptors fds at 3, 4, ... in their order, without FD_CLOEXEC. Exec has to follow at once.
-func Place(fds []int) error {
+// place puts the descriptors fds at 3, 4, ... in their order, without FD_CLOEXEC. Exec has to follow at once.
+func place(fds []int) error {
 	lift, steps := plan(fds)
 	moved := map[int]int{}
 	for _, fd := range lift {
@@ -133,9 +159,6 @@ func Place(fds []int) error {
 	}
 	return nil
 }
-
-// OnStdin puts a copy of the descriptor fd at 0, as inetd(8) does.
-func OnStdin(fd int) error { return dup(fd, 0) }
 
 func (s step) run(from int) error {
 	if from == s.to {

@@ -264,6 +264,17 @@ func ModeAt(path string) (mode spec.Optional[uint32]) {
 	return mode
 }
 
+// IsForeignLink reports whether a symbolic link is another user's than ours and than that of the directory, which is
+// sticky and open to others: protected_symlinks of proc_sys_fs(5) does not follow it either.
+func IsForeignLink(path string) bool {
+	var link, directory unix.Stat_t
+	if unix.Lstat(path, &link) != nil || unix.Stat(filepath.Dir(path), &directory) != nil {
+		return false
+	}
+	const sticky, writable = unix.S_ISVTX, unix.S_IWOTH
+	return directory.Mode&sticky != 0 && directory.Mode&writable != 0 && int(link.Uid) != os.Geteuid() && link.Uid != directory.Uid
+}
+
 // RemoveFile removes path if it is still the file of a socket. The caller has that socket open: until it is closed,
 // no other file has its inode number.
 func RemoveFile(path string, file File) error {

@@ -34,6 +34,12 @@ func Resolve(o spec.Opening) (spec.Opening, error) { return o, nil }
 // Absolute returns path as it is.
 func Absolute(path string) string { return path }
 
+// IsForeignLink knows of no owners.
+func IsForeignLink(string) bool { return false }
+
+// SetNonblock has no descriptors to set it on.
+func SetNonblock(int, bool) error { return errors.ErrUnsupported }
+
 // Wait fails as Check does.
 func Wait([]Socket) error { return Check(spec.Spec{}) }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package cli
+package infofile
 
 import (
 	"bufio"
@@ -23,7 +23,7 @@ func TestInfoFifo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	undo, err := writeInfo(nil, path, []byte("text\n"))
+	undo, err := Write(nil, path, []byte("text\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

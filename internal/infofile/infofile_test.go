@@ -1,4 +1,4 @@
-package cli
+package infofile
 
 import (
 	"bytes"
@@ -9,49 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/systemfd/systemfd/internal/socket"
-	"github.com/systemfd/systemfd/internal/spec"
 )
-
-func TestSocketsJSON(t *testing.T) {
-	t.Parallel()
-	bound := func(name, text string) socket.Socket {
-		s, err := spec.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return socket.Socket{FD: 77, Name: name, Opening: spec.Opening{Spec: s}}
-	}
-	tests := []struct {
-		sockets []socket.Socket
-		first   int
-		want    string
-	}{
-		{nil, 3, `{"sockets":[]}`},
-		{
-			[]socket.Socket{bound("http", "http=http::3000")},
-			3,
-			`{"sockets":[{"fd":3,"name":"http","type":"http","address":"127.0.0.1:3000","spec":"http=http::127.0.0.1:3000","url":"http://127.0.0.1:3000/"}]}`,
-		},
-		{
-			[]socket.Socket{bound("a", `unix::/tmp/"q`), {Name: "ä b"}, bound("udp", "udp::[::1]:53")},
-			10,
-			`{"sockets":[{"fd":10,"name":"a","type":"unix","address":"/tmp/\"q","spec":"unix::/tmp/\"q"},` +
-				`{"fd":11,"name":"ä b","type":"","address":"","spec":""},` +
-				`{"fd":12,"name":"udp","type":"udp","address":"[::1]:53","spec":"udp::[::1]:53"}]}`,
-		},
-	}
-	for _, test := range tests {
-		if got := string(socketsJSON(test.sockets, test.first)); got != test.want+"\n" {
-			t.Errorf("%swant\n%s", got, test.want)
-		}
-	}
-}
 
 func TestInfoOnStdout(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	undo, err := writeInfo(&b, "-", []byte("text\n"))
+	undo, err := Write(&b, "-", []byte("text\n"))
 	if err != nil || b.String() != "text\n" {
 		t.Fatalf("%q, %v", b.String(), err)
 	}
@@ -62,7 +25,7 @@ func TestInfoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "info.json")
-	if _, err := writeInfo(nil, path, []byte("old, and longer\n")); err != nil {
+	if _, err := Write(nil, path, []byte("old, and longer\n")); err != nil {
 		t.Fatal(err)
 	}
 	// Who has the old one open goes on reading it.
@@ -71,7 +34,7 @@ func TestInfoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	undo, err := writeInfo(nil, path, []byte("new\n"))
+	undo, err := Write(nil, path, []byte("new\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +65,7 @@ func TestInfoLink(t *testing.T) {
 	if err := os.Symlink("target", path); err != nil {
 		t.Skipf("no symbolic links: %v", err)
 	}
-	undo, err := writeInfo(nil, path, []byte("text\n"))
+	undo, err := Write(nil, path, []byte("text\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +82,14 @@ func TestInfoFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "no", "info.json")
-	undo, err := writeInfo(nil, path, []byte("text\n"))
+	undo, err := Write(nil, path, []byte("text\n"))
 	if undo != nil || !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), `cannot write --info-file "`) || strings.Count(err.Error(), "info.json") != 1 {
 		t.Errorf("%v", err)
 	}
-	if _, err = writeInfo(nil, dir, []byte("text\n")); err == nil || exitStatus(err) != exitFailed {
+	if _, err = Write(nil, dir, []byte("text\n")); err == nil {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err = writeInfo(failing{}, "-", []byte("text\n")); !errors.Is(err, errBroken) {
+	if _, err = Write(failing{}, "-", []byte("text\n")); !errors.Is(err, errBroken) {
 		t.Errorf("a broken standard output: %v", err)
 	}
 	if names := list(t, dir); names != "" {

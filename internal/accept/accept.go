@@ -1,0 +1,162 @@
+// Package accept stays, and starts a command once per connection: Accept=yes of systemd.socket(5), nowait of inetd(8).
+package accept
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/systemfd/systemfd/internal/child"
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+// Service is what runs for every connection.
+type Service struct {
+	File      string   // of the command, as handoff.LookPath found it
+	Argv      []string // with the name by which it was called
+	Environ   []string
+	Inetd     bool     // the connection is its standard input and output, not descriptor 3
+	Nonblock  bool     // with Inetd: the connection has O_NONBLOCK
+	Nested    []string // without Inetd: the command line of the systemfd that becomes the command, up to "--"
+	Listeners []socket.Socket
+	CleanUp   func()      // when nothing more is accepted
+	Warn      func(error) // of what passes
+	Fail      func(error) // of a connection that got no command
+}
+
+// server accepts for a service.
+type server struct {
+	Service
+	children *child.Group
+	ending   chan struct{} // closed when no more is to be accepted
+	mu       sync.Mutex
+	isShort  bool // of descriptors or processes, and that is said
+}
+
+// retryAfter is how long to wait before trying again what failed for want of descriptors or processes.
+const retryAfter = 100 * time.Millisecond
+
+// Serve accepts until one of signals comes, passes that on, and returns it when the children have ended.
+func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
+	var listeners []*socket.Listener
+	for _, s := range service.Listeners {
+		l, err := socket.NewListener(s)
+		if err != nil {
+			return nil, fmt.Errorf("cannot accept on %s: %w", s.Display(), err)
+		}
+		listeners = append(listeners, l)
+	}
+	s := &server{Service: service, children: child.NewGroup(), ending: make(chan struct{})}
+	var accepting sync.WaitGroup
+	for _, l := range listeners {
+		accepting.Go(func() { s.accept(l) })
+	}
+
+	ending := <-signals
+	close(s.ending)
+	for _, l := range listeners {
+		l.Close()
+	}
+	accepting.Wait()
+	s.CleanUp()
+	s.children.Signal(ending)
+	go func() {
+		for another := range signals {
+			s.children.Signal(another)
+		}
+	}()
+	s.children.Wait()
+	return ending, nil
+}
+
+// accept starts a child for every connection until we are ending.
+func (s *server) accept(l *socket.Listener) {
+	for !s.isEnding() {
+		conn, from, err := l.Accept()
+		switch {
+		case err == nil:
+			s.handle(conn, from)
+			conn.Close()
+		case !s.isEnding():
+			s.wait(fmt.Errorf("cannot accept: %w", err))
+		}
+	}
+}
+
+func (s *server) isEnding() bool {
+	select {
+	case <-s.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// handle starts a child for conn, as soon as there are descriptors and processes for it.
+func (s *server) handle(conn *os.File, from netip.AddrPort) {
+	for {
+		err := s.start(conn, from)
+		switch {
+		case err == nil:
+			s.mu.Lock()
+			s.isShort = false
+			s.mu.Unlock()
+			return
+		case !child.IsShort(err):
+			s.Fail(err)
+			return
+		case s.isEnding():
+			return
+		}
+		s.wait(err)
+	}
+}
+
+// wait lets a shortage pass, and tells of it once.
+func (s *server) wait(err error) {
+	s.mu.Lock()
+	if !s.isShort {
+		s.Warn(fmt.Errorf("%w; trying again until it works", err))
+	}
+	s.isShort = true
+	s.mu.Unlock()
+	select {
+	case <-s.ending:
+	case <-time.After(retryAfter):
+	}
+}
+
+// start starts the command with conn. It is this program again that becomes the command, as LISTEN_PID has to say the
+// process ID of a process that does not exist yet; with Inetd there is no LISTEN_PID.
+func (s *server) start(conn *os.File, from netip.AddrPort) error {
+	if s.Inetd {
+		if err := socket.SetNonblock(int(conn.Fd()), s.Nonblock); err != nil {
+			return err
+		}
+		environ := listenfds.Environ(s.Environ, listenfds.Set{NoHolder: true})
+		return s.children.Start(s.File, s.Argv, withRemote(environ, from), []uintptr{conn.Fd(), conn.Fd(), 2})
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	set := listenfds.Set{First: listenfds.Start, Count: 1, Names: []string{"connection"}, NoHolder: true}
+	argv := slices.Concat(s.Nested, []string{"--"}, s.Argv)
+	return s.children.Start(self, argv, withRemote(listenfds.Environ(s.Environ, set), from), []uintptr{0, 1, 2, conn.Fd()})
+}
+
+// withRemote sets REMOTE_ADDR and REMOTE_PORT, systemd.exec(5), of an inet connection; ones of somebody else's go.
+func withRemote(environ []string, from netip.AddrPort) []string {
+	environ = slices.DeleteFunc(environ, func(v string) bool {
+		return strings.HasPrefix(v, "REMOTE_ADDR=") || strings.HasPrefix(v, "REMOTE_PORT=")
+	})
+	if !from.IsValid() {
+		return environ
+	}
+	return append(environ, "REMOTE_ADDR="+from.Addr().String(), fmt.Sprintf("REMOTE_PORT=%d", from.Port()))
+}

@@ -1,0 +1,99 @@
+package child
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/systemfd/systemfd/internal/handoff"
+)
+
+// system is what the operating system does with children.
+type system struct {
+	start      func(file string, argv, environ []string, files []uintptr) (pid int, err error)
+	signal     func(pid int, s os.Signal)
+	waitForAny func() (pid int, err error)
+}
+
+// platform is nil on a system where a child cannot get descriptors of ours.
+var platform *system
+
+// Group is a number of children.
+type Group struct {
+	mu       sync.Mutex
+	changed  sync.Cond // children did
+	children map[int]bool
+}
+
+// NewGroup returns a group without children. All children of this process are to be of one group.
+func NewGroup() *Group {
+	g := &Group{children: map[int]bool{}}
+	g.changed.L = &g.mu
+	go g.reap()
+	return g
+}
+
+// Start starts a command, with files as its descriptors 0, 1, ... A script without #! goes to /bin/sh, as with
+// execvp(3). Its errors are *handoff.ExecError.
+func (g *Group) Start(file string, argv, environ []string, files []uintptr) error {
+	g.mu.Lock() // so that reap does not find the child before we do
+	defer g.mu.Unlock()
+	pid, err := 0, error(errors.ErrUnsupported)
+	if platform != nil {
+		pid, err = platform.start(file, argv, environ, files)
+	}
+	if err != nil {
+		return &handoff.ExecError{Name: argv[0], Err: err}
+	}
+	g.children[pid] = true
+	g.changed.Broadcast()
+	return nil
+}
+
+// Signal sends s to every child.
+func (g *Group) Signal(s os.Signal) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for pid := range g.children {
+		platform.signal(pid, s)
+	}
+}
+
+// Wait returns when all children have ended.
+func (g *Group) Wait() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.children) > 0 {
+		g.changed.Wait()
+	}
+}
+
+// reap waits for the children, as long as there are any. One thread waits for all, where os.Process takes one for each.
+func (g *Group) reap() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for {
+		for len(g.children) == 0 {
+			g.changed.Wait()
+		}
+		g.mu.Unlock()
+		pid, err := platform.waitForAny()
+		g.mu.Lock()
+		delete(g.children, pid)
+		if err != nil { // somebody else has waited for them
+			clear(g.children)
+		}
+		g.changed.Broadcast()
+	}
+}
+
+// IsShort reports whether err is a want of descriptors, processes or memory, which passes.
+func IsShort(err error) bool {
+	for _, short := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM, syscall.ENOBUFS} {
+		if errors.Is(err, short) {
+			return true
+		}
+	}
+	return false
+}

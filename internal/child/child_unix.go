@@ -1,0 +1,36 @@
+//go:build unix
+
+package child
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() { platform = &system{start, kill, waitForAny} }
+
+func start(file string, argv, environ []string, files []uintptr) (pid int, err error) {
+	attr := &syscall.ProcAttr{Env: environ, Files: files}
+	pid, err = syscall.ForkExec(file, argv, attr)
+	if errors.Is(err, unix.ENOEXEC) {
+		pid, err = syscall.ForkExec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), attr)
+	}
+	return pid, err
+}
+
+// kill sends s to a child, which may have ended.
+func kill(pid int, s os.Signal) {
+	if number, ok := s.(syscall.Signal); ok {
+		unix.Kill(pid, number)
+	}
+}
+
+func waitForAny() (pid int, err error) {
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		pid, err = unix.Wait4(-1, nil, 0, nil)
+	}
+	return pid, err
+}

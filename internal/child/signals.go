@@ -1,0 +1,38 @@
+// Package child starts children, passes signals on to them, and waits for their end. It also ends this process as its
+// own signals would have: by them.
+package child
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// endings are the signals by which a user or a supervisor ends us while we stay.
+var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+
+// Endings delivers the signals that are to end this process to a channel, but for those that are ignored.
+func Endings() chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	for _, s := range endings {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	return signals
+}
+
+// DieOf ends this process by a signal, as it would have ended without us in the way. It ends with 128 and the number, as a
+// shell says it, if that is not to be had: process 1 has no default actions, and the Go runtime's answer to SIGQUIT
+// is a stack trace.
+func DieOf(s os.Signal) {
+	number, _ := s.(syscall.Signal)
+	if s == syscall.SIGQUIT || os.Getpid() == 1 {
+		os.Exit(128 + int(number))
+	}
+	signal.Reset(s)
+	if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(s) != nil {
+		os.Exit(128 + int(number))
+	}
+	select {} // the signal may take a moment
+}

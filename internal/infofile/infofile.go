@@ -1,0 +1,166 @@
+// Package infofile writes a file that others wait for: they find the old one, or the whole new one.
+package infofile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+// Error says which file cannot be written, and why.
+type Error struct {
+	Path string
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("cannot write --info-file %q: %v", e.Path, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Write writes text to path, "-" being stdout. Undo removes the file that it made, if that is still there. What is no
+// regular file, and a descriptor of ours as /dev/fd/1 names it, is written to as it is. Its errors are *Error.
+func Write(stdout io.Writer, path string, text []byte) (undo func(), err error) {
+	undo = func() {}
+	fd, isOwn := ownDescriptor(path)
+	switch {
+	case path == "-":
+		_, err = stdout.Write(text)
+	case isOwn:
+		err = writeDescriptor(fd, text)
+	default:
+		undo, err = writeFile(path, text)
+	}
+	if err != nil {
+		return nil, &Error{path, cause(err)}
+	}
+	return undo, nil
+}
+
+// ownDescriptor returns the descriptor of ours that path stands for. Who else has the file behind it goes on where our
+// text ends.
+func ownDescriptor(path string) (fd int, ok bool) {
+	switch path {
+	case "/dev/stdout":
+		return 1, true
+	case "/dev/stderr":
+		return 2, true
+	}
+	number, ok := strings.CutPrefix(path, "/dev/fd/")
+	n, err := strconv.ParseUint(number, 10, 31)
+	return int(n), ok && err == nil
+}
+
+// writeDescriptor writes to a descriptor that this process was started with; one of our own making is none.
+func writeDescriptor(fd int, text []byte) error {
+	if !socket.DescribeInherited(fd).Open {
+		return syscall.EBADF
+	}
+	f := os.NewFile(uintptr(fd), "")
+	kept = append(kept, f)
+	_, err := f.Write(text)
+	return err
+}
+
+// kept are files that must not be collected: that would close their descriptors, which are the command's too.
+var kept []*os.File
+
+func writeFile(path string, text []byte) (undo func(), err error) {
+	target, err := follow(path)
+	if err != nil {
+		return nil, err
+	}
+	if stat, err := os.Lstat(target); err == nil && !stat.Mode().IsRegular() {
+		return func() {}, writeThrough(target, text) // a fifo or a terminal cannot be replaced
+	}
+	made, err := replace(target, text)
+	return func() {
+		if now, err := os.Lstat(target); err == nil && os.SameFile(now, made) {
+			os.Remove(target)
+		}
+	}, err
+}
+
+// maxLinks is how many symbolic links may follow one another, as in path_resolution(7).
+const maxLinks = 40
+
+// follow returns what symbolic links at path lead to: the links themselves stay. In a sticky directory, as /tmp, a link
+// of somebody else's is not followed, as protected_symlinks of proc_sys_fs(5) has it.
+func follow(path string) (string, error) {
+	for range maxLinks {
+		link, err := os.Readlink(path)
+		if err != nil {
+			return path, nil
+		}
+		if socket.IsForeignLink(path) {
+			return "", errors.New("the symbolic link belongs to another user")
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Dir(path) + "/" + link
+		}
+		path = link
+	}
+	return "", syscall.ELOOP
+}
+
+func writeThrough(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.Write(text)
+	return err
+}
+
+// replace writes a file beside path, and puts it in its place. It returns what that is.
+func replace(path string, text []byte) (made fs.FileInfo, err error) {
+	dir, base := filepath.Split(path)
+	prefix := dir + "." + base + ".systemfd-"
+	sweep(prefix)
+	temp := prefix + strconv.Itoa(os.Getpid())
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(text)
+	made, statErr := f.Stat()
+	if err = errors.Join(err, statErr, f.Close()); err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	return made, err
+}
+
+// sweep removes what others that were killed have left.
+func sweep(prefix string) {
+	left, _ := filepath.Glob(escape.Replace(prefix) + "*")
+	for _, path := range left {
+		if pid, err := strconv.Atoi(strings.TrimPrefix(path, prefix)); err == nil && !process.IsAlive(pid) {
+			os.Remove(path)
+		}
+	}
+}
+
+// escape escapes what filepath.Match gives a meaning.
+var escape = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
+
+// cause strips the operation and path that package os puts before the system's words.
+func cause(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
+	}
+	return err
+}
