@@ -41,8 +41,14 @@ type server struct {
 // retryAfter is how long to wait before trying again what failed for want of descriptors or processes.
 const retryAfter = 100 * time.Millisecond
 
+// room is how many descriptors it takes to accept: the runtime's own, a connection, and what starting a child needs.
+const room = 8
+
 // Serve accepts until one of signals comes, passes that on, and returns it when the children have ended.
 func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
+	if err := socket.HasRoom(room); err != nil {
+		return nil, fmt.Errorf("cannot accept: %w", err)
+	}
 	var listeners []*socket.Listener
 	for _, s := range service.Listeners {
 		l, err := socket.NewListener(s)

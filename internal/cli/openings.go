@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/systemfd/systemfd/internal/file"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/unitfile"
@@ -74,8 +75,8 @@ func (f *openFlags) wanted() (w wanted, err error) {
 	if err != nil {
 		return w, err
 	}
-	for _, file := range f.Unit {
-		if err := w.addUnit(file, options, maps); err != nil {
+	for _, path := range f.Unit {
+		if err := w.addUnit(path, options, maps); err != nil {
 			return w, err
 		}
 	}
@@ -91,24 +92,24 @@ func (f *openFlags) options() (spec.Options, error) {
 	return spec.Options{Backlog: f.Backlog, NoReuse: f.NoReuse, ReusePort: f.ReusePort, Mode: mode}, err
 }
 
-func (w *wanted) addUnit(file string, options spec.Options, maps unitfile.Maps) error {
-	unit, err := readUnit(file, options)
+func (w *wanted) addUnit(path string, options spec.Options, maps unitfile.Maps) error {
+	unit, err := readUnit(path, options)
 	if err != nil {
 		return err
 	}
 	w.accept = w.accept || unit.Accept
 	w.warnings = append(w.warnings, unit.Warnings...)
 	if len(unit.Ignored) > 0 {
-		w.warnings = append(w.warnings, fmt.Sprintf("%s: without meaning outside systemd, ignored: %s", file, strings.Join(unit.Ignored, ", ")))
+		w.warnings = append(w.warnings, fmt.Sprintf("%s: without meaning outside systemd, ignored: %s", path, strings.Join(unit.Ignored, ", ")))
 	}
 	for _, o := range unit.Openings {
 		if o, err = maps.Apply(o); err == nil {
 			err = socket.Check(o.Spec)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
-		w.openings, w.units = append(w.openings, o), append(w.units, file)
+		w.openings, w.units = append(w.openings, o), append(w.units, path)
 	}
 	return nil
 }
@@ -125,19 +126,20 @@ func parseMode(text string) (mode spec.Optional[uint32], err error) {
 	return spec.Some(uint32(bits)), nil
 }
 
-func readUnit(file string, options spec.Options) (unitfile.Unit, error) {
-	text, err := os.ReadFile(file)
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		err = path.Err
+func readUnit(path string, options spec.Options) (unitfile.Unit, error) {
+	text, err := file.Read(path)
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return unitfile.Unit{}, fmt.Errorf("cannot read unit %q: %w", path, err)
+	case err != nil:
+		return unitfile.Unit{}, &usageError{fmt.Sprintf("cannot read unit %q: %v", path, err), ""}
 	}
-	if err != nil {
-		return unitfile.Unit{}, &usageError{fmt.Sprintf("cannot read unit %q: %v", file, err), ""}
-	}
-	return unitfile.Parse(file, string(text), unitHost(), options)
+	return unitfile.Parse(path, string(text), unitHost(string(text)), options)
 }
 
-// unitHost is what systemd would say of this user: its system manager of root, its user manager of all others.
-func unitHost() unitfile.Host {
+// unitHost is what systemd would say of this user: its system manager of root, its user manager of all others. Only a text
+// that wants the user's name has it looked up.
+func unitHost(text string) unitfile.Host {
 	host := unitfile.Host{RuntimeDir: "/run", UID: strconv.Itoa(os.Geteuid())}
 	if os.Geteuid() != 0 {
 		host.RuntimeDir = "/run/user/" + host.UID
@@ -146,8 +148,10 @@ func unitHost() unitfile.Host {
 		}
 	}
 	host.Home, _ = os.UserHomeDir()
-	if u, err := user.Current(); err == nil {
-		host.User = u.Username
+	if strings.Contains(text, "%u") {
+		if u, err := user.Current(); err == nil {
+			host.User = u.Username
+		}
 	}
 	return host
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -21,7 +22,16 @@ func parseFlags(grammar any, args []string) error {
 
 // newParser builds the parser of one form alone: a grammar costs more than all else before exec.
 func newParser(grammar any) *kong.Kong {
-	return kong.Must(grammar, kong.NoDefaultHelp())
+	return kong.Must(grammar, kong.NoDefaultHelp(), kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)))
+}
+
+// decodeText takes the bytes of a value as they are: kong's own way through JSON changes those that are no UTF-8.
+func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("string")
+	if text, ok := token.Value.(string); ok && err == nil {
+		target.SetString(text)
+	}
+	return err
 }
 
 // asUsageError words kong's error as ours: the thing quoted, the way out in a hint. Main is the form that has a command.

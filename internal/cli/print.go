@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/mattn/go-isatty"
@@ -134,10 +135,22 @@ func (p *printer) hint(text string) {
 // fail prints an error, and below it the way out where the error knows one. --quiet keeps both.
 func (p *printer) fail(err error) {
 	p.line(red, "error:", err.Error())
-	if hinter, ok := errors.AsType[interface {
+	if hint := hintOf(err); hint != "" {
+		p.line(cyan, "hint:", hint)
+	}
+}
+
+// hintOf returns the way out, "" if there is none. A want of descriptors has the same one wherever it shows.
+func hintOf(err error) string {
+	hinter, ok := errors.AsType[interface {
 		error
 		Hint() string
-	}](err); ok && hinter.Hint() != "" {
-		p.line(cyan, "hint:", hinter.Hint())
+	}](err)
+	if ok && hinter.Hint() != "" {
+		return hinter.Hint()
 	}
+	if errors.Is(err, syscall.EMFILE) {
+		return "raise the limit of open files: ulimit -n"
+	}
+	return ""
 }

@@ -3,7 +3,9 @@
 package handoff
 
 import (
+	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
 )
@@ -41,7 +43,11 @@ type DescriptorError struct {
 }
 
 func (e *DescriptorError) Error() string {
-	return fmt.Sprintf("cannot take %d descriptors from %d on: %v", e.Count, listenfds.Start, e.Err)
+	err := e.Err
+	if errors.Is(err, syscall.EINVAL) { // F_DUPFD of fcntl(2) says so of a number beyond the limit
+		err = syscall.EMFILE
+	}
+	return fmt.Sprintf("cannot take %d descriptors from %d on: %v", e.Count, listenfds.Start, err)
 }
 
 func (e *DescriptorError) Unwrap() error { return e.Err }

@@ -83,10 +83,10 @@ func All() ([]*Client, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil {
-		err = daemon.CheckDirectory(controlDirectory(), os.Geteuid())
-	}
 	if err != nil {
+		return nil, fmt.Errorf("cannot look for holders: %w", err)
+	}
+	if err := daemon.CheckDirectory(controlDirectory(), os.Geteuid()); err != nil {
 		return nil, err
 	}
 	var all []*Client

@@ -63,10 +63,11 @@ func (c *Client) sweep() {
 const markTime = 24 * time.Hour
 
 func sweepMarks() {
-	marks, _ := filepath.Glob(daemon.MarkOf(filepath.Join(controlDirectory(), "*"+suffix)))
-	for _, mark := range marks {
-		if stat, err := os.Lstat(mark); err == nil && time.Since(stat.ModTime()) > markTime {
-			os.Remove(mark)
+	entries, _ := os.ReadDir(controlDirectory())
+	for _, entry := range entries {
+		path := filepath.Join(controlDirectory(), entry.Name())
+		if stat, err := os.Lstat(path); err == nil && daemon.IsMark(path) && time.Since(stat.ModTime()) > markTime {
+			os.Remove(path)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/systemfd/systemfd/internal/file"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
 )
@@ -78,7 +79,7 @@ func writeFile(path string, text []byte) (undo func(), err error) {
 		return nil, err
 	}
 	if stat, err := os.Lstat(target); err == nil && !stat.Mode().IsRegular() {
-		return func() {}, writeThrough(target, text) // a fifo or a terminal cannot be replaced
+		return func() {}, file.Write(target, text) // a fifo or a terminal cannot be replaced
 	}
 	made, err := replace(target, text)
 	return func() {
@@ -110,49 +111,35 @@ func follow(path string) (string, error) {
 	return "", syscall.ELOOP
 }
 
-func writeThrough(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = f.Write(text)
-	return err
-}
-
 // replace writes a file beside path, and puts it in its place. It returns what that is.
 func replace(path string, text []byte) (made fs.FileInfo, err error) {
 	dir, base := filepath.Split(path)
-	prefix := dir + "." + base + ".systemfd-"
-	sweep(prefix)
-	temp := prefix + strconv.Itoa(os.Getpid())
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return nil, err
+	prefix := "." + base + ".systemfd-"
+	sweep(dir, prefix)
+	temp := dir + prefix + strconv.Itoa(os.Getpid())
+	err = file.Create(temp, text, 0o666)
+	if err == nil {
+		made, err = os.Lstat(temp)
 	}
-	_, err = f.Write(text)
-	made, statErr := f.Stat()
-	if err = errors.Join(err, statErr, f.Close()); err == nil {
+	if err == nil {
 		err = os.Rename(temp, path)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		os.Remove(temp)
 	}
 	return made, err
 }
 
-// sweep removes what others that were killed have left.
-func sweep(prefix string) {
-	left, _ := filepath.Glob(escape.Replace(prefix) + "*")
-	for _, path := range left {
-		if pid, err := strconv.Atoi(strings.TrimPrefix(path, prefix)); err == nil && !process.IsAlive(pid) {
-			os.Remove(path)
+// sweep removes what others that were killed have left, and what a process with our own number has.
+func sweep(dir, prefix string) {
+	entries, _ := os.ReadDir(filepath.Clean(dir))
+	for _, entry := range entries {
+		number, ok := strings.CutPrefix(entry.Name(), prefix)
+		if pid, err := strconv.Atoi(number); ok && err == nil && (pid == os.Getpid() || !process.IsAlive(pid)) {
+			os.Remove(dir + entry.Name())
 		}
 	}
 }
-
-// escape escapes what filepath.Match gives a meaning.
-var escape = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
 
 // cause strips the operation and path that package os puts before the system's words.
 func cause(err error) error {

@@ -8,12 +8,14 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/file"
 )
 
 // look reads /proc/PID/stat: "12 (bash) S 1 ...", see proc_pid_stat(5). A name may contain parentheses and spaces.
 // What the system does not tell is zero.
 func look(pid int) (name string, parent int, isZombie bool) {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	text, _ := file.Read(fmt.Sprintf("/proc/%d/stat", pid))
 	stat := string(text)
 	first, last := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
 	if first < 0 || last < first {

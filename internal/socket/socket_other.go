@@ -37,6 +37,9 @@ func Absolute(path string) string { return path }
 // IsForeignLink knows of no owners.
 func IsForeignLink(string) bool { return false }
 
+// HasRoom finds none.
+func HasRoom(int) error { return errors.ErrUnsupported }
+
 // SetNonblock has no descriptors to set it on.
 func SetNonblock(int, bool) error { return errors.ErrUnsupported }
 

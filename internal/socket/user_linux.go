@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/systemfd/systemfd/internal/file"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/spec"
 )
@@ -64,7 +65,7 @@ func overlap(a, b netip.Addr) bool {
 
 // inodesIn returns column inode of the rows of a table of proc_net(5) that match.
 func inodesIn(table string, inode int, match func(fields []string) bool) []string {
-	text, _ := os.ReadFile(table)
+	text, _ := file.Read(table)
 	var inodes []string
 	for line := range strings.Lines(string(text)) {
 		if fields := strings.Fields(line); len(fields) > inode && fields[inode] != "0" && match(fields) {

@@ -65,4 +65,9 @@ func directoryOf(control string) string { return control[:strings.LastIndexByte(
 
 // MarkOf returns the path of the mark that systemfd stop leaves beside a control socket, until the next claim: what
 // was stopped is not to be started again as if it had been killed.
-func MarkOf(control string) string { return strings.TrimSuffix(control, ".sock") + ".stopped" }
+func MarkOf(control string) string { return strings.TrimSuffix(control, ".sock") + markSuffix }
+
+// IsMark reports whether a path is one that MarkOf returns.
+func IsMark(path string) bool { return strings.HasSuffix(path, markSuffix) }
+
+const markSuffix = ".stopped"

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -33,7 +32,11 @@ func Start(listener int, control, directory string) error {
 			break
 		}
 	}
-	if err == nil && status != 0 {
+	switch {
+	case err != nil:
+	case status.ExitStatus() == exitShort:
+		err = unix.EMFILE
+	case status != 0:
 		err = fmt.Errorf("systemfd %s ended with status %d", Command, status.ExitStatus())
 	}
 	if err != nil {
@@ -79,18 +82,24 @@ func Main(args []string) int {
 		closeOnExecFrom(listenfds.Start + 1) // what leaked into us
 		_, err = startSelf(append([]string{Command, detached}, args...), listenfds.Start)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.EMFILE):
+		return exitShort
+	case err != nil:
 		return 1
 	}
 	return 0
 }
 
+// exitShort is the exit status of a holder that lacks descriptors.
+const exitShort = 3
+
 // closeOnExecFrom marks what is open from first on. /dev/fd lists it: on Linux and macOS wholly, on FreeBSD with
 // fdescfs(5) mounted.
 func closeOnExecFrom(first int) {
-	entries, _ := filepath.Glob("/dev/fd/*")
+	entries, _ := os.ReadDir("/dev/fd")
 	for _, entry := range entries {
-		if fd, err := strconv.Atoi(filepath.Base(entry)); err == nil && fd >= first {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= first {
 			unix.CloseOnExec(fd)
 		}
 	}

@@ -1,0 +1,37 @@
+//go:build unix
+
+package socket
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// SetNonblock sets or clears O_NONBLOCK. The flag belongs to the open file description: it outlives the server that set
+// it, and clearing it under one that lives freezes that server.
+func SetNonblock(fd int, nonblock bool) error {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err == nil && (flags&unix.O_NONBLOCK != 0) != nonblock {
+		err = unix.SetNonblock(fd, nonblock)
+	}
+	return err
+}
+
+// HasRoom returns an error if fewer than count descriptors can be opened.
+func HasRoom(count int) error {
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	fds := []int{null}
+	defer func() { CloseAll(fds) }()
+	for len(fds) < count {
+		fd, err := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		fds = append(fds, fd)
+	}
+	return nil
+}
