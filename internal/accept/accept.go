@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -35,11 +36,13 @@ type server struct {
 	children *child.Group
 	ending   chan struct{} // closed when no more is to be accepted
 	mu       sync.Mutex
-	isShort  bool // of descriptors or processes, and that is said
+	short    time.Time // when descriptors or processes were lacking last
 }
 
-// retryAfter is how long to wait before trying again what failed for want of descriptors or processes.
-const retryAfter = 100 * time.Millisecond
+const (
+	retryAfter = 100 * time.Millisecond // before what failed for want of descriptors or processes is tried again
+	calm       = 10 * time.Second       // without a shortage, so that the next one is told
+)
 
 // room is how many descriptors it takes to accept: the runtime's own, a connection, and what starting a child needs.
 const room = 8
@@ -57,6 +60,7 @@ func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
 		}
 		listeners = append(listeners, l)
 	}
+	startThreads()
 	s := &server{Service: service, children: child.NewGroup(), ending: make(chan struct{})}
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
@@ -79,6 +83,27 @@ func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
 	s.children.Wait()
 	return ending, nil
 }
+
+// startThreads has the runtime start the threads that it will need while there is room for them: it ends the program if
+// the limit of processes keeps it from starting one later.
+func startThreads() {
+	var started, released sync.WaitGroup
+	started.Add(threads)
+	released.Add(1)
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			started.Done()
+			released.Wait()
+			runtime.UnlockOSThread() // the thread stays, idle
+		}()
+	}
+	started.Wait()
+	released.Done()
+}
+
+// threads is enough for the poller, the one that waits for children, and system calls that block.
+const threads = 8
 
 // accept starts a child for every connection until we are ending.
 func (s *server) accept(l *socket.Listener) {
@@ -109,9 +134,6 @@ func (s *server) handle(conn *os.File, from netip.AddrPort) {
 		err := s.start(conn, from)
 		switch {
 		case err == nil:
-			s.mu.Lock()
-			s.isShort = false
-			s.mu.Unlock()
 			return
 		case !child.IsShort(err):
 			s.Fail(err)
@@ -126,10 +148,10 @@ func (s *server) handle(conn *os.File, from netip.AddrPort) {
 // wait lets a shortage pass, and tells of it once.
 func (s *server) wait(err error) {
 	s.mu.Lock()
-	if !s.isShort {
+	if time.Since(s.short) > calm {
 		s.Warn(fmt.Errorf("%w; trying again until it works", err))
 	}
-	s.isShort = true
+	s.short = time.Now()
 	s.mu.Unlock()
 	select {
 	case <-s.ending:

@@ -196,7 +196,7 @@ func (h *handover) announce() (err error) {
 		}
 	}
 	if h.flags.InfoFile != "" {
-		if h.undo, err = infofile.Write(h.printer.out, h.flags.InfoFile, socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)); err != nil {
+		if h.undo, err = infofile.Write(stdout, h.flags.InfoFile, socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)); err != nil {
 			return err
 		}
 	}

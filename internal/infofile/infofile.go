@@ -83,7 +83,8 @@ func writeFile(path string, text []byte) (undo func(), err error) {
 	}
 	made, err := replace(target, text)
 	return func() {
-		if now, err := os.Lstat(target); err == nil && os.SameFile(now, made) {
+		// An inode number comes again as soon as its file is gone; the time does not.
+		if now, err := os.Lstat(target); err == nil && os.SameFile(now, made) && now.ModTime().Equal(made.ModTime()) {
 			os.Remove(target)
 		}
 	}, err

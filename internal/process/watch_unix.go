@@ -3,6 +3,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -29,7 +30,11 @@ func WatchEnd(pid int, ended func()) (*Watch, error) {
 		err = w.start()
 	}
 	if err != nil {
-		return nil, &Error{fmt.Sprintf("cannot watch process %d: %v", pid, err), "name another owner: --owner PID"}
+		remedy := "name another owner: --owner PID"
+		if errors.Is(err, unix.EMFILE) {
+			remedy = "raise the limit of open files: ulimit -n"
+		}
+		return nil, &Error{fmt.Sprintf("cannot watch process %d: %v", pid, err), remedy}
 	}
 	return w, nil
 }
