@@ -112,6 +112,9 @@ func (opener) done(sockets []socket.Socket) {
 	}
 }
 
+// errUncertain means that the holder may have stored the sockets: the next conversation tells.
+var errUncertain = errors.New("the holder has not said whether it has the sockets")
+
 // errBusy means that another claim is in conversation.
 var errBusy = errors.New("the holder is busy")
 
@@ -146,7 +149,7 @@ func (c *Client) claimOrStart(owner int, wanted []spec.Opening, from source) (cl
 			if isNew {
 				started++
 			}
-		case errors.Is(err, errNoAnswer):
+		case errors.Is(err, errNoAnswer), errors.Is(err, errUncertain):
 			lost++
 		default:
 			return claimed, isNew, err
@@ -217,11 +220,15 @@ func (c *Client) claimOnce(owner int, wanted []spec.Opening, from source) (Claim
 	if err != nil {
 		return Claimed{}, err
 	}
-	if err := c.store(k, sockets); err != nil {
+	err = c.store(k, sockets)
+	if err != nil && !errors.Is(err, errUncertain) {
 		from.undo(sockets)
 		return Claimed{}, err
 	}
 	from.done(sockets)
+	if err != nil {
+		return Claimed{}, err
+	}
 	for i, s := range sockets {
 		claimed.Openings[missing[i]], claimed.IsNew[missing[i]] = s.Opening, true
 	}
@@ -281,9 +288,12 @@ func (c *Client) store(k *conn, sockets []socket.Socket) error {
 		fds = append(fds, s.FD)
 	}
 	k.deadline = time.Now().Add(answerTime)
-	err := k.send(message, fds)
-	if err == nil {
-		err = k.header()
+	if err := k.send(message, fds); err != nil {
+		return c.judge(err)
+	}
+	err := k.header()
+	if err != nil && !is[*Error](err) && !errors.Is(c.judge(err), ErrGone) {
+		return errUncertain
 	}
 	return c.judge(err)
 }

@@ -72,6 +72,7 @@ func openPath(o spec.Opening) (Socket, error) {
 	}
 	var stat unix.Stat_t
 	if err := unix.Lstat(name, &stat); err != nil {
+		unix.Unlink(name)
 		unix.Close(fd)
 		return Socket{}, bindError(o.Spec, err)
 	}

@@ -1,0 +1,270 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// injection is a form of systemfd whose system calls fail, one after the other.
+type injection struct {
+	name    string
+	args    []string
+	below   bool                // an outer systemfd has opened a socket
+	prepare func(p *project)    // what is there before each run
+	stays   bool                // it is ended by a signal
+	held    bool                // a holder keeps sockets before, and SYSTEMFD_* say so
+	refuses bool                // its exit status is 1 all the same
+	alone   bool                // what it starts is not looked at: it would not end
+	leaves  map[string]struct{} // files that are there before it, or after a run that works
+}
+
+// injected are the system calls of our own code, and how each fails. Those of the Go runtime are left out: it cannot
+// go on without them. close(2) is not among them: it leaves nothing to be done.
+var injected = map[string]string{
+	"socket": "ENOBUFS", "setsockopt": "ENOMEM", "bind": "EACCES", "listen": "EADDRINUSE", "getsockname": "ENOBUFS", "getsockopt": "ENOMEM",
+	"connect": "EACCES", "sendmsg": "ENOBUFS", "recvmsg": "ENOMEM", "poll": "ENOMEM", "ppoll": "ENOMEM",
+	"openat": "EACCES", "newfstatat": "EACCES", "lstat": "EACCES", "stat": "EACCES", "getdents64": "EIO", "readlinkat": "EACCES", "getcwd": "ENOENT",
+	"flock": "EINTR", "unlinkat": "EACCES", "unlink": "EACCES", "mkdirat": "ENOSPC", "mkdir": "ENOSPC", "rmdir": "EACCES", "renameat": "EXDEV", "renameat2": "EXDEV", "rename": "EXDEV",
+	"dup3": "EBADF", "fcntl": "EMFILE", "pidfd_open": "EMFILE", "wait4": "ECHILD", "faccessat": "EACCES", "faccessat2": "EACCES", "access": "EACCES",
+	"execve": "ENOMEM", "write": "ENOSPC", "read": "EIO", "chdir": "EACCES", "fchdir": "EACCES",
+}
+
+var injections = []injection{
+	{name: "open", args: []string{"-s", "PORT", "-s", "./a.sock", "--info-file", "info", "--", "true"}, leaves: files("a.sock", "info")},
+	{name: "replace", args: []string{"-s", "./dead.sock", "--", "true"}, prepare: func(p *project) {
+		dead, err := bindOnly(p.path("dead.sock"))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		dead.Close()
+	}, leaves: files("dead.sock")},
+	{name: "unit", args: []string{"-u", "app.socket", "--", "true"}, prepare: func(p *project) {
+		write(p.t, p.dir, "app.socket", "[Socket]\nListenStream="+p.path("made/a.sock")+"\nSocketMode=0600\n")
+	}, leaves: files("app.socket", "made")},
+	{name: "long path", args: []string{"-s", "./" + strings.Repeat("d", 100) + "/a.sock", "--", "true"}, prepare: func(p *project) {
+		if err := os.MkdirAll(p.path(strings.Repeat("d", 100)), 0o700); err != nil {
+			p.t.Fatal(err)
+		}
+	}, leaves: files(strings.Repeat("d", 100))},
+	{name: "inherited", below: true, args: []string{"--", "true"}},
+	{name: "append", below: true, args: []string{"--append", "-s", "./a.sock", "--", "true"}, leaves: files("a.sock")},
+	{name: "hold", args: []string{"--hold", "-s", "./a.sock", "-s", "PORT", "--", "true"}, alone: true},
+	{name: "held", args: []string{"--", "true"}, held: true},
+	{name: "kept", args: []string{"-s", "./kept.sock", "-s", "./a.sock", "--", "true"}, held: true, leaves: files("a.sock")},
+	{name: "lazy", args: []string{"--lazy", "-s", "./a.sock", "--info-file", "info", "--", "true"}, stays: true},
+	{name: "accept", args: []string{"--accept", "-s", "./a.sock", "--info-file", "info", "--", "true"}, stays: true},
+	{name: "inetd", args: []string{"--inetd", "-s", "./a.sock", "--", "true"}, leaves: files("a.sock")},
+	{name: "env", args: []string{"env", "--owner", "OWNER", "-s", "./b.sock", "-s", "PORT"}, alone: true},
+	{name: "env again", args: []string{"env", "--owner", "OWNER", "-s", "./kept.sock", "-s", "./b.sock"}, held: true, alone: true},
+	{name: "status", args: []string{"status"}, held: true},
+	{name: "stop", args: []string{"stop"}, held: true, alone: true},
+	{name: "inspect", below: true, args: []string{"inspect"}, refuses: true},
+}
+
+func files(names ...string) map[string]struct{} {
+	set := map[string]struct{}{}
+	for _, name := range names {
+		set[name] = struct{}{}
+	}
+	return set
+}
+
+// TestInjectedFailures fails each system call of our own code once, in every form: the form goes on without it, or ends
+// with one clear error and leaves nothing.
+func TestInjectedFailures(t *testing.T) {
+	t.Parallel()
+	need(t, "strace", "cc")
+	dir := t.TempDir()
+	// The command has no system calls but its end: what fails in it is none of ours.
+	if out, err := exec.Command("cc", "-static", "-o", filepath.Join(dir, "nothing"), "testdata/bench/true.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, form := range injections {
+		t.Run(form.name, func(t *testing.T) {
+			t.Parallel()
+			form.args = slices.Clone(form.args)
+			if last := len(form.args) - 1; form.args[last] == "true" {
+				form.args[last] = filepath.Join(dir, "nothing")
+			}
+			calls := form.calls(t)
+			if len(calls) < 5 {
+				t.Fatalf("it makes only %v", calls)
+			}
+			for _, name := range sortedKeys(calls) {
+				for _, when := range calls[name] {
+					form.fail(t, name, when)
+				}
+			}
+		})
+	}
+}
+
+func sortedKeys(calls map[string][]int) (names []string) {
+	for name := range calls {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ready makes a project as the form wants it, and the arguments.
+func (form injection) ready(t *testing.T) (p *project, address string, args []string) {
+	t.Helper()
+	p = newProject(t)
+	address = freePort(t)
+	owner, _ := sleeper(t)
+	if form.held {
+		p.env = p.mustKeep(owner, "-s", "unix::./kept.sock", "-s", "127.0.0.1:0")
+	}
+	if form.prepare != nil {
+		form.prepare(p)
+	}
+	replace := strings.NewReplacer("PORT", address, "OWNER", strconv.Itoa(owner))
+	for _, arg := range form.args {
+		args = append(args, replace.Replace(arg))
+	}
+	return p, address, args
+}
+
+// run runs the form below strace. What stays is ended once it has said that it is there.
+func (form injection) run(t *testing.T, p *project, args []string, strace ...string) (got outcome) {
+	t.Helper()
+	argv := []string{"strace"}
+	if form.below {
+		argv = []string{"systemfd", "-q", "-s", "0", "--", "strace"}
+	}
+	argv = append(argv, strace...)
+	if !form.alone {
+		argv = append(argv, "-f")
+	}
+	argv = slices.Concat(argv, []string{"systemfd"}, args)
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = p.dir, p.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	await(t, "the form to end", func() (struct{}, bool) {
+		if _, err := os.Lstat(p.path("info")); err == nil && form.stays {
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		}
+		select {
+		case <-ended:
+			return struct{}{}, true
+		default:
+			return struct{}{}, false
+		}
+	})
+	status := cmd.ProcessState.ExitCode()
+	if wait := cmd.ProcessState.Sys().(syscall.WaitStatus); wait.Signaled() {
+		status = 128 + int(wait.Signal())
+	}
+	return outcome{cmd.Process.Pid, status, out.String(), stderr.String()}
+}
+
+// clean removes what was there before, and what a run that works leaves.
+func (form injection) clean(p *project) {
+	for name := range form.leaves {
+		os.RemoveAll(p.path(name))
+	}
+}
+
+// calls returns which of the injected calls the form makes, by the numbers of their occurrences: from main on, and up to
+// exec.
+func (form injection) calls(t *testing.T) map[string][]int {
+	t.Helper()
+	p, _, args := form.ready(t)
+	defer form.clean(p)
+	trace := filepath.Join(t.TempDir(), "trace")
+	if got := form.run(t, p, args, "-o", trace); got.status != 0 && !form.stays && !form.refuses {
+		t.Fatalf("without a failure: exit %d, %s", got.status, got.err)
+	}
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, count, first := map[string][]int{}, map[string]int{}, ""
+	for _, line := range regexp.MustCompile(`(?m)^(?:(\d+) +)?(\w+)\((.*)$`).FindAllStringSubmatch(string(text), -1) {
+		if first == "" {
+			first = line[1]
+		}
+		if line[1] != first { // another thread, or process
+			continue
+		}
+		name := line[2]
+		count[name]++
+		if injected[name] == "" || isRuntimes(name, line[3]) || name == "execve" && count[name] == 1 {
+			continue
+		}
+		calls[name] = append(calls[name], count[name])
+		if name == "execve" {
+			break
+		}
+	}
+	return calls
+}
+
+// isRuntimes reports whether a call is the Go runtime's.
+func isRuntimes(name, args string) bool {
+	return name == "fcntl" && regexp.MustCompile(`^[012], F_GET`).MatchString(args) || strings.Contains(args, "/sys/kernel/mm") ||
+		name == "read" && strings.Contains(args, "hpage") || (name == "read" || name == "write") && regexp.MustCompile(`^[012], `).MatchString(args)
+}
+
+// fail has one call fail.
+func (form injection) fail(t *testing.T, name string, when int) {
+	t.Helper()
+	p, address, args := form.ready(t)
+	what := fmt.Sprintf("%s, call %d of %s", form.name, when, name)
+	begun := time.Now()
+	got := form.run(t, p, args, "-o", os.DevNull, "-e", fmt.Sprintf("trace=%s", name), "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", name, injected[name], when))
+	defer form.clean(p)
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Logf("%s: it takes %v, exit %d: %s", what, took, got.status, got.err)
+	}
+	errors := strings.Count(got.err, "error: ")
+	switch {
+	case strings.Contains(got.err, "goroutine") || strings.Contains(got.err, "panic"):
+		t.Errorf("%s: it crashes: %s", what, got.err)
+	case form.refuses && got.status == 1, got.status == 0, form.stays && got.status == 128+int(syscall.SIGTERM):
+		return // it can do without
+	case form.args[0][0] != '-' && got.status == 1, got.status == 125, got.status == 126 && (name == "execve" || strings.Contains(name, "access")), got.status == 2 && strings.Contains(got.err, "cannot read unit"):
+	case name == "faccessat2" || name == "newfstatat" && (got.status == 127 || got.status == 126): // of COMMAND
+	default:
+		t.Errorf("%s: exit %d, %s%s", what, got.status, got.out, got.err)
+	}
+	if errors != 1 || !regexp.MustCompile(`(?m)^error: [^A-Z].*[^.]$`).MatchString(got.err) {
+		t.Errorf("%s: it says\n%s", what, got.err)
+	}
+	if !isFree(address) {
+		t.Errorf("%s: %s is taken", what, address)
+	}
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if _, was := form.leaves[entry.Name()]; was && form.prepare != nil && entry.Name() != "made" || form.held && entry.Name() == "kept.sock" {
+			continue
+		}
+		t.Errorf("%s: %s is left", what, entry.Name())
+	}
+}
