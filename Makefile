@@ -1,6 +1,7 @@
 # make run     see a server restart under load with nothing lost (needs Go alone)
 # make test    install what the tests need, and run them all
 # make bench   measure start-up
+# make cover   how much of each package the tests reach
 # make lint    vet, staticcheck, gofumpt
 
 TOOLS := $(CURDIR)/.tools
@@ -29,7 +30,7 @@ GO_TOOLS := \
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RACE := $(shell command -v cc >/dev/null && echo -race)
 
-.PHONY: run test test-deps units bench lint
+.PHONY: run test test-deps units bench cover lint
 
 run:
 	go run ./examples/restart
@@ -60,6 +61,14 @@ lint:
 	for os in linux darwin freebsd windows; do GOOS=$$os go vet ./... || exit 1; done
 	staticcheck ./...
 	test -z "$$(gofumpt -l . | tee /dev/stderr)"
+
+# The end-to-end tests count, too: the program is built to write its counters before exec. Tests that compare whole
+# environments fail below it.
+cover: test-deps
+	rm -rf $(TOOLS)/cover && mkdir -p $(TOOLS)/cover
+	-GOCOVERDIR=$(TOOLS)/cover go test -count=1 ./cmd/systemfd
+	go test -count=1 -cover -covermode=atomic ./internal/... -args -test.gocoverdir=$(TOOLS)/cover
+	go tool covdata percent -i=$(TOOLS)/cover
 
 bench:
 	go test -run '^$$' -bench . -benchtime 300x ./cmd/systemfd

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -20,11 +21,17 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
-	build := exec.Command("go", "build", "-o", bin+string(filepath.Separator), ".", "./testdata/probe")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-		return 1
+	covered := []string{}
+	if os.Getenv("GOCOVERDIR") != "" { // make cover
+		covered = []string{"-tags=systemfd_cover", "-cover", "-covermode=atomic", "-coverpkg=github.com/systemfd/systemfd/..."}
+	}
+	for program, flags := range map[string][]string{".": covered, "./testdata/probe": nil} {
+		build := exec.Command("go", slices.Concat([]string{"build"}, flags, []string{"-o", bin + string(filepath.Separator), program})...)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
 	}
 	os.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	for _, name := range []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES", "LISTEN_FDS_FIRST_FD", "SYSTEMFD_SOCKETS", "SYSTEMFD_HOLDER", "MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS"} {

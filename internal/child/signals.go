@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/systemfd/systemfd/internal/handoff"
 )
 
 // endings are the signals by which a user or a supervisor ends us while we stay.
@@ -26,6 +28,7 @@ func Endings() chan os.Signal {
 // shell says it, if that is not to be had: process 1 has no default actions, and the Go runtime's answer to SIGQUIT
 // is a stack trace.
 func DieOf(s os.Signal) {
+	handoff.WriteCounters()
 	number, _ := s.(syscall.Signal)
 	if s == syscall.SIGQUIT || os.Getpid() == 1 {
 		os.Exit(128 + int(number))

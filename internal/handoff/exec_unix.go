@@ -69,6 +69,7 @@ func executable(file string) error {
 // exec becomes the command. It returns only if that fails, with an *ExecError. A script without
 // #! goes to /bin/sh, as with execvp(3).
 func exec(file string, argv, environ []string) error {
+	WriteCounters()
 	err := unix.Exec(file, argv, environ)
 	if errors.Is(err, unix.ENOEXEC) {
 		err = unix.Exec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), environ)
