@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -15,6 +17,9 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	if signal.Ignored(syscall.SIGHUP) { // below nohup; what is caught here is default in what the tests start
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	var err error
 	if bin, err = os.MkdirTemp("", "systemfd-test-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -36,5 +36,5 @@ func peer(fd int) (pid, uid int, err error) {
 	if err != nil {
 		return 0, -1, err
 	}
-	return 0, int(cred.Uid), nil
+	return Unknown, int(cred.Uid), nil
 }

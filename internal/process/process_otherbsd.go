@@ -8,4 +8,4 @@ import "os"
 func look(int) (name string, parent int, isZombie bool) { return "", 0, false }
 
 // peer trusts the directory of the socket, which nobody else may enter: x/sys does not have the call of these systems.
-func peer(int) (pid, uid int, err error) { return 0, os.Geteuid(), nil }
+func peer(int) (pid, uid int, err error) { return Unknown, os.Geteuid(), nil }

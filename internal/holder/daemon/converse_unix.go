@@ -70,7 +70,7 @@ func (s *server) enter() bool {
 	return !s.ending
 }
 
-// peer returns the process at the other end, 0 if the system does not tell. It has to be the same user's, or root's.
+// peer returns the process at the other end, as process.Peer does. It has to be the same user's, or root's.
 func (c *conversation) peer() (pid int, err error) {
 	uid := -1
 	controlErr := c.raw.Control(func(fd uintptr) { pid, uid, err = process.Peer(int(fd)) })
@@ -83,16 +83,17 @@ func (c *conversation) peer() (pid int, err error) {
 // request reads what the client asks.
 func (c *conversation) request(peer int) (r wire.Request, err error) {
 	c.conn.SetReadDeadline(time.Now().Add(wire.RequestTime))
-	switch err := c.reader.Line(&r); {
+	err = c.reader.Line(&r)
+	switch isMalformed := errors.Is(err, wire.ErrMalformed); {
+	case r.Protocol != wire.Protocol && (err == nil || isMalformed && r.Protocol != 0): // its form may differ from ours
+		return r, &Error{wire.ForeignVersion(wire.Protocol, r.Protocol), "end it by the systemfd that started it: systemfd stop"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return r, &Error{Text: fmt.Sprintf("no request within %v", wire.RequestTime)}
-	case errors.Is(err, wire.ErrTooLarge), errors.Is(err, wire.ErrMalformed):
+	case isMalformed, errors.Is(err, wire.ErrTooLarge):
 		return r, &Error{Text: err.Error()}
 	case err != nil:
 		return r, errSilent
-	case r.Protocol != wire.Protocol:
-		return r, &Error{wire.ForeignVersion(wire.Protocol, r.Protocol), "end it by the systemfd that started it: systemfd stop"}
-	case peer != 0 && r.Client != peer:
+	case peer != process.Unknown && r.Client != peer:
 		return r, &Error{fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", r.Client, peer), "set XDG_RUNTIME_DIR to a folder that is not shared with it"}
 	}
 	return r, nil
