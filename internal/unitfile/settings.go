@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/systemfd/systemfd/internal/spec"
 )
@@ -14,30 +15,32 @@ import (
 type setting func(p *parser, value string, line int) error
 
 // settings has a row for each directive that means something here.
-var settings = map[string]setting{
-	"ListenStream":           listenOn(spec.Stream),
-	"ListenDatagram":         listenOn(spec.Datagram),
-	"ListenSequentialPacket": listenOn(spec.SeqPacket),
-	"ListenFIFO":             noServerReads("ListenFIFO"),
-	"ListenMessageQueue":     noServerReads("ListenMessageQueue"),
-	"ListenNetlink":          noServerReads("ListenNetlink"),
-	"ListenSpecial":          noServerReads("ListenSpecial"),
-	"ListenUSBFunction":      noServerReads("ListenUSBFunction"),
-	"Accept":                 boolean("Accept", func(p *parser) *bool { return &p.unit.Accept }),
-	"Backlog":                backlog,
-	"BindIPv6Only":           bindIPv6Only,
-	"Broadcast":              boolean("Broadcast", func(p *parser) *bool { return &p.options.Broadcast }),
-	"DirectoryMode":          mode("DirectoryMode", func(p *parser) *spec.Optional[uint32] { return &p.options.DirectoryMode }),
-	"FileDescriptorName":     fileDescriptorName,
-	"FreeBind":               boolean("FreeBind", func(p *parser) *bool { return &p.options.FreeBind }),
-	"KeepAlive":              boolean("KeepAlive", func(p *parser) *bool { return &p.options.KeepAlive }),
-	"NoDelay":                boolean("NoDelay", func(p *parser) *bool { return &p.options.NoDelay }),
-	"PassCredentials":        boolean("PassCredentials", func(p *parser) *bool { return &p.options.PassCredentials }),
-	"ReceiveBuffer":          size("ReceiveBuffer", func(p *parser) *int { return &p.options.ReceiveBuffer }),
-	"ReusePort":              boolean("ReusePort", func(p *parser) *bool { return &p.options.ReusePort }),
-	"SendBuffer":             size("SendBuffer", func(p *parser) *int { return &p.options.SendBuffer }),
-	"SocketMode":             mode("SocketMode", func(p *parser) *spec.Optional[uint32] { return &p.options.Mode }),
-}
+var settings = sync.OnceValue(func() map[string]setting {
+	return map[string]setting{
+		"ListenStream":           listenOn(spec.Stream),
+		"ListenDatagram":         listenOn(spec.Datagram),
+		"ListenSequentialPacket": listenOn(spec.SeqPacket),
+		"ListenFIFO":             noServerReads("ListenFIFO"),
+		"ListenMessageQueue":     noServerReads("ListenMessageQueue"),
+		"ListenNetlink":          noServerReads("ListenNetlink"),
+		"ListenSpecial":          noServerReads("ListenSpecial"),
+		"ListenUSBFunction":      noServerReads("ListenUSBFunction"),
+		"Accept":                 boolean("Accept", func(p *parser) *bool { return &p.unit.Accept }),
+		"Backlog":                backlog,
+		"BindIPv6Only":           bindIPv6Only,
+		"Broadcast":              boolean("Broadcast", func(p *parser) *bool { return &p.options.Broadcast }),
+		"DirectoryMode":          mode("DirectoryMode", func(p *parser) *spec.Optional[uint32] { return &p.options.DirectoryMode }),
+		"FileDescriptorName":     fileDescriptorName,
+		"FreeBind":               boolean("FreeBind", func(p *parser) *bool { return &p.options.FreeBind }),
+		"KeepAlive":              boolean("KeepAlive", func(p *parser) *bool { return &p.options.KeepAlive }),
+		"NoDelay":                boolean("NoDelay", func(p *parser) *bool { return &p.options.NoDelay }),
+		"PassCredentials":        boolean("PassCredentials", func(p *parser) *bool { return &p.options.PassCredentials }),
+		"ReceiveBuffer":          size("ReceiveBuffer", func(p *parser) *int { return &p.options.ReceiveBuffer }),
+		"ReusePort":              boolean("ReusePort", func(p *parser) *bool { return &p.options.ReusePort }),
+		"SendBuffer":             size("SendBuffer", func(p *parser) *int { return &p.options.SendBuffer }),
+		"SocketMode":             mode("SocketMode", func(p *parser) *spec.Optional[uint32] { return &p.options.Mode }),
+	}
+})
 
 // listenOn adds a socket. The empty assignment removes every socket before it, of every kind.
 func listenOn(transport spec.Transport) setting {

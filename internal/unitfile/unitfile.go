@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/systemfd/systemfd/internal/spec"
 )
@@ -65,7 +66,7 @@ func Parse(file, text string, host Host, base spec.Options) (Unit, error) {
 			if section, ok = strings.CutSuffix(name, "]"); !ok {
 				return Unit{}, p.fail(l.number, "bad section header %q", l.text)
 			}
-			if directives[section] == nil && !strings.HasPrefix(section, "X-") {
+			if directives()[section] == nil && !strings.HasPrefix(section, "X-") {
 				p.warn(l.number, "unknown section %q", section)
 			}
 			continue
@@ -87,15 +88,15 @@ func Parse(file, text string, host Host, base spec.Options) (Unit, error) {
 }
 
 func (p *parser) directive(section, key, value string, line int) error {
-	set := settings[key]
+	set := settings()[key]
 	switch {
 	case key == "":
 		return p.fail(line, "no name before %q", "=")
-	case directives[section] == nil, strings.HasPrefix(key, "X-"):
+	case directives()[section] == nil, strings.HasPrefix(key, "X-"):
 		return nil // of a section that is not ours
 	case section == "Socket" && set != nil:
 		return set(p, value, line)
-	case !slices.Contains(directives[section], key):
+	case !slices.Contains(directives()[section], key):
 		p.warn(line, "unknown directive %q in section %q", key, section)
 	case !slices.Contains(p.unit.Ignored, key):
 		p.unit.Ignored = append(p.unit.Ignored, key)
@@ -175,8 +176,8 @@ func endsEscaped(text string) bool {
 //go:embed directives.txt
 var directivesText string
 
-// directives lists the directives of each section that we know.
-var directives = parseDirectives(directivesText)
+// directives lists the directives of each section that we know. It is made when a unit is read: most runs read none.
+var directives = sync.OnceValue(func() map[string][]string { return parseDirectives(directivesText) })
 
 func parseDirectives(text string) map[string][]string {
 	sections, section := map[string][]string{}, ""

@@ -406,8 +406,8 @@ Whatever=1
 // TestDirectives: what is carried out is what may stand there.
 func TestDirectives(t *testing.T) {
 	t.Parallel()
-	for key := range settings {
-		if !slices.Contains(directives["Socket"], key) {
+	for key := range settings() {
+		if !slices.Contains(directives()["Socket"], key) {
 			t.Errorf("%s is not in directives.txt", key)
 		}
 	}
