@@ -128,54 +128,59 @@ func (c *Client) claim(owner int, wanted []spec.Opening, from source) (Claimed, 
 	if !process.IsAlive(owner) {
 		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", owner), Remedy: "--owner PID names one that lives"}
 	}
-	claimed, isNew, err := c.claimOrStart(owner, wanted, from)
-	if isNew && isKeptBySystemfd(err) {
+	claimed, err := c.claimOrStart(owner, wanted, from)
+	if c.isLost(err) {
 		claimed, err = c.claimOfReturned(owner, wanted, from, err)
 	}
 	return claimed, c.InUse(err)
 }
 
 // claimOrStart tries again while others claim, or while the holder of before ends.
-func (c *Client) claimOrStart(owner int, wanted []spec.Opening, from source) (claimed Claimed, isNew bool, err error) {
+func (c *Client) claimOrStart(owner int, wanted []spec.Opening, from source) (claimed Claimed, err error) {
 	started, lost := 0, 0
 	for begun := time.Now(); time.Since(begun) < wire.BusyTime && started < starts && lost < tries; time.Sleep(wire.BusyPause) {
-		if isNew, err = c.ensure(); err != nil {
-			return claimed, isNew, err
+		isNew, err := c.ensure()
+		if err != nil {
+			return Claimed{}, err
+		}
+		if isNew {
+			started++
 		}
 		claimed, err = c.claimOnce(owner, wanted, from)
 		switch {
-		case errors.Is(err, errBusy):
-		case errors.Is(err, ErrGone):
-			if isNew {
-				started++
-			}
+		case errors.Is(err, errBusy), errors.Is(err, ErrGone):
 		case errors.Is(err, errNoAnswer), errors.Is(err, errUncertain):
 			lost++
 		default:
-			return claimed, isNew, err
+			return claimed, err
 		}
 	}
 	if lost == tries {
-		return claimed, isNew, foreign(c.control)
+		return claimed, foreign(c.control)
 	}
-	return claimed, isNew, silent(c.control)
+	return claimed, silent(c.control)
 }
 
 // claimOfReturned looks for the holder of before: its control socket was cleared away, and it makes it again as soon as
-// the new one, which has nothing, is gone. Without one, inUse is what there is to say.
+// no new one, which has nothing, is in its place. Without one, inUse is what there is to say.
 func (c *Client) claimOfReturned(owner int, wanted []spec.Opening, from source, inUse error) (Claimed, error) {
 	for begun := time.Now(); time.Since(begun) < searchTime; time.Sleep(wire.BusyPause) {
 		claimed, err := c.claimOnce(owner, wanted, from)
-		if !errors.Is(err, ErrGone) && !errors.Is(err, errBusy) && !errors.Is(err, errNoAnswer) && !isKeptBySystemfd(err) {
+		switch {
+		case errors.Is(err, ErrGone), errors.Is(err, errBusy), errors.Is(err, errNoAnswer), errors.Is(err, errUncertain):
+		case !isSystemfds(err):
 			return claimed, err
 		}
 	}
 	return Claimed{}, inUse
 }
 
-// isKeptBySystemfd reports whether what is in the way may be a holder that nobody can reach: its control socket was
-// cleared away, and it is about to make it again.
-func isKeptBySystemfd(err error) bool {
+// isLost reports whether what is in the way is a holder that nobody can reach: another one that can be reached keeps it
+// no more than this one.
+func (c *Client) isLost(err error) bool { return isSystemfds(err) && c.InUse(err) == err }
+
+// isSystemfds reports whether an address is in use by a systemfd, or nobody knows by whom.
+func isSystemfds(err error) bool {
 	failed, ok := errors.AsType[*socket.Error](err)
 	return ok && errors.Is(err, unix.EADDRINUSE) && (failed.User.PID == 0 || failed.User.Name == process.Name(os.Getpid()))
 }
@@ -242,7 +247,7 @@ func (c *Client) claimOnce(owner int, wanted []spec.Opening, from source) (Claim
 func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claimed, missing []int, kept []spec.Opening, err error) {
 	var a wire.Answer
 	if err = k.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: texts(wanted)}); err == nil {
-		a, _, err = k.answer()
+		a, _, err = k.answer(false)
 	}
 	switch {
 	case err != nil:
@@ -260,6 +265,9 @@ func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 		}
 		if claimed.Openings[i], err = spec.ParseOpening(text); err != nil {
 			return claimed, nil, nil, c.unbelievable(err)
+		}
+		if err = c.isAnswer(claimed.Openings[i], wanted[i]); err != nil {
+			return claimed, nil, nil, err
 		}
 		if option := wanted[i].Differs(claimed.Openings[i].Options); option != "" {
 			return claimed, nil, nil, differs(claimed.Openings[i], option)
@@ -288,10 +296,16 @@ func (c *Client) store(k *conn, sockets []socket.Socket) error {
 		fds = append(fds, s.FD)
 	}
 	k.deadline = time.Now().Add(answerTime)
-	if err := k.send(message, fds); err != nil {
+	err := k.send(message, fds)
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		if said := k.header(); is[*Error](said) { // why it does not listen any more
+			return said
+		}
+	}
+	if err != nil {
 		return c.judge(err)
 	}
-	err := k.header()
+	err = k.header()
 	if err != nil && !is[*Error](err) && !errors.Is(c.judge(err), ErrGone) {
 		return errUncertain
 	}

@@ -90,10 +90,6 @@ func (c *Client) fetch(openings []spec.Opening, pass bool, wait time.Duration) (
 			f, err = c.found(a.Found[i], a.Names, openings[i])
 		}
 		if err == nil && f.IsKept && pass {
-			if len(fds) == 0 {
-				err = c.unbelievable(errors.New("a socket is missing"))
-				break
-			}
 			f.Socket, err = c.verify(fds[0], f.Kept.Opening, openings[i])
 			all, fds = append(all, f), fds[1:]
 			continue
@@ -123,8 +119,8 @@ func (c *Client) found(s *wire.Socket, names map[int]string, wanted spec.Opening
 	if err != nil {
 		return Fetched{}, c.unbelievable(err)
 	}
-	if kept.Opening.Type.Family() != wanted.Type.Family() || kept.Opening.Type.Transport() != wanted.Type.Transport() {
-		return Fetched{}, c.unbelievable(fmt.Errorf("%s is no answer to %s", kept.Opening.Display(), wanted.Display()))
+	if err := c.isAnswer(kept.Opening, wanted); err != nil {
+		return Fetched{}, err
 	}
 	var users []process.Process
 	for _, p := range kept.Users {
@@ -134,6 +130,14 @@ func (c *Client) found(s *wire.Socket, names map[int]string, wanted spec.Opening
 	}
 	kept.Users = users
 	return Fetched{Kept: kept, IsKept: true}, nil
+}
+
+// isAnswer refuses a socket of another kind than was asked for.
+func (c *Client) isAnswer(kept, wanted spec.Opening) error {
+	if kept.Type.Family() != wanted.Type.Family() || kept.Type.Transport() != wanted.Type.Transport() {
+		return c.unbelievable(fmt.Errorf("%s is no answer to %s", kept.Display(), wanted.Display()))
+	}
+	return nil
 }
 
 // verify looks at a descriptor as at an inherited one. It has the name and the type that were asked for.
@@ -154,6 +158,9 @@ func (c *Client) unbelievable(err error) error {
 }
 
 func keptOf(s *wire.Socket, names map[int]string) (Kept, error) {
+	if s == nil {
+		return Kept{}, wire.ErrMalformed
+	}
 	o, err := spec.ParseOpening(s.Bound)
 	return Kept{o, processes(s.Owners, names), processes(s.Users, names), time.Unix(s.Since, 0), s.Waiting}, err
 }
@@ -196,7 +203,7 @@ func (c *Client) askOnce(r wire.Request, wait time.Duration) (a wire.Answer, fds
 	}
 	defer k.close()
 	if err = k.ask(r); err == nil {
-		a, fds, err = k.answer()
+		a, fds, err = k.answer(r.Pass)
 	}
 	return a, fds, c.judge(err)
 }

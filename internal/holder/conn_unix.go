@@ -211,15 +211,22 @@ func (k *conn) header() error {
 	return nil
 }
 
-// answer reads an answer with its descriptors, which are the caller's to close.
-func (k *conn) answer() (a wire.Answer, fds []int, err error) {
+// answer reads an answer with its descriptors, which are the caller's to close: one for each socket that was found, if
+// that is what was asked for.
+func (k *conn) answer(pass bool) (a wire.Answer, fds []int, err error) {
 	if err := k.header(); err != nil {
 		return a, nil, err
 	}
 	if err := k.Line(&a); err != nil {
 		return a, nil, k.garbled(err)
 	}
-	if a.Descriptors < 0 || a.Descriptors > len(a.Found) {
+	found := 0
+	for _, s := range a.Found {
+		if s != nil && pass {
+			found++
+		}
+	}
+	if a.Descriptors != found {
 		return a, nil, k.garbled(wire.ErrMalformed)
 	}
 	fds, err = k.Descriptors(a.Descriptors)

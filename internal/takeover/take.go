@@ -33,32 +33,22 @@ func (p *Plan) Take() ([]Socket, error) {
 	return append(sockets, opened...), nil
 }
 
-// fetch fetches what is held. A holder that is gone is started again with the same openings, unless it was stopped.
-func (p *Plan) fetch() ([]Socket, error) {
+// fetch fetches what is held.
+func (p *Plan) fetch() (sockets []Socket, err error) {
 	if len(p.held) == 0 {
 		return nil, nil
 	}
 	fetched, err := p.holder.Fetch(p.held)
-	if errors.Is(err, holder.ErrGone) {
-		if p.holder.WasStopped() {
-			p.warn("the sockets were closed by systemfd stop; evaluate systemfd env again")
-			p.holder = nil
-			return nil, nil
-		}
-		p.warn("the holder of %s is gone; starting it again", p.held[0].Address())
-		if _, err = p.holder.Claim(owner(), p.held); err == nil {
-			fetched, err = p.holder.Fetch(p.held)
+	if missing := missingOf(p.held, fetched); errors.Is(err, holder.ErrGone) || err == nil && missing != "" {
+		holder.CloseFetched(fetched)
+		if fetched, err = p.heal(err, missing); err != nil || fetched == nil {
+			return nil, err
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	var sockets []Socket
 	for i, f := range fetched {
-		if !f.IsKept {
-			holder.CloseFetched(fetched)
-			return nil, &Error{Text: fmt.Sprintf("%s is not kept open any more", p.held[i].Address()), Remedy: "evaluate systemfd env again"}
-		}
 		s := Socket{Socket: f.Socket, Origin: Held, Users: f.Users}
 		if s.IsFound = p.owners != nil; s.IsFound {
 			s.Owners = p.owners[i]
@@ -68,12 +58,47 @@ func (p *Plan) fetch() ([]Socket, error) {
 	return sockets, nil
 }
 
-// owner is for whom a holder is started again: the shell, or if that is gone the command that needs the sockets.
-func owner() int {
-	if pid, err := process.DefaultOwner(); err == nil {
-		return pid
+// missingOf returns the address of a socket that the holder does not keep, "" if it keeps all.
+func missingOf(held []spec.Opening, fetched []holder.Fetched) string {
+	for i, f := range fetched {
+		if !f.IsKept {
+			return held[i].Address()
+		}
 	}
-	return os.Getpid()
+	return ""
+}
+
+// heal opens what the variables say again, with the same options: in a new holder if the one of before is gone, unless it
+// was stopped; in the one that is there if it does not keep it any more, for as long as the command lives.
+func (p *Plan) heal(err error, missing string) ([]holder.Fetched, error) {
+	isGone := errors.Is(err, holder.ErrGone)
+	owner := os.Getpid()
+	switch {
+	case p.owners != nil: // no variable says anything, and what was found is gone by now
+		p.warnNone()
+		p.holder = nil
+		return nil, nil
+	case isGone && p.holder.WasStopped():
+		p.warn("the sockets were closed by systemfd stop; evaluate systemfd env again")
+		p.holder = nil
+		return nil, nil
+	case isGone:
+		p.warn("the holder of %s is gone; starting it again", p.held[0].Address())
+		if shell, err := process.DefaultOwner(); err == nil { // else it is gone
+			owner = shell
+		}
+	default:
+		p.warn("%s is not kept open any more; opening it again", missing)
+	}
+	if _, err := p.holder.Claim(owner, p.held); err != nil {
+		return nil, err
+	}
+	fetched, err := p.holder.Fetch(p.held)
+	if missing := missingOf(p.held, fetched); err == nil && missing != "" {
+		holder.CloseFetched(fetched)
+		err = &Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
+	}
+	return fetched, err
 }
 
 // ask asks the holder who else uses inherited sockets. It may be gone, or not have them all: then nobody knows.

@@ -23,24 +23,33 @@ func (s *server) claim(c *conversation, r wire.Request) error {
 		return err
 	}
 	items, a, talk := s.have(wanted)
+	c.send(nil, done, a)
 	if a.Busy {
-		c.send(nil, done, a)
 		return nil
 	}
-	defer s.over(talk)
-	c.send(nil, done, a)
-	stored, err := c.store(wanted, items)
+	err = s.change(c, r.Owner, wanted, items)
+	s.over(talk) // before the answer: whoever has that may claim again, or release and bind
 	if err == nil {
-		err = s.keep(r.Owner, wanted, items, stored)
+		c.send(nil, done, s.hello())
+	}
+	return err
+}
+
+// change is the second half of the conversation.
+func (s *server) change(c *conversation, pid int, wanted []spec.Opening, items []int) error {
+	stored, err := c.store(wanted, items, s.storeTime)
+	if err == nil && c.isGone() {
+		err = errSilent
+	}
+	if err == nil {
+		err = s.keep(pid, wanted, items, stored)
 	}
 	if err != nil {
 		for _, k := range stored {
 			unix.Close(k.fd)
 		}
-		return err
 	}
-	c.send(nil, done, s.hello())
-	return nil
+	return err
 }
 
 // have begins a conversation: it says which of the wanted sockets are kept. These stay open until over.
@@ -84,12 +93,12 @@ type stored struct {
 
 // store receives the sockets that are missing, and verifies each. The caller closes what it returns, also with an
 // error.
-func (c *conversation) store(wanted []spec.Opening, items []int) (received []stored, err error) {
+func (c *conversation) store(wanted []spec.Opening, items []int, wait time.Duration) (received []stored, err error) {
 	c.stores = true
-	c.conn.SetReadDeadline(time.Now().Add(wire.StoreTime))
+	c.conn.SetReadDeadline(time.Now().Add(wait))
 	var message wire.Store
 	if err := c.reader.Line(&message); err != nil {
-		return nil, c.lost(err)
+		return nil, lost(err, wait)
 	}
 	var missing []spec.Opening
 	for i, n := range items {
@@ -102,7 +111,7 @@ func (c *conversation) store(wanted []spec.Opening, items []int) (received []sto
 	}
 	fds, err := c.reader.Descriptors(len(missing))
 	if err != nil {
-		return nil, c.lost(err)
+		return nil, lost(err, wait)
 	}
 	for _, fd := range fds {
 		received = append(received, stored{kept: kept{fd: fd, since: time.Now()}})
@@ -115,11 +124,21 @@ func (c *conversation) store(wanted []spec.Opening, items []int) (received []sto
 	return received, nil
 }
 
+// isGone reports whether the client has ended the conversation. What it has stored is undone, then.
+func (c *conversation) isGone() (is bool) {
+	c.raw.Control(func(fd uintptr) {
+		fds := []unix.PollFd{{Fd: int32(fd)}}
+		n, err := unix.Poll(fds, 0)
+		is = err == nil && n > 0 && fds[0].Revents&unix.POLLHUP != 0
+	})
+	return is
+}
+
 // lost says why a store has not come, if anybody is there to hear it.
-func (c *conversation) lost(err error) error {
+func lost(err error, wait time.Duration) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &Error{Text: fmt.Sprintf("the sockets were not stored within %v", wire.StoreTime)}
+		return &Error{Text: fmt.Sprintf("the sockets were not stored within %v", wait)}
 	case errors.Is(err, socket.ErrTruncated):
 		return shortage(err)
 	case errors.Is(err, wire.ErrTooLarge), errors.Is(err, wire.ErrMalformed):

@@ -93,15 +93,17 @@ func (l *ledger) claim(p party, items []int, as []spec.Opening) (number int) {
 	return number
 }
 
-// extend adds items to a claim.
+// extend adds items to a claim, those that it does not have.
 func (l *ledger) extend(number int, items []int, as []spec.Opening) {
-	c := l.claims[number]
+	c, has := l.claims[number], map[int]bool{}
+	for _, n := range c.items {
+		has[n] = true
+	}
 	for i, n := range items {
-		if c.role == user && slices.Contains(c.items, n) {
-			continue
+		if !has[n] {
+			c.items, c.as, has[n] = append(c.items, n), append(c.as, as[i]), true
+			l.items[n].claims++
 		}
-		c.items, c.as = append(c.items, n), append(c.as, as[i])
-		l.items[n].claims++
 	}
 }
 

@@ -20,15 +20,18 @@ import (
 )
 
 const (
-	slots      = 16               // answers that are made at once
-	emptyTime  = 10 * time.Second // for the first claim to come
-	guardEvery = time.Second      // the control socket is looked after
+	slots      = 16          // answers that are made at once
+	guardEvery = time.Second // the control socket is looked after
 )
+
+// emptyTime is how long a new holder waits for its first claim. Tests wait less.
+var emptyTime = 10 * time.Second
 
 // server is a running holder.
 type server struct {
-	path      string // of the control socket
-	directory string // in which it was started, for status
+	path      string        // of the control socket
+	directory string        // in which it was started, for status
+	storeTime time.Duration // wire.StoreTime; tests wait less
 	slots     chan struct{}
 	replies   sync.WaitGroup // under way
 	done      chan struct{}  // closed by end
@@ -59,11 +62,13 @@ func serve(listener int, path, directory string) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT)
 	s, err := newServer(listener, path, directory)
 	if err != nil {
+		socket.RemoveFile(path, socket.FileAt(path)) // nobody else puts theirs there while listener is open
 		return err
 	}
 	time.AfterFunc(emptyTime, s.endIfEmpty)
 	go s.accept(s.control)
-	go s.guard()
+	var guarding sync.WaitGroup
+	guarding.Go(s.guard)
 	select {
 	case <-signals:
 		s.mu.Lock()
@@ -72,6 +77,7 @@ func serve(listener int, path, directory string) error {
 	case <-s.done:
 	}
 	s.finish()
+	guarding.Wait() // it may just have made a control socket again, and removes that
 	return nil
 }
 
@@ -82,7 +88,7 @@ func newServer(listener int, path, directory string) (*server, error) {
 		return nil, err
 	}
 	return &server{
-		path: path, directory: directory, control: control, file: socket.FileAt(path), ledger: newLedger(),
+		path: path, directory: directory, storeTime: wire.StoreTime, control: control, file: socket.FileAt(path), ledger: newLedger(),
 		kept: map[int]*kept{}, watches: map[int]*watch{}, slots: make(chan struct{}, slots), done: make(chan struct{}),
 	}, nil
 }

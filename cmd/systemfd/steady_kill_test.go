@@ -1,0 +1,365 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// This file kills holders, owners and clients at random moments.
+
+// dialer connects to an address all the time, and counts the connections and refusals while somebody has to listen.
+type dialer struct {
+	address         string
+	period          atomic.Int64 // odd while somebody has to listen
+	taken, refusals atomic.Int64 // in such periods
+}
+
+// dialAlways starts a dialer, which ends with the test. Nobody has to listen yet.
+func dialAlways(t *testing.T, address string) *dialer {
+	t.Helper()
+	d, ended := &dialer{address: address}, make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ; t.Context().Err() == nil; time.Sleep(3 * time.Millisecond) { // nobody accepts: do not fill the backlog
+			d.dial()
+		}
+	}()
+	t.Cleanup(func() { <-ended })
+	return d
+}
+
+func (d *dialer) dial() {
+	period := d.period.Load()
+	c, err := net.DialTimeout("tcp", d.address, time.Second)
+	if err == nil {
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
+	switch {
+	case period%2 == 0 || d.period.Load() != period: // it did not have to listen all the time
+	case err == nil:
+		d.taken.Add(1)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		d.refusals.Add(1)
+	}
+}
+
+// mustListen begins a period in which a refusal is a fault.
+func (d *dialer) mustListen() {
+	if d.period.Load()%2 == 0 {
+		d.period.Add(1)
+	}
+}
+
+// mayRefuse ends such a period.
+func (d *dialer) mayRefuse() {
+	if d.period.Load()%2 == 1 {
+		d.period.Add(1)
+	}
+}
+
+// check fails the test if connections were refused, or if none was made.
+func (d *dialer) check(t *testing.T) {
+	t.Helper()
+	if taken, refusals := d.taken.Load(), d.refusals.Load(); taken == 0 || refusals > 0 {
+		t.Errorf("%s has refused %d connections and taken %d while it was kept open", d.address, refusals, taken)
+	}
+}
+
+// killing is a project in which processes are killed, and the sockets that its clients want.
+type killing struct {
+	*project
+	address, path string
+	port          *dialer
+}
+
+// victims are killed in turn. The new ones are there before any socket is kept.
+var victims = []string{"client", "owner", "holder", "new client", "new holder"}
+
+// TestSteadyKilled kills 300 times. Another client has the sockets each time, and nothing is left of any.
+func TestSteadyKilled(t *testing.T) {
+	t.Parallel()
+	for i := range 6 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			k := killing{p, freePort(t), p.path("a.sock"), nil}
+			k.port = dialAlways(t, k.address)
+			for round := range 50 {
+				victim := victims[round%len(victims)]
+				if k.round(victim); t.Failed() {
+					t.Fatalf("that was round %d, which kills the %s", round, victim)
+				}
+			}
+			k.port.check(t)
+		})
+	}
+}
+
+// round has two owners claim the same sockets, and kills a victim during the second claim.
+func (k *killing) round(victim string) {
+	k.t.Helper()
+	one, endOne := sleeper(k.t)
+	two, endTwo := sleeper(k.t)
+	holder := 0
+	if !strings.HasPrefix(victim, "new ") {
+		k.mustKeep(one, "-s", k.address, "-s", k.path)
+		k.port.mustListen()
+		holder = k.holder()
+	}
+	var environ []string
+	var got outcome
+	var claim sync.WaitGroup
+	claim.Go(func() { environ, got = k.keep(two, "-s", k.address, "-s", k.path) })
+	moment := rand.N(15 * time.Millisecond)
+	switch victim {
+	case "client", "new client":
+		k.killed(moment, "systemfd", "env", "-q", "-s", k.path, "-s", k.address, "--owner", strconv.Itoa(one))
+	case "owner":
+		k.port.mayRefuse()
+		time.Sleep(moment)
+		endOne()
+	case "holder":
+		k.port.mayRefuse()
+		time.Sleep(moment)
+		syscall.Kill(holder, syscall.SIGKILL)
+	case "new holder":
+		k.killNewHolder(moment)
+	}
+	claim.Wait()
+	if got.status != 0 || got.err != "" {
+		k.t.Errorf("the second claim: status %d, %s", got.status, got.err)
+		return
+	}
+	k.use(environ, !strings.HasSuffix(victim, "holder"))
+	endOne()
+	endTwo()
+	k.sweep(victim != "owner")
+}
+
+// use has two commands fetch the sockets at once. They are kept all the time, or a killed holder has to be started again.
+func (k *killing) use(environ []string, isKept bool) {
+	k.t.Helper()
+	if isKept {
+		k.port.mustListen()
+		defer k.port.mayRefuse()
+	}
+	await(k.t, "one holder", func() (struct{}, bool) {
+		holders := len(k.holders())
+		return struct{}{}, holders == 1 || holders == 0 && !isKept
+	})
+	var commands sync.WaitGroup
+	for range 2 {
+		commands.Go(func() {
+			if got := k.with(environ, "-q", "--", "true"); got.status != 0 || got.err != "" && isKept {
+				k.t.Errorf("a command after it: status %d, %s", got.status, got.err)
+			}
+		})
+	}
+	commands.Wait()
+}
+
+// killed starts a command and kills it at a moment of its life.
+func (p *project) killed(moment time.Duration, argv ...string) {
+	p.t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	p.in(cmd)
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	time.Sleep(moment)
+	cmd.Process.Kill()
+	cmd.Wait()
+}
+
+// killNewHolder kills a holder that a client has just started. The first of its two starts is left alone: the client
+// waits for that.
+func (k *killing) killNewHolder(moment time.Duration) {
+	k.t.Helper()
+	pid := await(k.t, "a holder", func() (int, bool) {
+		for _, pid := range k.holders() {
+			argv, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+			if bytes.Contains(argv, []byte("\x00--detached\x00")) {
+				return pid, true
+			}
+		}
+		return 0, false
+	})
+	time.Sleep(moment)
+	syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// sweep finds nothing once all owners are gone, but perhaps a dead path, which can be opened again: the process that
+// would have removed it was killed.
+func (k *killing) sweep(mayLeavePath bool) {
+	k.t.Helper()
+	await(k.t, "the holders to end", func() (struct{}, bool) {
+		k.breakOff()
+		return struct{}{}, len(k.holders()) == 0
+	})
+	if got := handOff(k.t, k.in, "status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
+		k.t.Errorf("status: status %d, %s%s", got.status, got.out, got.err)
+	}
+	if left := leftIn(filepath.Join(k.runtime, "systemfd")); len(left) > 0 {
+		k.t.Errorf("status leaves %q", left)
+	}
+	if !isFree(k.address) {
+		k.t.Error("the port is taken")
+	}
+	if _, err := os.Lstat(k.path); err != nil {
+		return
+	}
+	if !mayLeavePath {
+		k.t.Error("the path is left")
+	}
+	if got := handOff(k.t, k.in, "-q", "-s", k.path, "--", "true"); got.status != 0 || got.err != "" {
+		k.t.Errorf("the path cannot be opened: status %d, %s", got.status, got.err)
+	}
+	os.Remove(k.path)
+}
+
+// breakOff begins a claim with every holder and hangs up. A holder that has no claim, since its client was killed, ends
+// then and not after ten seconds. One that has a claim stays.
+func (p *project) breakOff() {
+	controls, _ := filepath.Glob(filepath.Join(p.runtime, "systemfd", "*.sock"))
+	for _, control := range controls {
+		if c, err := net.DialTimeout("unix", control, time.Second); err == nil {
+			io.WriteString(c, ask(`"Op":"claim","Owner":1,"Openings":["tcp::127.0.0.1:0"]`))
+			c.Close()
+		}
+	}
+}
+
+// TestSteadyHoldIsKilled kills commands under --hold, or systemfd before it has become one. One status sweeps the rest.
+func TestSteadyHoldIsKilled(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	for round := range 100 {
+		within := 10 * time.Millisecond
+		if round%2 == 1 {
+			within *= 4 // if others keep the processors busy
+		}
+		p.killed(rand.N(within), "systemfd", "--hold", "-q", "-s", "127.0.0.1:0", "--", "sleep", "600")
+	}
+	await(t, "the holders to end by themselves", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
+	if got := handOff(t, p.in, "status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
+		t.Errorf("status: status %d, %s%s", got.status, got.out, got.err)
+	}
+	if left := contents(t, p.runtime); len(left) != 2 { // itself, and the control directory
+		t.Errorf("status leaves %q", left)
+	}
+	if pids := killIn(p.dir); pids > 0 {
+		t.Errorf("%d commands are left", pids)
+	}
+}
+
+// TestSteadyShellIsKilled kills shells whose systemfd env is under way: no other process becomes the owner.
+func TestSteadyShellIsKilled(t *testing.T) {
+	t.Parallel()
+	need(t, "bash", "setsid")
+	for name, test := range map[string]struct {
+		script string
+		within time.Duration // of its start; 0 for a script that kills itself
+	}{
+		"kills itself":    {`systemfd env -q -s "$1" & kill -9 $$`, 0},
+		"while it evals":  {`eval "$(systemfd env -q -s "$1")"; read -r line`, 30 * time.Millisecond},
+		"with a pipeline": {`systemfd env -q -s "$1" | cat & wait; read -r line`, 30 * time.Millisecond},
+		"below a script":  {`bash -c 'eval "$(systemfd env -q -s "$1")"; read -r line' bash "$1"; read -r line`, 40 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			address := freePort(t)
+			for begun, round := time.Now(), 0; round < 100 && time.Since(begun) < 20*time.Second; round++ {
+				p.killShell(test.within, "setsid", "bash", "-c", test.script, "bash", address)
+				for _, socket := range p.held() {
+					for _, owner := range socket.Owners {
+						if owner.Name != "" && owner.Name != "bash" { // a dead one has no name
+							t.Fatalf("round %d: %s is kept for process %d, %s", round, socket.Address, owner.PID, owner.Name)
+						}
+					}
+				}
+				await(t, "nothing to be kept", func() (struct{}, bool) { return struct{}{}, len(p.held()) == 0 })
+			}
+			p.awaitNothing()
+			if !isFree(address) {
+				t.Error("the port is taken")
+			}
+		})
+	}
+}
+
+// killShell runs a shell, kills it within some time, and waits until all that it started has ended.
+func (p *project) killShell(within time.Duration, argv ...string) {
+	p.t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	p.in(cmd)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer stdin.Close()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out // Wait waits for all who have it
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	if within > 0 {
+		time.Sleep(rand.N(within))
+		cmd.Process.Kill()
+		stdin.Close()
+	}
+	cmd.Wait()
+}
+
+// TestSteadyServerOwns ends the owner of a path while a server, started by another process, serves it.
+func TestSteadyServerOwns(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"the variables", "the directory"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			owner, end := sleeper(t)
+			environ, path := p.mustKeep(owner, "-s", "./app.sock"), p.path("app.sock")
+			if by == "the variables" {
+				p.env = environ
+			}
+			p.detached("systemfd", "--", "probe", "serve")
+			await(t, "the server to have the socket", func() (struct{}, bool) { return struct{}{}, len(p.held()[0].Users) == 1 })
+			before, err := os.Lstat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end()
+			held := await(t, "the owner to be forgotten", func() (held, bool) {
+				held := p.held()
+				return held[0], len(held[0].Owners) == 0
+			})
+			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+				t.Fatalf("the path is %v, %v", after, err)
+			}
+			answer, err := exchange(dialAny(t, "unix", path), "hello")
+			server, _, _ := strings.Cut(answer, " ")
+			if err != nil || len(held.Users) != 1 || server != strconv.Itoa(held.Users[0].PID) {
+				t.Fatalf("the server answers %q, %v; status names %v", answer, err, held.Users)
+			}
+			syscall.Kill(held.Users[0].PID, syscall.SIGTERM)
+			p.awaitNothing()
+		})
+	}
+}

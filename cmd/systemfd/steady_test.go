@@ -1,0 +1,398 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file puts holders under stress without killing anybody: many clients at once, thousands of sockets, a control
+// directory that is removed, neighbours that do not answer. steady_kill_test.go kills.
+
+// TestSteadyManyStart has 50 clients find no holder at the same moment: they end up with one.
+func TestSteadyManyStart(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	address := freePort(t)
+	const clients = 50
+	var environs [clients][]string
+	var ends []func()
+	var terminals sync.WaitGroup
+	for i := range clients {
+		owner, end := sleeper(t)
+		ends = append(ends, end)
+		terminals.Go(func() {
+			var got outcome
+			if environs[i], got = p.keep(owner, "-s", address, "-s", "unix::./a.sock"); got.status != 0 || got.err != "" {
+				t.Errorf("client %d: status %d, %s", i, got.status, got.err)
+			}
+		})
+	}
+	terminals.Wait()
+	if t.Failed() {
+		return
+	}
+	keeper := strconv.Itoa(p.holder())
+	for i, environ := range environs {
+		if pid := variable(t, environ, "LISTEN_PID"); pid != keeper {
+			t.Errorf("client %d was told of holder %s, the holder is %s", i, pid, keeper)
+		}
+	}
+	if held := p.held(); len(held) != 2 || len(held[0].Owners) != clients || len(held[1].Owners) != clients {
+		t.Errorf("held is %+v", held)
+	}
+	for _, end := range ends {
+		end()
+	}
+	p.awaitNothing()
+	if !isFree(address) {
+		t.Error("the port is taken")
+	}
+}
+
+// opensBoth is what a client says that opens a port and a path.
+var opensBoth = regexp.MustCompile(`\A(~> socket \S+ \(\w+ listener\) -> kept open for sleep \(pid \d+\)\n){2}\z`)
+
+// TestSteadyTwoClaim has two clients claim the same new sockets. In every second round there is no holder yet.
+func TestSteadyTwoClaim(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	one, endOne := sleeper(t)
+	two, endTwo := sleeper(t)
+	for round := range 50 {
+		address, path := freePort(t), p.path(fmt.Sprintf("%d.sock", round))
+		specs := [2][]string{{"-s", address, "-s", path}, {"-s", path, "-s", address}}
+		var said [2]string
+		var terminals sync.WaitGroup
+		for i, owner := range []int{one, two} {
+			terminals.Go(func() {
+				got := handOff(t, p.in, append([]string{"env", "--owner", strconv.Itoa(owner)}, specs[i]...)...)
+				if said[i] = got.err; got.status != 0 {
+					t.Errorf("status %d, %s", got.status, got.err)
+				}
+			})
+		}
+		terminals.Wait()
+		if said[0] != "" && said[1] != "" || !opensBoth.MatchString(said[0]+said[1]) {
+			t.Errorf("the clients say %q; one of them opens both sockets", said)
+		}
+		if held := p.held(); len(held) != 2 || len(held[0].Owners) != 2 || len(held[1].Owners) != 2 {
+			t.Errorf("held is %+v", held)
+		}
+		if t.Failed() {
+			t.Fatalf("that was round %d", round)
+		}
+		if round%2 == 1 {
+			handOff(t, p.in, "stop")
+			p.awaitNothing()
+		}
+	}
+	endOne()
+	endTwo()
+	p.awaitNothing()
+}
+
+// untilOver makes calls, which may not fail, and one more after the channel is closed. It returns their number.
+func untilOver(t *testing.T, over <-chan struct{}, call func() outcome) (calls int) {
+	t.Helper()
+	for isOver := false; !isOver && !t.Failed(); calls++ {
+		select {
+		case <-over:
+			isOver = true
+		default:
+		}
+		if got := call(); got.status != 0 {
+			t.Errorf("call %d: status %d, %s%s", calls, got.status, got.out, got.err)
+		}
+	}
+	return calls
+}
+
+// TestSteadyDirectoryRemoved removes the control directory again and again while clients come and go.
+func TestSteadyDirectoryRemoved(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	address := freePort(t)
+	owner, end := sleeper(t)
+	environ := p.mustKeep(owner, "-s", "http::"+address)
+	port := dialAlways(t, address)
+	port.mustListen()
+	claim := func() outcome {
+		next, endNext := sleeper(t)
+		_, got := p.keep(next, "-s", "http::"+address)
+		if got.status == 0 {
+			end()
+			end = endNext
+		}
+		return got
+	}
+	fetch := func() outcome { return p.with(environ, "--", "probe") }
+	look := func() outcome { return handOff(t, p.in, "status") }
+
+	over, calls := make(chan struct{}), [3]int{}
+	var clients sync.WaitGroup
+	for i, call := range []func() outcome{claim, fetch, look} {
+		clients.Go(func() { calls[i] = untilOver(t, over, call) })
+	}
+	for range 15 {
+		time.Sleep(300 * time.Millisecond)
+		os.RemoveAll(filepath.Join(p.runtime, "systemfd"))
+	}
+	close(over)
+	clients.Wait()
+	t.Logf("claims, fetches and looks: %v", calls)
+	await(t, "one holder, that can be reached", func() (struct{}, bool) {
+		held, pids := p.held(), p.holders()
+		return struct{}{}, len(pids) == 1 && len(held) == 1 && held[0].Address == address && held[0].Holder == pids[0]
+	})
+	port.check(t)
+	port.mayRefuse()
+	end()
+	p.awaitNothing()
+	if !isFree(address) {
+		t.Error("the port is taken")
+	}
+}
+
+// TestSteadyDirectoryRemovedOnce goes on in a shell whose control directory is gone: at once, and after a status.
+func TestSteadyDirectoryRemovedOnce(t *testing.T) {
+	t.Parallel()
+	need(t, "bash")
+	const looks = "\nuntil systemfd status | grep -q http; do sleep 0.05; done"
+	const uses = "\nsystemfd -- probe >probe"
+	for name, then := range map[string]string{"status first": looks + uses, "probe first": uses + looks} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			write(t, p.dir, "script", `eval "$(systemfd env -q -s http::0)"
+				rm -rf "$(dirname $SYSTEMFD_HOLDER)"
+				touch removed`+then+`
+				systemfd stop; echo $? >stopped`)
+			wait := p.detached("bash", "./script")
+			start := await(t, "the removal", func() (time.Time, bool) {
+				_, err := os.Stat(p.path("removed"))
+				return time.Now(), err == nil
+			})
+			if stopped := p.awaitFile("stopped"); stopped != "0\n" {
+				t.Errorf("stop: status %q", stopped)
+			}
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			wait()
+			says(t, p.read("probe"), "fd 3 .* listening=1 .*")
+			checkOwnPID(t, p.read("probe"))
+			if log := p.read("log"); strings.Contains(log, "error: ") {
+				t.Errorf("the shell says %q", log)
+			}
+			p.awaitNothing()
+		})
+	}
+}
+
+// inTime runs systemfd, which may not fail and has three seconds.
+func (p *project) inTime(args ...string) outcome {
+	p.t.Helper()
+	start := time.Now()
+	got := handOff(p.t, p.in, args...)
+	if took := time.Since(start); got.status != 0 || took > 3*time.Second {
+		p.t.Errorf("%q: status %d after %v", args, got.status, took)
+	}
+	return got
+}
+
+// TestSteadyNeighbours has status and completion meet a holder that is stopped, and files that are no control sockets.
+func TestSteadyNeighbours(t *testing.T) {
+	t.Parallel()
+	p, other := newProject(t), folder(t)
+	owner, end := sleeper(t)
+	address := freePort(t)
+	p.mustKeep(owner, "-s", address)
+	keeper := p.holder()
+	got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = other, p.env }, "env", "-q", "-s", "0", "--owner", strconv.Itoa(owner))
+	stopped := slices.DeleteFunc(p.holders(), func(pid int) bool { return pid == keeper })
+	if len(stopped) != 1 || syscall.Kill(stopped[0], syscall.SIGSTOP) != nil {
+		t.Fatalf("%s: the other holders are %v", got.err, stopped)
+	}
+	defer syscall.Kill(stopped[0], syscall.SIGCONT)
+	for name, make := range map[string]func(path string) error{
+		"x.sock":    func(path string) error { return os.WriteFile(path, []byte("garbage"), 0o600) },
+		"link.sock": func(path string) error { return os.Symlink("/nowhere", path) },
+		"dir.sock":  func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		path := filepath.Join(p.runtime, "systemfd", name)
+		if err := make(path); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(path)
+	}
+
+	got = p.inTime("status")
+	says(t, got.out, `tcp +`+regexp.QuoteMeta(address)+` .*`)
+	if !regexp.MustCompile(`\Awarning: the holder at ".*\.sock" does not answer\n\z`).MatchString(got.err) {
+		t.Errorf("status says %q", got.err)
+	}
+	got = p.inTime("completion", "--held")
+	says(t, got.out, `\w+\t`+regexp.QuoteMeta(address)+" of "+p.dir)
+	if got.err != "" {
+		t.Errorf("completion says %q", got.err)
+	}
+	syscall.Kill(stopped[0], syscall.SIGCONT)
+	end()
+	p.awaitHolders(0)
+	if left := leftIn(filepath.Join(p.runtime, "systemfd")); len(left) != 3 {
+		t.Errorf("%q is left; the three files are not ours to remove", left)
+	}
+}
+
+// manySockets are flags for 4,000 free ports.
+var manySockets = slices.Repeat([]string{"-s", "127.0.0.1:0"}, 4000)
+
+// TestSteadyThousands keeps 4,000 sockets, lists them, and passes them on.
+func TestSteadyThousands(t *testing.T) {
+	t.Parallel()
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Max < 10000 {
+		t.Skipf("RLIMIT_NOFILE is %d at most, %v", files.Max, err)
+	}
+	p := newProject(t)
+	owner, end := sleeper(t)
+	environ := p.mustKeep(owner, manySockets...)
+	if held := p.held(); len(held) != 4000 {
+		t.Errorf("%d sockets are held", len(held))
+	}
+	got := p.with(environ, "-q", "--", "ls", "/proc/self/fd")
+	if got.status != 0 || got.err != "" {
+		t.Errorf("status %d, %s", got.status, got.err)
+	}
+	says(t, got.out, "3", "4002")
+	saysNot(t, got.out, "4004") // 4003 is the directory that ls reads
+	end()
+	p.awaitNothing()
+}
+
+// poor has systemfd run with 200 open files at most: for handOff.
+func (p *project) poor(cmd *exec.Cmd) {
+	p.in(cmd)
+	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -n 200; exec "$0" "$@"`}, cmd.Args...)
+}
+
+// TestSteadyShortage asks for 4,000 sockets when the client, or the holder, may have 200 open files.
+func TestSteadyShortage(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	owner, end := sleeper(t)
+	env := func(prepare func(*exec.Cmd), specs ...string) outcome {
+		return handOff(t, prepare, append([]string{"env", "-q", "--json", "--owner", strconv.Itoa(owner)}, specs...)...)
+	}
+	isRefused := func(got outcome) {
+		t.Helper()
+		want := `\Aerror: .*(too many open files|descriptors).*\nhint: .*ulimit -n.*\n\z`
+		if got.status != 1 || got.out != "" || !regexp.MustCompile(want).MatchString(got.err) {
+			t.Errorf("status %d, %.100s%swant %q", got.status, got.out, got.err, want)
+		}
+	}
+	isRefused(env(p.poor, manySockets...))
+	p.awaitNothing()
+
+	if got := env(p.poor, "-s", "127.0.0.1:0", "-s", "./a.sock"); got.status != 0 { // starts a poor holder
+		t.Errorf("status %d, %s", got.status, got.err)
+	}
+	keeper := p.holder()
+	for range 5 {
+		isRefused(env(p.in, manySockets...))
+	}
+	if held := p.held(); len(held) != 2 || p.holder() != keeper {
+		t.Errorf("%d sockets are held by process %d, which was %d", len(held), p.holder(), keeper)
+	}
+	end()
+	p.awaitNothing()
+}
+
+// oneError is an error with a hint, and nothing else.
+var oneError = regexp.MustCompile(`\Aerror: .*\nhint: .*\n\z`)
+
+// TestSteadyForeignHolder has SYSTEMFD_HOLDER name something that is no control socket of ours.
+func TestSteadyForeignHolder(t *testing.T) {
+	t.Parallel()
+	private := func(path string) error { return os.WriteFile(path, []byte("a private key"), 0o600) }
+	link := func(path string) error { return errors.Join(private(path+"2"), os.Symlink(path+"2", path)) }
+	dead := func(path string) error {
+		socket, err := bindOnly(path)
+		return errors.Join(err, socket.Close())
+	}
+	for name, test := range map[string]struct {
+		holder string // below a directory of mode 700
+		make   func(path string) error
+	}{
+		"a file":                        {"keys/id", private},
+		"a file that ends in .sock":     {"keys/id.sock", private},
+		"a file in a control directory": {"systemfd/id.sock", private},
+		"a link in a control directory": {"systemfd/id.sock", link},
+		"a dead socket elsewhere":       {"keys/id.sock", dead},
+		"a way out of the directory":    {"systemfd/../keys/id.sock", private},
+		"nothing":                       {"none/id.sock", nil},
+		"nothing, but the right name":   {"none/systemfd/id.sock", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			err := errors.Join(os.Mkdir(p.path("keys"), 0o700), os.Mkdir(p.path("systemfd"), 0o700))
+			if err == nil && test.make != nil {
+				err = test.make(p.path(test.holder))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := contents(t, p.dir)
+			for _, control := range []string{p.dir + "/" + test.holder, test.holder, "./" + test.holder} {
+				got := p.with(append(slices.Clone(p.env), "SYSTEMFD_HOLDER="+control, "SYSTEMFD_SOCKETS=tcp::"+freePort(t)), "--", "probe")
+				if got.status != 125 || got.out != "" || !oneError.MatchString(got.err) || !strings.Contains(got.err, `"`+control[:strings.LastIndexByte(control, '/')]) {
+					t.Errorf("%q: status %d, %s%s", control, got.status, got.out, got.err)
+				}
+			}
+			if after := contents(t, p.dir); !slices.Equal(after, before) {
+				t.Errorf("there is\n%q, and was\n%q", after, before)
+			}
+			if left := contents(t, p.runtime); len(left) != 1 || len(p.holders()) > 0 {
+				t.Errorf("%q is left, and the holders %v", left, p.holders())
+			}
+		})
+	}
+}
+
+// contents lists a directory: every file with its inode, mode, time of change and text.
+func contents(t *testing.T, dir string) (files []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		var stat unix.Stat_t
+		var text []byte
+		if err == nil {
+			err = unix.Lstat(path, &stat)
+		}
+		if err == nil && entry.Type().IsRegular() {
+			text, err = os.ReadFile(path)
+		}
+		files = append(files, fmt.Sprintf("%s %d %o %v %s", path, stat.Ino, stat.Mode, stat.Ctim, text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

@@ -1,0 +1,114 @@
+//go:build unix
+
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+// TestJudge: whether a holder is gone is decided by the probe of its socket, and by nothing else.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	dir := directory(t)
+	socketAt(t, dir+"/dead", false)
+	socketAt(t, dir+"/alive", true)
+	refused := &Error{Text: "no"}
+	for _, test := range []struct {
+		err        error
+		dead, live error
+	}{
+		{nil, nil, nil},
+		{ErrGone, ErrGone, ErrGone},
+		{refused, refused, refused},
+		{unix.ENOENT, ErrGone, ErrGone},
+		{unix.ENOTDIR, ErrGone, ErrGone},
+		{unix.EAGAIN, errNoAnswer, errNoAnswer},
+		{unix.EINTR, errNoAnswer, errNoAnswer},
+		{unix.ECONNREFUSED, ErrGone, errNoAnswer},
+		{unix.ECONNRESET, ErrGone, errNoAnswer},
+		{unix.EPIPE, ErrGone, errNoAnswer},
+		{io.EOF, ErrGone, errNoAnswer},
+		{fmt.Errorf("read: %w", io.EOF), ErrGone, errNoAnswer},
+		{unix.EACCES, unix.EACCES, unix.EACCES},
+		{unix.ENOTSOCK, unix.ENOTSOCK, unix.ENOTSOCK},
+		{socket.ErrTruncated, socket.ErrTruncated, socket.ErrTruncated},
+	} {
+		for path, want := range map[string]error{dir + "/dead": test.dead, dir + "/missing": test.dead, dir + "/alive": test.live} {
+			if got := (&Client{control: path}).judge(test.err); !errors.Is(got, want) || want == nil && got != nil {
+				t.Errorf("%v at %s means %v, not %v", test.err, path, got, want)
+			}
+		}
+	}
+	c := &Client{control: "/x"}
+	if got := c.judge(unix.EACCES); got.Error() != `cannot talk to the holder at "/x": permission denied` || hint(got) != "" {
+		t.Errorf("got %v, hint %q", got, hint(got))
+	}
+	for _, err := range []error{unix.EMFILE, socket.ErrTruncated} {
+		if got := c.judge(err); hint(got) != "raise the limit of open files: ulimit -n" {
+			t.Errorf("%v: got %v, hint %q", err, got, hint(got))
+		}
+	}
+}
+
+// TestFullQueue: a holder whose queue is full is alive. It is tried again, until the deadline.
+func TestFullQueue(t *testing.T) {
+	t.Parallel()
+	path := directory(t) + "/x.sock"
+	listener, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		defer unix.Close(listener)
+		unix.CloseOnExec(listener)
+		err = unix.Bind(listener, &unix.SockaddrUnix{Name: path})
+	}
+	if err == nil {
+		err = unix.Listen(listener, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{control: path, peer: unix.Geteuid()}
+	for range 8 {
+		if fd, err := c.connect(); err == nil {
+			defer unix.Close(fd)
+		}
+	}
+	if _, err := c.connect(); err == nil {
+		t.Skip("this system's queue has no end")
+	}
+	begin := time.Now()
+	_, err = c.Status()
+	if want := fmt.Sprintf("the holder at %q does not answer", path); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	if took := time.Since(begin); took < lookTime || took > 2*lookTime {
+		t.Errorf("it took %v", took)
+	}
+	accepted := make(chan int)
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		fd, _, _ := unix.Accept(listener)
+		accepted <- fd
+	}()
+	k, err := c.dial(patience)
+	unix.Close(<-accepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.close()
+}
+
+func TestError(t *testing.T) {
+	t.Parallel()
+	err := error(&Error{Text: "no", Remedy: "go", Err: unix.EMFILE})
+	if err.Error() != "no" || hint(err) != "go" || !errors.Is(err, unix.EMFILE) {
+		t.Errorf("got %v, %q", err, hint(err))
+	}
+}

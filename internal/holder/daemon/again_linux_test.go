@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/process"
+)
+
+// reborn starts processes until one has the ID of one that has ended.
+func reborn(t *testing.T, pid int) *exec.Cmd {
+	t.Helper()
+	const last = "/proc/sys/kernel/ns_last_pid"
+	for range 500 {
+		if err := os.WriteFile(last, []byte(strconv.Itoa(pid-1)), 0); err != nil {
+			t.Fatalf("process IDs cannot be chosen: %v", err)
+		}
+		cmd := exec.Command("cat")
+		if _, err := cmd.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if cmd.Process.Pid == pid {
+			t.Cleanup(func() { end(cmd) })
+			return cmd
+		}
+		end(cmd)
+	}
+	t.Fatalf("no process gets the ID %d", pid)
+	return nil
+}
+
+// TestProcessIDComesAgain: an owner ends while the holder does not look, and another process with its ID claims what it
+// had. The end of the first is not taken for that of the second. It runs in a pid namespace, whose IDs nobody else needs.
+func TestProcessIDComesAgain(t *testing.T) {
+	t.Parallel()
+	if os.Getpid() != process.Init {
+		cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+		var output strings.Builder
+		cmd.Stdout, cmd.Stderr = &output, &output
+		inNamespace(t, cmd)
+		if err := cmd.Wait(); err != nil || !strings.Contains(output.String(), "--- PASS") {
+			t.Errorf("%v: %s", err, output.String())
+		}
+		return
+	}
+	for range 10 {
+		s, first := serving(t), sleeper(t)
+		pid := first.Process.Pid
+		bound := claimed(t, s.path, pid, "0")
+		c := connect(t, s.path)
+		c.ask(wire.Request{Op: wire.Claim, Owner: pid, Openings: encoded(t, "0")})
+		c.answer()
+		var second *exec.Cmd
+		s.locked(func() {
+			end(first)
+			second = reborn(t, pid)
+			c.send(nil, wire.Store{})
+			time.Sleep(time.Millisecond) // both are on their way by now: the news, and the store
+		})
+		if h := c.header(); h.Error != "" {
+			t.Fatalf("refused: %+v", h)
+		}
+		time.Sleep(5 * time.Millisecond) // for nothing to happen
+		if number, isWatched := s.numberOf(party{pid, owner}); number == 0 || !isWatched || !listens(t, bound[0]) {
+			t.Errorf("the claim is %d, watched: %v", number, isWatched)
+		}
+		end(second)
+		s.isOver(t)
+	}
+}

@@ -1,0 +1,316 @@
+//go:build unix
+
+package daemon
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/process"
+)
+
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	s, owner, path := serving(t), sleeper(t).Process.Pid, directory(t)+"/a"
+	texts := []string{"a=http::0", "udp::0", "unix::" + path}
+	c := connect(t, s.path)
+	c.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: encoded(t, texts...)})
+	a := c.answer()
+	if a.PID != os.Getpid() || a.Directory != "/where" || a.Busy || !slices.Equal(a.Bound, []string{"", "", ""}) || a.Kept != nil {
+		t.Errorf("a new holder has %+v", a)
+	}
+	opened := open(t, texts...)
+	message, fds := stores(opened...)
+	c.send(fds, message)
+	if h := c.header(); h.Error != "" {
+		t.Fatalf("refused: %s", h.Error)
+	}
+	if a := c.answerBehind(); a.PID != os.Getpid() {
+		t.Errorf("the end of the claim is %+v", a)
+	}
+	c.ends()
+	forget(opened)
+
+	state := asked(t, s.path, wire.Request{Op: wire.Status})
+	if len(state.Sockets) != 3 || state.Names[owner] != "cat" || state.PID != os.Getpid() || state.Directory != "/where" {
+		t.Fatalf("the state is %+v", state)
+	}
+	for i, got := range state.Sockets {
+		if got.Bound != opened[i].Encode() || !slices.Equal(got.Owners, []int{owner}) || got.Users != nil || time.Since(time.Unix(got.Since, 0)) > patience {
+			t.Errorf("socket %d is %+v, not %s", i, got, opened[i].Encode())
+		}
+	}
+	s.locked(func() {
+		for n, k := range s.kept {
+			if flags, err := unix.FcntlInt(uintptr(k.fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+				t.Errorf("descriptor of item %d has flags %d, %v", n, flags, err)
+			}
+		}
+	})
+}
+
+// answerBehind reads the second line of an answer.
+func (c *client) answerBehind() (a wire.Answer) {
+	c.t.Helper()
+	if err := c.Line(&a); err != nil {
+		c.t.Fatal(err)
+	}
+	return a
+}
+
+func TestClaimChanges(t *testing.T) {
+	t.Parallel()
+	s, owner, path := serving(t), sleeper(t).Process.Pid, directory(t)+"/a"
+	bound := claimed(t, s.path, owner, "a=0", "b=tcp::0", "unix::"+path)
+	before := s.addresses(t)
+	if len(before) != 3 || bound[0] == bound[1] {
+		t.Fatalf("bound %v, kept %v", bound, before)
+	}
+	if again := claimed(t, s.path, owner, "a=0", "b=tcp::0", "unix::"+path); parsed(t, again[0]).Addr != parsed(t, bound[0]).Addr ||
+		parsed(t, again[1]).Addr != parsed(t, bound[1]).Addr || parsed(t, again[2]).Path != path || !maps.Equal(s.addresses(t), before) {
+		t.Errorf("the same claim gives %v, then %v", bound, again)
+	}
+
+	stays := parsed(t, bound[1]).Address()
+	changed := claimed(t, s.path, owner, "c="+stays, "http::127.0.0.2:0")
+	if after := s.addresses(t); len(after) != 2 || after[stays] != before[stays] {
+		t.Errorf("kept %v, then %v; %s was to stay", before, after, stays)
+	}
+	if exists(path) {
+		t.Errorf("%q is claimed no more, and stays", path)
+	}
+	awaitClosed(t, bound[0])
+	state := asked(t, s.path, wire.Request{Op: wire.Status})
+	if got := state.Sockets; len(got) != 2 || got[0].Bound != "c=tcp::"+stays || got[1].Bound != changed[1] {
+		t.Errorf("the state is %+v, after %v", state, changed)
+	}
+	if claimed(t, s.path, owner); len(s.addresses(t)) > 0 {
+		t.Errorf("of nothing there is %v", s.addresses(t))
+	}
+}
+
+// TestHaveSaysAll: the bound forms with their options, without names, and everything that is kept, whoever wants it.
+func TestHaveSaysAll(t *testing.T) {
+	t.Parallel()
+	s, path := serving(t), directory(t)+"/a"
+	mine := claimed(t, s.path, sleeper(t).Process.Pid, "a=http::0", "a=unix::"+path)
+	theirs := claimed(t, s.path, sleeper(t).Process.Pid, "tcp::127.0.0.2:0", "udp::0")
+	c := connect(t, s.path)
+	c.ask(wire.Request{Op: wire.Claim, Owner: process.Init, Openings: encoded(t, "unix::"+path, "1", "b=0", "0")})
+	a := c.answer()
+	nameless := func(bound string) string { return strings.TrimPrefix(strings.TrimPrefix(bound, "a="), "tcp=") }
+	want := []string{nameless(mine[1]), "", nameless(mine[0]), ""}
+	if !slices.Equal(a.Bound, want) || !strings.HasSuffix(want[0], "~mode="+modeOf(t, path)) {
+		t.Errorf("have %q, want %q", a.Bound, want)
+	}
+	if want := []string{nameless(mine[0]), nameless(mine[1]), nameless(theirs[0]), strings.TrimPrefix(theirs[1], "udp=")}; !slices.Equal(a.Kept, want) {
+		t.Errorf("kept are %q, want %q", a.Kept, want)
+	}
+}
+
+func modeOf(t *testing.T, path string) string {
+	t.Helper()
+	stat, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%04o", stat.Mode().Perm())
+}
+
+// TestOptionsComeBack stores a socket that was opened with options.
+func TestOptionsComeBack(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	opened := open(t, "0")
+	opened[0].Backlog, opened[0].NoDelay = 7, true
+	c := connect(t, s.path)
+	c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: []string{"tcp::127.0.0.1:0~backlog=7~no-delay"}})
+	c.answer()
+	message, fds := stores(opened...)
+	c.send(fds, message)
+	if h := c.header(); h.Error != "" {
+		t.Fatal(h.Error)
+	}
+	c = connect(t, s.path)
+	c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: []string{"tcp::127.0.0.1:0"}})
+	if a := c.answer(); a.Bound[0] != fmt.Sprintf("tcp::%s~backlog=7~no-delay", opened[0].Address()) {
+		t.Errorf("got %q", a.Bound)
+	}
+}
+
+// TestOwnerEnds: what nobody wants any more is closed, its path goes, and with the last claim the holder.
+func TestOwnerEnds(t *testing.T) {
+	t.Parallel()
+	s, one, two, dir := serving(t), sleeper(t), sleeper(t), directory(t)
+	bound := claimed(t, s.path, one.Process.Pid, "0", dir+"/one")
+	claimed(t, s.path, two.Process.Pid, parsed(t, bound[0]).Address(), dir+"/two")
+	end(one)
+	await(t, "the path to go", func() bool { return !exists(dir + "/one") })
+	if got := s.addresses(t); len(got) != 2 || got[parsed(t, bound[0]).Address()] == 0 || !exists(dir+"/two") {
+		t.Errorf("kept are %v", got)
+	}
+	end(two)
+	s.isOver(t)
+	if exists(dir + "/two") {
+		t.Error("a path is left")
+	}
+	awaitClosed(t, bound[0])
+}
+
+// TestRelease: without an owner there is nothing to release, and the last one ends the holder.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	one, two := sleeper(t).Process.Pid, sleeper(t).Process.Pid
+	bound := claimed(t, s.path, one, "0")
+	claimed(t, s.path, two, "0")
+	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
+	asked(t, s.path, wire.Request{Op: wire.Release, Owner: one})
+	asked(t, s.path, wire.Request{Op: wire.Release, Owner: one})
+	if got := s.addresses(t); len(got) != 1 || !listens(t, bound[0]) {
+		t.Errorf("kept are %v", got)
+	}
+	asked(t, s.path, wire.Request{Op: wire.Release, Owner: two})
+	s.isOver(t)
+	awaitClosed(t, bound[0])
+}
+
+// TestStaysOpenMeanwhile: what have named stays open until the conversation ends, even if its owner ends.
+func TestStaysOpenMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, ending := range map[string]func(s *server, owner *exec.Cmd){
+		"its owner ends": func(_ *server, owner *exec.Cmd) { end(owner) },
+		"it is released": func(s *server, owner *exec.Cmd) {
+			asked(t, s.path, wire.Request{Op: wire.Release, Owner: owner.Process.Pid})
+		},
+		"its claim is dropped": func(s *server, cmd *exec.Cmd) {
+			s.locked(func() { s.release(s.ledger.current[party{cmd.Process.Pid, owner}]) })
+		},
+	} {
+		for _, isStored := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, stored %v", name, isStored), func(t *testing.T) {
+				t.Parallel()
+				s, owner, path := serving(t), sleeper(t), directory(t)+"/a"
+				bound := claimed(t, s.path, owner.Process.Pid, "0", path)
+				before := s.addresses(t)
+				c := connect(t, s.path)
+				c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0", path)})
+				c.answer()
+				ending(s, owner)
+				await(t, "the owner to be forgotten", func() (is bool) {
+					s.locked(func() { is = len(s.ledger.claims) == 1 })
+					return is
+				})
+				if got := s.addresses(t); !maps.Equal(got, before) || !listens(t, bound[0]) || !exists(path) {
+					t.Errorf("kept are %v of %v", got, before)
+				}
+				if !isStored {
+					c.close()
+					s.isOver(t)
+					awaitClosed(t, bound[0])
+					if exists(path) {
+						t.Error("the path is left")
+					}
+					return
+				}
+				c.send(nil, wire.Store{})
+				if h := c.header(); h.Error != "" || !maps.Equal(s.addresses(t), before) {
+					t.Errorf("%s; kept are %v of %v", h.Error, s.addresses(t), before)
+				}
+			})
+		}
+	}
+}
+
+// TestOwnerCannotBeWatched: the claim fails, and leaves nothing.
+func TestOwnerCannotBeWatched(t *testing.T) {
+	t.Parallel()
+	dead := sleeper(t)
+	end(dead)
+	for name, pid := range map[string]int{"it has ended": dead.Process.Pid, "0": 0, "negative": -1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, path := serving(t), directory(t)+"/a"
+			c := connect(t, s.path)
+			c.ask(wire.Request{Op: wire.Claim, Owner: pid, Openings: encoded(t, "0", path)})
+			c.answer()
+			opened := open(t, "0", path)
+			message, fds := stores(opened...)
+			c.send(fds, message)
+			if h := c.header(); h.Error != fmt.Sprintf("cannot watch process %d: no such process", pid) || h.Hint == "" {
+				t.Errorf("refused: %+v", h)
+			}
+			c.ends()
+			s.isOver(t)
+			if !exists(path) { // the client's to remove
+				t.Error("the path is gone")
+			}
+			forget(opened)
+			awaitClosed(t, opened[0].Encode())
+		})
+	}
+}
+
+// TestPathOfKeptSocketIsReplaced: whatever stands there is somebody else's by now.
+func TestPathOfKeptSocketIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, replace := range map[string]func(path string) error{
+		"by a socket": func(path string) error {
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+			if err == nil {
+				defer unix.Close(fd)
+				err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+			}
+			return err
+		},
+		"by a file":      func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
+		"by a link":      func(path string) error { return os.Symlink(path+".was", path) },
+		"by a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, path := serving(t), directory(t)+"/a"
+			claimed(t, s.path, process.Init, path)
+			if err := os.Rename(path, path+".was"); err != nil {
+				t.Fatal(err)
+			}
+			if err := replace(path); err != nil {
+				t.Fatal(err)
+			}
+			asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
+			s.isOver(t)
+			if entries, _ := filepath.Glob(path + "*"); len(entries) != 2 {
+				t.Errorf("left are only %v", entries)
+			}
+		})
+	}
+}
+
+// TestInheritedPathStays: that of a socket which was not opened for the holder is not the holder's to remove.
+func TestInheritedPathStays(t *testing.T) {
+	t.Parallel()
+	s, path := serving(t), directory(t)+"/a"
+	opened := open(t, path)
+	c := connect(t, s.path)
+	c.ask(wire.Request{Op: wire.Claim, Owner: process.Init, Openings: encoded(t, path)})
+	c.answer()
+	c.send([]int{opened[0].FD}, wire.Store{Sockets: []wire.Stored{{Bound: opened[0].Encode()}}})
+	if h := c.header(); h.Error != "" {
+		t.Fatal(h.Error)
+	}
+	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
+	s.isOver(t)
+	if !exists(path) {
+		t.Error("it is gone")
+	}
+}

@@ -1,0 +1,234 @@
+//go:build unix
+
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+)
+
+// TestRequestIsRefused: whatever comes, there is an answer, and the holder goes on.
+func TestRequestIsRefused(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	claimed(t, s.path, os.Getpid(), "0")
+	me := os.Getpid()
+	text := func(r wire.Request) string {
+		line, err := wire.Lines(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(line)
+	}
+	ours := func(r wire.Request) string {
+		r.Protocol, r.Client = wire.Protocol, me
+		return text(r)
+	}
+	const foreign = "end it by the systemfd that started it: systemfd stop"
+	elsewhere := fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", me+1, me)
+	tests := []struct{ name, say, want, hint string }{
+		{"garbage", "garbage\n", "the message is malformed", ""},
+		{"nothing", "\n", "the message is malformed", ""},
+		{"a list", "[]\n", "the message is malformed", ""},
+		{"a type of ours is wrong", `{"Protocol":2,"Op":"status","Client":"me"}` + "\n", "the message is malformed", ""},
+		{"binary", "\xff\x00\x01\n", "the message is malformed", ""},
+		{"too large", strings.Repeat("a", wire.MaxText+1<<15), "the message is too large", ""},
+		{"no version", `{"Op":"fetch","Specs":["0"]}` + "\n", wire.ForeignVersion(wire.Protocol, 0), foreign},
+		{"an old version", text(wire.Request{Protocol: 1, Op: wire.Status, Client: me}), wire.ForeignVersion(wire.Protocol, 1), foreign},
+		{"a later version", `{"Protocol":7,"Op":"dance","With":{"a":1}}` + "\n", wire.ForeignVersion(wire.Protocol, 7), foreign},
+		{"a later version of another form", `{"Protocol":7,"Op":["status"],"Owner":{"PID":1},"Client":"me"}` + "\n", wire.ForeignVersion(wire.Protocol, 7), foreign},
+		{"another process", text(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: me + 1}), elsewhere, "set XDG_RUNTIME_DIR to a folder that is not shared with it"},
+		{"an unknown request", ours(wire.Request{Op: "dance"}), `unknown request "dance"`, ""},
+		{"no request", ours(wire.Request{}), `unknown request ""`, ""},
+		{"control characters", ours(wire.Request{Op: "\x1b[2J\n"}), `unknown request "\x1b[2J\n"`, ""},
+		{"a claim of nonsense", ours(wire.Request{Op: wire.Claim, Owner: me, Openings: []string{"0", "nonsense"}}), `bad socket "nonsense": `, ""},
+		{"nonsense fetched", ours(wire.Request{Op: wire.Fetch, Openings: []string{"tcp::127.0.0.1:1~dance"}}), `bad socket "tcp::127.0.0.1:1~dance": bad option "dance"`, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := connect(t, s.path)
+			c.say(test.say)
+			line := c.rawLine()
+			if h := strictHeader(t, line); h.Protocol != wire.Protocol || !strings.HasPrefix(h.Error, test.want) || h.Hint != test.hint {
+				t.Errorf("the answer is %q", line)
+			}
+			c.ends()
+			if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
+				t.Errorf("and the state is %+v", a)
+			}
+		})
+	}
+}
+
+// rawLine reads a line as it is.
+func (c *client) rawLine() string {
+	c.t.Helper()
+	var line json.RawMessage
+	if err := c.Line(&line); err != nil {
+		c.t.Fatalf("no answer: %v", err)
+	}
+	return string(line)
+}
+
+// strictHeader reads a header that has what every version knows, and nothing else.
+func strictHeader(t *testing.T, line string) (h struct {
+	Protocol    int
+	Error, Hint string
+},
+) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&h); err != nil {
+		t.Errorf("%q: %v", line, err)
+	}
+	return h
+}
+
+// TestRequestIsLate: who does not come to the point in time is told so, however busy.
+func TestRequestIsLate(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	clients := map[string]*client{}
+	var said sync.WaitGroup
+	defer said.Wait()
+	begin := time.Now()
+	for name, say := range map[string]func(c *client){
+		"silence":        func(*client) {},
+		"half of a line": func(c *client) { c.say(`{"Protocol":2`) },
+		"a byte now and then": func(c *client) {
+			for c.say(" ") == nil {
+				time.Sleep(10 * time.Millisecond)
+			}
+		},
+	} {
+		c := connect(t, s.path)
+		clients[name] = c
+		said.Go(func() { say(c) })
+	}
+	for name, c := range clients {
+		if h := c.header(); h.Error != "no request within 2s" {
+			t.Errorf("%s: refused: %+v", name, h)
+		}
+		if took := time.Since(begin); took < wire.RequestTime || took > 3*wire.RequestTime {
+			t.Errorf("%s: it took %v", name, took)
+		}
+	}
+}
+
+// TestNothingIsAsked: the end of a connection without a request is not answered.
+func TestNothingIsAsked(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	for _, text := range []string{"", `{"Protocol":2}`} {
+		c := connect(t, s.path)
+		c.say(text)
+		unix.Shutdown(c.fd, unix.SHUT_WR)
+		if err := c.Line(new(any)); !errors.Is(err, io.EOF) {
+			t.Errorf("after %q: %v", text, err)
+		}
+	}
+}
+
+// TestSecondRequest: a conversation has one.
+func TestSecondRequest(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	c := connect(t, s.path)
+	line, err := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: os.Getpid()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.say(string(line) + string(line))
+	c.answer()
+	c.ends()
+}
+
+// TestSilentClients: any number of connections that say nothing, and of clients that do not read, are in nobody's way.
+func TestSilentClients(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	claimed(t, s.path, os.Getpid(), "0")
+	for range 300 {
+		connect(t, s.path)
+	}
+	begin := time.Now()
+	for range 20 {
+		if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
+			t.Fatalf("the state is %+v", a)
+		}
+	}
+	if took := time.Since(begin); took > wire.RequestTime/2 {
+		t.Errorf("they take %v", took)
+	}
+}
+
+// TestSlots: no more answers are made at once than there are slots, and more clients than that are all answered.
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	claimed(t, s.path, os.Getpid(), "0")
+	var clients []*client
+	s.locked(func() {
+		for range 3 * slots {
+			c := connect(t, s.path)
+			c.ask(wire.Request{Op: wire.Status})
+			clients = append(clients, c)
+		}
+		await(t, "the slots to be taken", func() bool { return len(s.slots) == slots })
+	})
+	for _, c := range clients {
+		if a := c.answer(); len(a.Sockets) != 1 {
+			t.Errorf("the answer is %+v", a)
+		}
+	}
+}
+
+// TestAllAtOnce has owners, users and lookers meet in one holder, for the race detector. In the end nothing is left.
+func TestAllAtOnce(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	claimed(t, s.path, os.Getpid(), "0")
+	var all sync.WaitGroup
+	for i := range 8 {
+		owner := sleeper(t)
+		all.Go(func() {
+			for j := range 10 {
+				c := connect(t, s.path)
+				c.ask(wire.Request{Op: wire.Claim, Owner: owner.Process.Pid, Openings: []string{"tcp::127.0.0.1:0"}})
+				if a := c.answer(); !a.Busy {
+					c.send(nil, wire.Store{})
+					c.header()
+				}
+				c.close()
+				asked(t, s.path, wire.Request{Op: wire.Fetch, Openings: []string{"tcp::127.0.0.1:0"}, Pass: j%2 == 0})
+				if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
+					t.Errorf("the state is %+v", a)
+				}
+				if j%3 == i%3 {
+					asked(t, s.path, wire.Request{Op: wire.Release, Owner: owner.Process.Pid})
+				}
+			}
+			end(owner)
+		})
+	}
+	all.Wait()
+	asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
+	await(t, "this process to be the last", func() (is bool) { // which has fetched
+		s.locked(func() { is = len(s.ledger.claims) == 1 })
+		return is
+	})
+	s.locked(func() { s.release(s.ledger.current[party{os.Getpid(), user}]) })
+	s.isOver(t)
+}

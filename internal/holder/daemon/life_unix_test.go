@@ -1,0 +1,353 @@
+//go:build unix
+
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/process"
+)
+
+// started is a holder of its own, in another process: this program. It waits a second for the first claim.
+func started(t *testing.T) (path string) {
+	t.Helper()
+	opened := control(t)
+	if err := Start(opened.FD, opened.Path, "/where"); err != nil {
+		t.Fatal(err)
+	}
+	opened.Forget()
+	return opened.Path
+}
+
+// pidOf asks a holder.
+func pidOf(t *testing.T, control string) int {
+	t.Helper()
+	pid := asked(t, control, wire.Request{Op: wire.Status}).PID
+	t.Cleanup(func() { unix.Kill(pid, unix.SIGKILL) })
+	return pid
+}
+
+// dies waits until a holder has ended, and checks that its control socket is gone.
+func dies(t *testing.T, pid int, control string) {
+	t.Helper()
+	await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
+	if exists(control) {
+		t.Error("the control socket is left")
+	}
+}
+
+// isOver waits until a holder has ended, and checks that it has left nothing.
+func (s *server) isOver(t testing.TB) {
+	t.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(patience):
+		t.Fatal("the holder does not end")
+	}
+	s.locked(func() {
+		if len(s.kept)+len(s.ledger.items)+len(s.ledger.claims) > 0 || exists(s.path) {
+			t.Errorf("left are %v, %v, the control socket: %v", s.kept, s.ledger, exists(s.path))
+		}
+	})
+}
+
+// TestEndsEmpty: a holder that nobody claims of ends, whoever is connected and looks.
+func TestEndsEmpty(t *testing.T) {
+	t.Parallel()
+	path := started(t)
+	begin := time.Now()
+	connect(t, path)
+	pid := pidOf(t, path)
+	asked(t, path, wire.Request{Op: wire.Fetch, Openings: encoded(t, "0")})
+	dies(t, pid, path)
+	if took := time.Since(begin); took < time.Second/2 {
+		t.Errorf("it has not waited: %v", took)
+	}
+}
+
+// TestEndsAfterConversation: a new holder ends with the first conversation, if that does not become a claim.
+func TestEndsAfterConversation(t *testing.T) {
+	t.Parallel()
+	for name, then := range map[string]func(c *client){
+		"broken off": func(c *client) { c.close() },
+		"refused": func(c *client) {
+			c.say("garbage\n")
+			c.header()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serving(t)
+			c := connect(t, s.path)
+			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0")})
+			c.answer()
+			s.locked(s.mustNotEnd(t))
+			then(c)
+			s.isOver(t)
+		})
+	}
+}
+
+// mustNotEnd checks that an empty holder stays while a claim is in conversation.
+func (s *server) mustNotEnd(t *testing.T) func() {
+	return func() {
+		s.release(0)
+		s.mu.Unlock()
+		s.endIfEmpty()
+		s.mu.Lock()
+		if s.ending {
+			t.Error("it ends in the midst of a conversation")
+		}
+	}
+}
+
+// TestEndsNotEmpty: the time for the first claim ends no holder that has one, nor one whose sockets are only used.
+func TestEndsNotEmpty(t *testing.T) {
+	t.Parallel()
+	path := started(t)
+	claimed(t, path, os.Getpid(), "0")
+	pid := pidOf(t, path)
+	time.Sleep(3 * time.Second / 2) // more than emptyTime, for nothing to happen
+	if a := asked(t, path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
+		t.Errorf("the state is %+v", a)
+	}
+	fetched(t, path, false, "tcp::127.0.0.1:0")
+	asked(t, path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
+	if a := asked(t, path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
+		t.Errorf("the state is %+v", a)
+	}
+	asked(t, path, wire.Request{Op: wire.Stop})
+	dies(t, pid, path)
+}
+
+// TestSignals: SIGTERM closes everything, and leaves no mark; the terminal's signals mean others.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	path, file := started(t), directory(t)+"/a"
+	bound := claimed(t, path, os.Getpid(), "0", file)
+	pid := pidOf(t, path)
+	for _, signal := range []unix.Signal{unix.SIGHUP, unix.SIGINT} {
+		if err := unix.Kill(pid, signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a := asked(t, path, wire.Request{Op: wire.Status}); len(a.Sockets) != 2 {
+		t.Errorf("the state is %+v", a)
+	}
+	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	dies(t, pid, path)
+	awaitClosed(t, bound[0])
+	if exists(file) || exists(MarkOf(path)) {
+		t.Errorf("left are the path: %v, a mark: %v", exists(file), exists(MarkOf(path)))
+	}
+}
+
+// TestStop closes everything before it answers, and leaves a mark until the next claim.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	s, file := serving(t), directory(t)+"/a"
+	bound := claimed(t, s.path, process.Init, "0", file)
+	asked(t, s.path, wire.Request{Op: wire.Stop})
+	if exists(file) || exists(s.path) {
+		t.Errorf("left are the path: %v, the control socket: %v", exists(file), exists(s.path))
+	}
+	s.isOver(t)
+	awaitClosed(t, bound[0])
+	if stat, err := os.Lstat(MarkOf(s.path)); err != nil || stat.Mode() != 0o600 {
+		t.Errorf("the mark is %v, %v", stat, err)
+	}
+
+	another := s.again(t)
+	asked(t, another.path, wire.Request{Op: wire.Status})
+	if !exists(MarkOf(s.path)) {
+		t.Error("the mark is gone without a claim")
+	}
+	claimed(t, another.path, process.Init, "0")
+	if exists(MarkOf(s.path)) {
+		t.Error("the mark is left after a claim")
+	}
+}
+
+// again is another holder with the same control socket.
+func (s *server) again(t *testing.T) *server {
+	t.Helper()
+	umask.Lock()
+	defer umask.Unlock()
+	opened, err := OpenControl(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	another, err := newServer(opened.FD, s.path, "/where")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go another.accept(another.control)
+	t.Cleanup(func() { another.locked(another.end) })
+	return another
+}
+
+// TestMarkIsNoLink: a mark is written through no symbolic link.
+func TestMarkIsNoLink(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	target := directory(t) + "/target"
+	if err := os.Symlink(target, MarkOf(s.path)); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, s.path, wire.Request{Op: wire.Stop})
+	s.isOver(t)
+	if exists(target) {
+		t.Error("the target is made")
+	}
+}
+
+// TestStopInConversation: whoever claims is told that there is nobody any more, and nothing is kept.
+func TestStopInConversation(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	bound := claimed(t, s.path, process.Init, "0")
+	c := connect(t, s.path)
+	c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0", "udp::0")})
+	c.answer()
+	asked(t, s.path, wire.Request{Op: wire.Stop})
+	awaitClosed(t, bound[0])
+	good := open(t, "udp::0")
+	message, fds := stores(good...)
+	c.send(fds, message)
+	c.ends()
+	s.isOver(t)
+}
+
+// TestControlIsRestored: the control socket comes back, with its directory, and goes with the holder.
+func TestControlIsRestored(t *testing.T) {
+	t.Parallel()
+	for name, clear := range map[string]func(path string) error{
+		"the control socket": os.Remove,
+		"its directory":      func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
+		"moved":              func(path string) error { return os.Rename(path, path+".was") },
+		"replaced by a dead one": func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+			if err == nil {
+				defer unix.Close(fd)
+				err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serving(t)
+			claimed(t, s.path, process.Init, "0")
+			if err := clear(s.path); err != nil {
+				t.Fatal(err)
+			}
+			s.restoreAlone()
+			if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
+				t.Errorf("the state is %+v", a)
+			}
+			if stat, err := os.Lstat(s.path); err != nil || stat.Mode() != os.ModeSocket|0o600 {
+				t.Errorf("it is %v, %v", stat, err)
+			}
+			asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
+			s.isOver(t)
+		})
+	}
+}
+
+// restoreAlone is restore while no other test needs the umask.
+func (s *server) restoreAlone() {
+	umask.Lock()
+	defer umask.Unlock()
+	s.restore()
+}
+
+// TestGuard: a holder looks after its control socket by itself.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	path := started(t)
+	claimed(t, path, os.Getpid(), "0")
+	pid := pidOf(t, path)
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	await(t, "the control socket", func() bool {
+		fd, err := dial(path)
+		if err == nil {
+			unix.Close(fd)
+		}
+		return err == nil
+	})
+	if took := time.Since(begin); took > 3*guardEvery {
+		t.Errorf("it took %v", took)
+	}
+	if a := asked(t, path, wire.Request{Op: wire.Stop}); a.PID != pid {
+		t.Errorf("there answers %+v", a)
+	}
+	dies(t, pid, path)
+}
+
+// TestControlOfAnother: what somebody else has put in the place of the control socket stays, then and at the end.
+func TestControlOfAnother(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	claimed(t, s.path, process.Init, "0")
+	if err := os.Remove(s.path); err != nil {
+		t.Fatal(err)
+	}
+	another := s.again(t)
+	claimed(t, another.path, process.Init, "udp::0")
+	s.restoreAlone()
+	if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 || parsed(t, a.Sockets[0].Bound).Type != "udp" {
+		t.Errorf("there answers %+v", a)
+	}
+	s.locked(s.end)
+	if !exists(s.path) {
+		t.Fatal("the control socket of another is removed")
+	}
+	another.locked(another.end)
+	if exists(s.path) {
+		t.Error("the control socket is left")
+	}
+}
+
+// TestControlIsAFile: a file in the place of the control socket stays. It comes back when that has gone.
+func TestControlIsAFile(t *testing.T) {
+	t.Parallel()
+	s := serving(t)
+	claimed(t, s.path, process.Init, "0")
+	if err := os.Remove(s.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.restoreAlone()
+	if text, err := os.ReadFile(s.path); string(text) != "precious" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+	if err := os.Remove(s.path); err != nil {
+		t.Fatal(err)
+	}
+	s.restoreAlone()
+	s.restoreAlone()
+	if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
+		t.Errorf("there answers %+v", a)
+	}
+	s.locked(s.end)
+	s.restoreAlone() // too late
+	if exists(s.path) {
+		t.Error("the control socket is left")
+	}
+}

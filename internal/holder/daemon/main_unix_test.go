@@ -1,0 +1,394 @@
+//go:build unix
+
+package daemon
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// TestMain is also the hidden command: the holders that these tests start are this program.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == Command {
+		emptyTime = time.Second
+		os.Exit(Main(os.Args[2:]))
+	}
+	if path := os.Getenv(askVariable); path != "" {
+		os.Exit(ask(path))
+	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would sleep a second in each
+	os.Exit(m.Run())
+}
+
+// askVariable makes this program another client: it asks the holder with that control socket for its state.
+const askVariable = "DAEMON_TEST_ASK"
+
+// ask prints the first line of the answer.
+func ask(control string) int {
+	fd, err := dial(control)
+	if err != nil {
+		return 1
+	}
+	line, _ := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: os.Getpid()})
+	unix.Write(fd, line)
+	answer := make([]byte, 1<<12)
+	n, err := unix.Read(fd, answer)
+	if err != nil {
+		return 1
+	}
+	os.Stdout.Write(answer[:n])
+	return 0
+}
+
+// umask keeps tests that run at the same time from changing the umask of one another, as bind(2) to a path does.
+var umask sync.Mutex
+
+// directory makes one with a short name, for unix sockets.
+func directory(t testing.TB) string {
+	t.Helper()
+	umask.Lock()
+	defer umask.Unlock()
+	dir, err := os.MkdirTemp("/tmp", "sfd-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// patience is how long anything may take that is to happen.
+const patience = 20 * time.Second
+
+// await calls isReady until it says yes.
+func await(t testing.TB, what string, isReady func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !isReady(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// sleeper is a process to own sockets. It ends when the test does, whatever becomes of that.
+func sleeper(t testing.TB) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("cat")
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(cmd) })
+	return cmd
+}
+
+func end(cmd *exec.Cmd) {
+	cmd.Process.Kill()
+	cmd.Wait()
+}
+
+// control opens a control socket in a directory of its own.
+func control(t testing.TB) socket.Socket {
+	t.Helper()
+	path := directory(t) + "/systemfd/x.sock"
+	umask.Lock()
+	defer umask.Unlock()
+	opened, err := OpenControl(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+// serving is a holder inside this process, where the race detector sees it. It has nothing yet, and no guard.
+func serving(t testing.TB) *server { return servingWithin(t, wire.StoreTime) }
+
+// servingWithin is one that does not wait as long for a store.
+func servingWithin(t testing.TB, storeTime time.Duration) *server {
+	t.Helper()
+	opened := control(t)
+	s, err := newServer(opened.FD, opened.Path, "/where")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.storeTime = storeTime
+	go s.accept(s.control)
+	t.Cleanup(func() {
+		s.mu.Lock()
+		s.end()
+		s.mu.Unlock()
+		s.finish()
+	})
+	return s
+}
+
+// locked calls f while nothing changes.
+func (s *server) locked(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+// addresses returns which file is kept for each socket.
+func (s *server) addresses(t testing.TB) map[string]uint64 {
+	t.Helper()
+	kept := map[string]uint64{}
+	s.locked(func() {
+		for n, it := range s.ledger.items {
+			kept[it.bound.Address()] = inode(t, s.kept[n].fd)
+		}
+	})
+	return kept
+}
+
+func inode(t testing.TB, fd int) uint64 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		t.Fatal(err)
+	}
+	return uint64(stat.Ino)
+}
+
+// open opens what texts specify, until the test ends. Their paths are the holder's to remove.
+func open(t testing.TB, texts ...string) (opened []*socket.Socket) {
+	t.Helper()
+	umask.Lock()
+	defer umask.Unlock()
+	for _, o := range openings(t, texts...) {
+		s, err := socket.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened = append(opened, &s)
+	}
+	t.Cleanup(func() { forget(opened) })
+	return opened
+}
+
+// forget closes our copies, once.
+func forget(opened []*socket.Socket) {
+	for _, s := range opened {
+		if s.FD >= 0 {
+			s.Forget()
+			s.FD = -1
+		}
+	}
+}
+
+// stores is what a client says of sockets.
+func stores(opened ...*socket.Socket) (message wire.Store, fds []int) {
+	for _, s := range opened {
+		message.Sockets = append(message.Sockets, wire.Stored{Bound: s.Encode(), Device: s.File().Device, Inode: s.File().Inode})
+		fds = append(fds, s.FD)
+	}
+	return message, fds
+}
+
+// client is one end of a conversation by hand: it may say what systemfd never would.
+type client struct {
+	*wire.Reader
+	t  testing.TB
+	fd int
+}
+
+// connect begins a conversation, which ends with the test at the latest.
+func connect(t testing.TB, control string) *client {
+	t.Helper()
+	fd, err := dial(control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{wire.NewReader(func(buf []byte) (n int, fds []int, err error) {
+		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+			n, fds, err = socket.Receive(fd, buf)
+		}
+		return n, fds, err
+	}), t, fd}
+	t.Cleanup(c.close)
+	return c
+}
+
+// dial connects. Nothing waits for ever on what it returns.
+func dial(control string) (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return -1, err
+	}
+	unix.CloseOnExec(fd)
+	timeout := unix.NsecToTimeval(int64(patience))
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout)
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: control}); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func (c *client) close() {
+	if c.fd >= 0 {
+		socket.CloseAll(c.Rest())
+		unix.Close(c.fd)
+		c.fd = -1
+	}
+}
+
+// say writes text, with descriptors. The holder may have closed meanwhile.
+func (c *client) say(text string, fds ...int) error {
+	for err := error(nil); len(text) > 0; fds = nil {
+		var n int
+		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+			n, err = socket.Send(c.fd, []byte(text), fds)
+		}
+		if err != nil {
+			return err
+		}
+		text = text[n:]
+	}
+	return nil
+}
+
+// send sends messages, and descriptors behind them.
+func (c *client) send(fds []int, messages ...any) {
+	c.t.Helper()
+	text, err := wire.Lines(messages...)
+	if err == nil {
+		err = c.say(string(text))
+	}
+	for chunk := range slices.Chunk(fds, socket.MaxRights) {
+		if err == nil {
+			err = c.say("\x00", chunk...)
+		}
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// ask sends a request as this process.
+func (c *client) ask(r wire.Request) {
+	c.t.Helper()
+	r.Protocol, r.Client = wire.Protocol, os.Getpid()
+	c.send(nil, r)
+}
+
+// header reads the first line of an answer.
+func (c *client) header() (h wire.Header) {
+	c.t.Helper()
+	if err := c.Line(&h); err != nil {
+		c.t.Fatalf("no answer: %v", err)
+	}
+	if h.Protocol != wire.Protocol {
+		c.t.Errorf("the holder speaks version %d", h.Protocol)
+	}
+	return h
+}
+
+// answer reads an answer without an error.
+func (c *client) answer() (a wire.Answer) {
+	c.t.Helper()
+	if h := c.header(); h.Error != "" {
+		c.t.Fatalf("refused: %s", h.Error)
+	}
+	if err := c.Line(&a); err != nil {
+		c.t.Fatalf("half of an answer: %v", err)
+	}
+	return a
+}
+
+// ends checks that nothing more comes.
+func (c *client) ends() {
+	c.t.Helper()
+	if err := c.Line(new(any)); !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
+		c.t.Errorf("the conversation goes on: %v", err)
+	}
+}
+
+// asked has a conversation of one request and one answer.
+func asked(t testing.TB, control string, r wire.Request) wire.Answer {
+	t.Helper()
+	c := connect(t, control)
+	defer c.close()
+	c.ask(r)
+	return c.answer()
+}
+
+// encoded is how a request has what texts specify.
+func encoded(t testing.TB, texts ...string) (all []string) {
+	t.Helper()
+	for _, o := range openings(t, texts...) {
+		all = append(all, o.Encode())
+	}
+	return all
+}
+
+// claimed has a conversation in which whatever is missing is opened, and returns what the owner has then.
+func claimed(t testing.TB, control string, owner int, texts ...string) (bound []string) {
+	t.Helper()
+	c := connect(t, control)
+	defer c.close()
+	c.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: encoded(t, texts...)})
+	bound = c.answer().Bound
+	var opened []*socket.Socket
+	for i := range bound {
+		if bound[i] == "" {
+			opened = append(opened, open(t, texts[i])...)
+			bound[i] = opened[len(opened)-1].Encode()
+		}
+	}
+	message, fds := stores(opened...)
+	c.send(fds, message)
+	if h := c.header(); h.Error != "" {
+		t.Fatalf("refused: %s", h.Error)
+	}
+	forget(opened)
+	return bound
+}
+
+// parsed is what is bound, as an opening.
+func parsed(t testing.TB, bound string) spec.Opening {
+	t.Helper()
+	o, err := spec.ParseOpening(bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// listens reports whether somebody listens; the connection that finds out asks for nothing.
+func listens(t testing.TB, bound string) bool {
+	t.Helper()
+	o := parsed(t, bound)
+	network := map[spec.Family]string{spec.Inet: "tcp", spec.Unix: "unix"}[o.Type.Family()]
+	c, err := net.DialTimeout(network, o.Address(), patience)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+// awaitClosed waits until nobody listens: a child that a test beside this one starts has all descriptors until it execs.
+func awaitClosed(t testing.TB, bound string) {
+	t.Helper()
+	await(t, bound+" to be closed", func() bool { return !listens(t, bound) })
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

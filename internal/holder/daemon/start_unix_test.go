@@ -1,0 +1,78 @@
+//go:build unix
+
+package daemon
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/process"
+)
+
+func TestMainRefuses(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"/x"}, {"/x", "/", "owner"}, {detached}, {detached, "/x"}, {"/x", "/", detached}} {
+		if got := Main(args); got != 2 {
+			t.Errorf("%q: got %d", args, got)
+		}
+	}
+}
+
+// TestMainWithoutSocket is somebody's who types the hidden command: nothing is at descriptor 3, or not a control socket.
+func TestMainWithoutSocket(t *testing.T) {
+	t.Parallel()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	path := directory(t) + "/x.sock"
+	for name, files := range map[string][]*os.File{"nothing": nil, "a device": {null}} {
+		cmd := exec.Command(os.Args[0], Command, detached, path, "/")
+		cmd.ExtraFiles = files
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestStartIsDetached: a holder is nobody's child, leads a session of its own, and has of ours its control socket, and
+// nothing that leaked into us.
+func TestStartIsDetached(t *testing.T) {
+	t.Parallel()
+	var leaks [2]int
+	if err := unix.Pipe(leaks[:]); err != nil { // without FD_CLOEXEC
+		t.Fatal(err)
+	}
+	defer unix.Close(leaks[0])
+	path := started(t)
+	unix.Close(leaks[1])
+	claimed(t, path, os.Getpid(), "0")
+	pid := pidOf(t, path)
+	if parent := process.Parent(pid); parent == os.Getpid() {
+		t.Error("it is our child")
+	}
+	if session, err := unix.Getsid(pid); err != nil || session == pidSession(t) {
+		t.Errorf("its session is %d, %v", session, err)
+	}
+	await(t, "the other end of the pipe to be closed", func() bool {
+		fds := []unix.PollFd{{Fd: int32(leaks[0]), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 0)
+		return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
+	})
+	asked(t, path, wire.Request{Op: wire.Stop})
+	dies(t, pid, path)
+}
+
+func pidSession(t *testing.T) int {
+	t.Helper()
+	session, err := unix.Getsid(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}

@@ -1,0 +1,193 @@
+//go:build unix
+
+package holder
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+)
+
+// TestFetch fetches more sockets than a message has room for, in the names that are asked for.
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	var own []socket.Socket
+	var texts []string
+	for i := range 2*socket.MaxRights + 1 {
+		own = append(own, open(t, "a=0"))
+		texts = append(texts, "b=http::"+own[i].Address())
+	}
+	alone(func() {
+		if err := c.Keep(os.Getpid(), own); err != nil {
+			t.Fatal(err)
+		}
+	})
+	all, err := c.Fetch(openings(t, texts...))
+	if err != nil || len(all) != len(own) {
+		t.Fatalf("fetched %d sockets, %v", len(all), err)
+	}
+	defer CloseFetched(all)
+	for i, f := range all {
+		if inode(t, f.Socket.FD) != inode(t, own[i].FD) || f.Socket.Addr != own[i].Addr {
+			t.Fatalf("socket %d is %+v, not %+v", i, f.Socket, own[i])
+		}
+		if !f.IsKept || f.Socket.Name != "b" || f.Socket.Type != "http" || f.Kept.Opening != own[i].Opening || f.Owners[0].PID != os.Getpid() || f.Users != nil {
+			t.Errorf("socket %d is %+v", i, f)
+		}
+		if flags, err := unix.FcntlInt(uintptr(f.Socket.FD), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("socket %d has flags %d, %v", i, flags, err)
+		}
+	}
+}
+
+// TestFetchOfWhatIsMissing: each opening has its answer, and no socket is passed twice.
+func TestFetchOfWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	bound := claim(t, c, os.Getpid(), "a=0").Openings[0]
+	wanted := openings(t, "127.0.0.1:1", bound.Address(), bound.Address(), "udp::"+bound.Address())
+	for name, fetch := range map[string]func() ([]Fetched, error){
+		"Fetch": func() ([]Fetched, error) { return c.Fetch(wanted) },
+		"Look":  func() ([]Fetched, error) { return c.Look(wanted) },
+		"Use":   func() ([]Fetched, error) { return c.Use(wanted) },
+	} {
+		all, err := fetch()
+		if err != nil || len(all) != 4 {
+			t.Fatalf("%s: %+v, %v", name, all, err)
+		}
+		for i, f := range all {
+			if f.IsKept != (i == 1) || (f.Socket.FD > 0) != (i == 1 && name != "Use") || f.IsKept && f.Kept.Opening != bound {
+				t.Errorf("%s: answer %d is %+v", name, i, f)
+			}
+		}
+		CloseFetched(all)
+	}
+	if all, err := c.Fetch(nil); err != nil || all != nil {
+		t.Errorf("of nothing: %v, %v", all, err)
+	}
+}
+
+// user is another process that has fetched sockets, until it is ended.
+func user(t *testing.T, c *Client, bound ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], bound...)
+	cmd.Env = append(os.Environ(), userVariable+"="+c.control)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		end(cmd)
+	})
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil && err != io.EOF || line != "fetched 1\n" {
+		t.Fatalf("the other process says %q, %v", line, err)
+	}
+	return cmd
+}
+
+// TestFetchNamesUsers: others that have fetched a socket are named for that one, and for no other, until they end.
+func TestFetchNamesUsers(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	bound := claim(t, c, os.Getpid(), "0", "0").Openings
+	other := user(t, c, bound[1].Encode())
+	users := func() [2][]process.Process {
+		all, err := c.Fetch(bound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		CloseFetched(all)
+		return [2][]process.Process{all[0].Users, all[1].Users}
+	}
+	want := process.Process{PID: other.Process.Pid, Name: process.Name(other.Process.Pid)}
+	for range 2 { // we are a user, too, and need not be told
+		if got := users(); got[0] != nil || !slices.Equal(got[1], []process.Process{want}) || want.Name == "" {
+			t.Errorf("the users are %v", got)
+		}
+	}
+	state := status(t, c)
+	if got := state.Sockets; len(got[0].Users) != 1 || got[0].Users[0].PID != os.Getpid() || len(got[1].Users) != 2 {
+		t.Errorf("the state is %+v", state)
+	}
+	end(other)
+	await(t, "the user to be forgotten", func() bool { return users()[1] == nil })
+}
+
+// TestAncestorsAreNoUsers: what has started us is a launcher, and no server.
+func TestAncestorsAreNoUsers(t *testing.T) {
+	t.Parallel()
+	if process.Parent(os.Getpid()) == 0 {
+		t.Skip("this system does not tell parents")
+	}
+	c := client(t)
+	bound := claim(t, c, os.Getpid(), "0").Openings
+	all, err := c.Fetch(bound) // now we are a user, and the ancestor of the next
+	if err != nil {
+		t.Fatal(err)
+	}
+	CloseFetched(all)
+	cmd := exec.Command(os.Args[0], bound[0].Encode())
+	cmd.Env = append(os.Environ(), userVariable+"="+c.control)
+	output, err := cmd.Output() // its standard input is at the end
+	if err != nil || string(output) != "fetched 1\nused by []\n" {
+		t.Errorf("our child says %q, %v", output, err)
+	}
+}
+
+// TestUserIsOwner: a server that has fetched keeps its socket when the shell is closed.
+func TestUserIsOwner(t *testing.T) {
+	t.Parallel()
+	c, shell, path := client(t), sleeper(t), directory(t)+"/a"
+	claimed := claim(t, c, shell.Process.Pid, "0", path)
+	server := user(t, c, "unix::"+path)
+	end(shell)
+	awaitClosed(t, claimed.Openings[0])
+	state := status(t, c)
+	if len(state.Sockets) != 1 || state.Sockets[0].Owners != nil || len(state.Sockets[0].Users) != 1 || state.Sockets[0].Users[0].PID != server.Process.Pid || !listens(t, claimed.Openings[1]) {
+		t.Errorf("the state is %+v", state)
+	}
+	end(server)
+	isGone(t, c, claimed.PID)
+	if exists(path) {
+		t.Error("the path is left")
+	}
+}
+
+// TestDescriptorsOfFetch: copies are the caller's, and nothing else stays open. It is not parallel: it counts.
+func TestDescriptorsOfFetch(t *testing.T) {
+	c := client(t)
+	bound := claim(t, c, os.Getpid(), "0", "udp::0").Openings
+	before := descriptors(t)
+	for _, fetch := range []func() ([]Fetched, error){
+		func() ([]Fetched, error) { return c.Fetch(bound) },
+		func() ([]Fetched, error) { return c.Look(bound) },
+		func() ([]Fetched, error) { return c.Use(bound) },
+	} {
+		all, err := fetch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		CloseFetched(all)
+		status(t, c)
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors, before %d", after, before)
+	}
+}

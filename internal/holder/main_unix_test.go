@@ -1,0 +1,269 @@
+//go:build unix
+
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/daemon"
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// userVariable makes this program another process that uses sockets, see use.
+const userVariable = "HOLDER_TEST_USE"
+
+// TestMain is also the hidden command: the holders that these tests start are this program.
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == daemon.Command:
+		os.Exit(daemon.Main(os.Args[2:]))
+	case os.Getenv(userVariable) != "":
+		os.Exit(use(os.Getenv(userVariable), os.Args[1:]))
+	}
+	os.Exit(run(m))
+}
+
+// run has the tests know no other holders than their own.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("/tmp", "sfd-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("XDG_RUNTIME_DIR", dir)
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would sleep a second in each
+	return m.Run()
+}
+
+// use fetches from a holder, says so, and lives until standard input ends.
+func use(control string, texts []string) int {
+	var wanted []spec.Opening
+	for _, text := range texts {
+		o, err := spec.ParseOpening(text)
+		if err != nil {
+			return 2
+		}
+		wanted = append(wanted, o)
+	}
+	c := &Client{control, os.Geteuid()}
+	fetched, err := c.Fetch(wanted)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("fetched", len(fetched))
+	for _, f := range fetched {
+		fmt.Println("used by", f.Users)
+	}
+	os.Stdin.Read(make([]byte, 1))
+	return 0
+}
+
+// umask keeps tests that run at the same time from changing the umask of one another, as bind(2) to a path does.
+var umask sync.Mutex
+
+// alone calls f while no other test needs the umask.
+func alone(f func()) {
+	umask.Lock()
+	defer umask.Unlock()
+	f()
+}
+
+// directory makes one with a short name, for unix sockets.
+func directory(t testing.TB) (dir string) {
+	t.Helper()
+	var err error
+	alone(func() { dir, err = os.MkdirTemp("/tmp", "sfd-") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// patience is how long anything may take that is to happen.
+const patience = 20 * time.Second
+
+// await calls isReady until it says yes.
+func await(t testing.TB, what string, isReady func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !isReady(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// sleeper is a process to own sockets. It ends when the test does, whatever becomes of that.
+func sleeper(t testing.TB) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("cat")
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(cmd) })
+	return cmd
+}
+
+func end(cmd *exec.Cmd) {
+	cmd.Process.Kill()
+	cmd.Wait()
+}
+
+// client is that of a holder in a directory of its own, which ends with the test at the latest.
+func client(t testing.TB) *Client {
+	t.Helper()
+	return clientAt(t, directory(t)+"/systemfd/x.sock")
+}
+
+func clientAt(t testing.TB, control string) *Client {
+	t.Helper()
+	c := &Client{control, os.Geteuid()}
+	t.Cleanup(func() {
+		if state, err := c.Status(); err == nil {
+			unix.Kill(state.PID, unix.SIGKILL)
+		}
+	})
+	return c
+}
+
+// openings parses specifications, with the options that nobody asks for.
+func openings(t testing.TB, texts ...string) []spec.Opening {
+	t.Helper()
+	var all []spec.Opening
+	for _, text := range texts {
+		s, err := spec.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, spec.Opening{Spec: s, Options: spec.Defaults()})
+	}
+	return all
+}
+
+// claim claims openings that work, for a process that ends with the test.
+func claim(t testing.TB, c *Client, owner int, texts ...string) Claimed {
+	t.Helper()
+	claimed, err := claimAll(c, owner, openings(t, texts...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(claimed.Openings) != len(texts) || len(claimed.IsNew) != len(texts) || claimed.PID == os.Getpid() || !process.IsAlive(claimed.PID) {
+		t.Fatalf("claimed are %+v", claimed)
+	}
+	t.Cleanup(func() {
+		if process.Name(claimed.PID) == process.Name(os.Getpid()) {
+			unix.Kill(claimed.PID, unix.SIGKILL)
+		}
+	})
+	return claimed
+}
+
+func claimAll(c *Client, owner int, wanted []spec.Opening) (claimed Claimed, err error) {
+	alone(func() { claimed, err = c.Claim(owner, wanted) })
+	return claimed, err
+}
+
+// status is that of a holder that answers.
+func status(t testing.TB, c *Client) State {
+	t.Helper()
+	state, err := c.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state.Control != c.control {
+		t.Errorf("the control socket is %q, not %q", state.Control, c.control)
+	}
+	return state
+}
+
+// isGone waits until the holder has ended, and checks that it has left nothing.
+func isGone(t testing.TB, c *Client, pid int) {
+	t.Helper()
+	await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
+	if exists(c.control) {
+		t.Error("the control socket is left")
+	}
+	if _, err := c.Status(); !errors.Is(err, ErrGone) {
+		t.Errorf("there still is %v", err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// listens reports whether somebody listens; the connection that finds out asks for nothing.
+func listens(t testing.TB, o spec.Opening) bool {
+	t.Helper()
+	network := map[spec.Family]string{spec.Inet: "tcp", spec.Unix: "unix"}[o.Type.Family()]
+	c, err := net.DialTimeout(network, o.Address(), patience)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+// awaitClosed waits until nobody listens: a child that a test beside this one starts has all descriptors until it execs.
+func awaitClosed(t testing.TB, o spec.Opening) {
+	t.Helper()
+	await(t, o.Address()+" to be closed", func() bool { return !listens(t, o) })
+}
+
+// open opens something here, until the test ends.
+func open(t testing.TB, text string) (s socket.Socket) {
+	t.Helper()
+	var err error
+	alone(func() { s, err = socket.Open(openings(t, text)[0]) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Forget() })
+	return s
+}
+
+func inode(t testing.TB, fd int) uint64 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		t.Fatal(err)
+	}
+	return uint64(stat.Ino)
+}
+
+// descriptors counts what this process has open. Nothing else may run meanwhile.
+func descriptors(t testing.TB) int {
+	t.Helper()
+	entries, err := filepath.Glob("/dev/fd/*")
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("/dev/fd has %v, %v", entries, err)
+	}
+	return len(entries)
+}
+
+func hint(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		return e.Hint()
+	}
+	return ""
+}

@@ -1,0 +1,118 @@
+//go:build unix
+
+package holder
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// needDescriptors skips a test if this process, or a holder, cannot have so many.
+func needDescriptors(t *testing.T, count uint64) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || uint64(limit.Cur) < count {
+		t.Skipf("the limit of open files is %d, and %d are needed", limit.Cur, count)
+	}
+}
+
+// times is how long a claim of something new takes, of the same again, and a fetch.
+type times [3]time.Duration
+
+// manySockets claims so many sockets of a new holder.
+func manySockets(t *testing.T, count int) (took times) {
+	t.Helper()
+	c := client(t)
+	claim(t, c, os.Getpid(), "udp::0")
+	wanted := openings(t, slices.Repeat([]string{"0"}, count)...)
+	var bound []spec.Opening
+	for i := range 2 {
+		begin := time.Now()
+		claimed, err := c.Claim(os.Getpid(), wanted)
+		took[i] = time.Since(begin)
+		if err != nil || len(claimed.Openings) != count || claimed.IsNew[count-1] != (i == 0) {
+			t.Fatalf("claimed are %d, %v", len(claimed.Openings), err)
+		}
+		if i > 0 && !slices.Equal(bound, claimed.Openings) {
+			t.Fatal("the same claim gives others")
+		}
+		bound = claimed.Openings
+	}
+	begin := time.Now()
+	all, err := c.Fetch(bound)
+	took[2] = time.Since(begin)
+	if err != nil || len(all) != count || all[count-1].Socket.Addr != bound[count-1].Addr {
+		t.Fatalf("fetched %d, %v", len(all), err)
+	}
+	CloseFetched(all)
+	if state := status(t, c); len(state.Sockets) != count {
+		t.Fatalf("kept are %d", len(state.Sockets))
+	}
+	if err := c.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	return took
+}
+
+// TestManySockets: 8 times as many sockets take about 8 times as long; what is quadratic takes 64 times. It is not
+// parallel: it takes the time.
+func TestManySockets(t *testing.T) {
+	needDescriptors(t, 9000)
+	var tooLong []string
+	for range 3 { // others may need the processor
+		few, many := manySockets(t, 500), manySockets(t, 4000)
+		t.Logf("500 and 4000 sockets take %v and %v", few, many)
+		tooLong = nil
+		for i, what := range []string{"a new claim", "the same claim", "a fetch"} {
+			if many[i] > 24*few[i] {
+				tooLong = append(tooLong, fmt.Sprintf("%s of 500 sockets takes %v, of 4000 %v", what, few[i], many[i]))
+			}
+		}
+		if tooLong == nil {
+			return
+		}
+	}
+	t.Error(tooLong)
+}
+
+// TestTooLarge: a claim that no message has room for is refused here, and the holder is not disturbed.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	claim(t, c, os.Getpid(), "0")
+	wanted := openings(t, slices.Repeat([]string{"unix::/tmp/" + strings.Repeat("a", 100_000)}, 12)...)
+	if _, err := claimAll(c, os.Getpid(), wanted); err == nil || err.Error() != "the message is too large" || hint(err) != "open fewer sockets at once" {
+		t.Errorf("claimed: %v", err)
+	}
+	if _, err := c.Fetch(wanted); err == nil || err.Error() != "the message is too large" {
+		t.Errorf("fetched: %v", err)
+	}
+	if state := status(t, c); len(state.Sockets) != 1 {
+		t.Errorf("the state is %+v", state)
+	}
+}
+
+// TestFewDescriptors is a client whose limit is lower than what it fetches.
+func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	bound := claim(t, c, os.Getpid(), slices.Repeat([]string{"0"}, 100)...).Openings
+	cmd := exec.Command("sh", append([]string{"-c", `ulimit -n 64; exec "$0" "$@"`, os.Args[0]}, texts(bound)...)...)
+	cmd.Env = append(os.Environ(), userVariable+"="+c.control)
+	output, err := cmd.Output()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(string(output), `cannot talk to the holder at "`+c.control+`": too many open files`) {
+		t.Errorf("it says %q, %v", output, err)
+	}
+	if state := status(t, c); len(state.Sockets) != 100 {
+		t.Errorf("kept are %d", len(state.Sockets))
+	}
+}

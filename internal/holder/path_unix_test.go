@@ -1,0 +1,123 @@
+//go:build unix
+
+package holder
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// mode is that of the socket at path.
+func mode(t *testing.T, path string) os.FileMode {
+	t.Helper()
+	stat, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stat.Mode().Type() != os.ModeSocket {
+		t.Errorf("%q is %v", path, stat.Mode())
+	}
+	return stat.Mode().Perm()
+}
+
+// TestUmaskIsTheClients: what a client opens has the umask of that client, not of the one that started the holder. It is
+// not parallel: it changes the umask.
+func TestUmaskIsTheClients(t *testing.T) {
+	defer unix.Umask(unix.Umask(0))
+	c, dir := client(t), directory(t)
+	one, two := sleeper(t).Process.Pid, sleeper(t).Process.Pid
+	claim(t, c, one, dir+"/open")
+	if got := mode(t, c.control); got != 0o600 {
+		t.Errorf("the control socket has mode %04o", got)
+	}
+	unix.Umask(0o077)
+	second := claim(t, c, two, dir+"/open", dir+"/private")
+	unix.Umask(0o022)
+	claim(t, c, os.Getpid(), dir+"/usual", dir+"/private")
+	for name, want := range map[string]os.FileMode{"/open": 0o666, "/private": 0o600, "/usual": 0o644} {
+		if got := mode(t, dir+name); got != want {
+			t.Errorf("%s has mode %04o, not %04o", name, got, want)
+		}
+	}
+	if got := second.Openings[1].Mode; got != spec.Some[uint32](0o600) || second.Openings[0].Mode != spec.Some[uint32](0o666) {
+		t.Errorf("claimed are %+v", second)
+	}
+
+	// What was claimed carries its mode: opened again under another umask, it is not open to more.
+	if err := c.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	unix.Umask(0)
+	healed, err := c.Claim(os.Getpid(), second.Openings)
+	if err != nil || mode(t, dir+"/private") != 0o600 || !healed.IsNew[1] || healed.Openings[1] != second.Openings[1] {
+		t.Errorf("opened again is %+v, %v; the mode is %04o", healed, err, mode(t, dir+"/private"))
+	}
+	if got := unix.Umask(0); got != 0 {
+		t.Errorf("the umask becomes %04o", got)
+	}
+}
+
+// TestLongDirectory claims paths that are too long for sun_path, first of no holder, then of one that runs. It is not
+// parallel: it sets the working directory.
+func TestLongDirectory(t *testing.T) {
+	c := client(t)
+	long := filepath.Join(directory(t), strings.Repeat("l", 80), strings.Repeat("o", 80))
+	if err := os.MkdirAll(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(long)
+	for i, name := range []string{"a.sock", "b.sock"} {
+		owner := sleeper(t)
+		claimed := claim(t, c, owner.Process.Pid, "./"+name)
+		if claimed.Openings[0].Path != filepath.Join(long, name) || !claimed.IsNew[0] {
+			t.Errorf("claimed is %+v", claimed)
+		}
+		if again := claim(t, c, owner.Process.Pid, "./"+name); again.IsNew[0] || again.Openings[0] != claimed.Openings[0] {
+			t.Errorf("claimed again is %+v", again)
+		}
+		conn, err := net.Dial("unix", name)
+		if err != nil {
+			t.Fatalf("socket %d: %v", i, err)
+		}
+		conn.Close()
+		fetched, err := c.Use(claimed.Openings)
+		if err != nil || !fetched[0].IsKept {
+			t.Errorf("socket %d: %+v, %v", i, fetched, err)
+		}
+	}
+	fetched, err := c.Fetch(openings(t, long+"/a.sock", long+"/b.sock"))
+	if err != nil || len(fetched) != 2 || fetched[0].Socket.Path != long+"/a.sock" || fetched[1].Socket.Path != long+"/b.sock" {
+		t.Errorf("fetched %+v, %v", fetched, err)
+	}
+	CloseFetched(fetched)
+	if err := c.Stop(); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(long); len(entries) > 0 || err != nil {
+		t.Errorf("left are %v, %v", entries, err)
+	}
+}
+
+// TestAbstract claims a name that is no path.
+func TestAbstract(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has such names")
+	}
+	c := client(t)
+	claimed := claim(t, c, os.Getpid(), "@"+c.control)
+	if !claimed.IsNew[0] || claimed.Openings[0].Path != "@"+c.control || !listens(t, claimed.Openings[0]) {
+		t.Errorf("claimed is %+v", claimed)
+	}
+	if again := claim(t, c, os.Getpid(), "@"+c.control); again.IsNew[0] {
+		t.Errorf("claimed again is %+v", again)
+	}
+}

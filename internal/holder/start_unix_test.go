@@ -1,0 +1,312 @@
+//go:build unix
+
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/process"
+)
+
+// TestStart starts a holder, this program, and has it end with its owner.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	c, dir, owner := client(t), directory(t), sleeper(t)
+	claimed := claim(t, c, owner.Process.Pid, "0", dir+"/a")
+	for _, o := range claimed.Openings {
+		if !listens(t, o) {
+			t.Errorf("nobody listens at %s", o.Address())
+		}
+	}
+	if again := claim(t, c, owner.Process.Pid, "0", dir+"/a"); again.PID != claimed.PID || again.Openings[0].Addr != claimed.Openings[0].Addr {
+		t.Errorf("claimed again is %+v", again)
+	}
+	for path, mode := range map[string]os.FileMode{c.control: os.ModeSocket | 0o600, filepath.Dir(c.control): os.ModeDir | 0o700} {
+		if stat, err := os.Lstat(path); err != nil || stat.Mode() != mode {
+			t.Errorf("%q is %v, %v", path, stat.Mode(), err)
+		}
+	}
+	end(owner)
+	isGone(t, c, claimed.PID)
+	if exists(dir + "/a") {
+		t.Error("the path is left")
+	}
+	awaitClosed(t, claimed.Openings[0])
+}
+
+// TestStartTogether has many claim the same of a holder that does not run yet: they share one. It is not parallel: the
+// umask changes.
+func TestStartTogether(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o022))
+	c, dir := client(t), directory(t)
+	claimed, errs := make([]Claimed, 50), make([]error, 50)
+	var all sync.WaitGroup
+	for i := range claimed {
+		all.Go(func() {
+			claimed[i], errs[i] = (&Client{c.control, c.peer}).Claim(os.Getpid(), openings(t, "0", dir+"/a"))
+		})
+	}
+	all.Wait()
+	opened := 0
+	for i, got := range claimed {
+		if errs[i] != nil {
+			t.Fatal(errs[i])
+		}
+		if got.PID != claimed[0].PID || got.Openings[0].Addr != claimed[0].Openings[0].Addr {
+			t.Errorf("one has %+v, another %+v", claimed[0], got)
+		}
+		if got.IsNew[0] != got.IsNew[1] {
+			t.Errorf("one has opened half of it: %+v", got)
+		}
+		if got.IsNew[0] {
+			opened++
+		}
+	}
+	if state := status(t, c); opened != 1 || state.PID != claimed[0].PID || len(state.Sockets) != 2 || !listens(t, claimed[0].Openings[1]) {
+		t.Errorf("%d have opened it; the state is %+v", opened, state)
+	}
+	if err := c.Release(os.Getpid()); err != nil {
+		t.Error(err)
+	}
+	isGone(t, c, claimed[0].PID)
+}
+
+// freePort returns an address that was free a moment ago. On Linux nobody else has it: all of 127.0.0.0/8 is there.
+func freePort(t *testing.T) string {
+	t.Helper()
+	host := "127.0.0.1"
+	if runtime.GOOS == "linux" {
+		host = fmt.Sprintf("127.%d.%d.%d", 1+rand.N(254), rand.N(256), 1+rand.N(254))
+	}
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestSamePortAtOnce has two claim a new port of a holder that runs: one opens it, both have it.
+func TestSamePortAtOnce(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	claim(t, c, os.Getpid(), "0")
+	for range 10 {
+		address := freePort(t)
+		var owners [2]int
+		var got [2]Claimed
+		var errs [2]error
+		var both sync.WaitGroup
+		for i := range owners {
+			owners[i] = sleeper(t).Process.Pid
+			both.Go(func() { got[i], errs[i] = c.Claim(owners[i], openings(t, "http::"+address)) })
+		}
+		both.Wait()
+		if errs[0] != nil || errs[1] != nil {
+			t.Fatal(errs)
+		}
+		if got[0].IsNew[0] == got[1].IsNew[0] || got[0].Openings[0] != got[1].Openings[0] || got[0].Openings[0].Address() != address {
+			t.Errorf("one has %+v, the other %+v", got[0], got[1])
+		}
+	}
+}
+
+// TestHolderEndsMeanwhile has a claim meet the end of the last owner: it has what it wants, of the one holder or of the
+// next.
+func TestHolderEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	same := 0
+	for range 10 {
+		c, owner, address := client(t), sleeper(t), freePort(t)
+		first := claim(t, c, owner.Process.Pid, address)
+		var released sync.WaitGroup
+		released.Go(func() { c.Release(owner.Process.Pid) })
+		second := claim(t, c, os.Getpid(), address)
+		released.Wait()
+		if state := status(t, c); len(state.Sockets) != 1 || state.PID != second.PID || !listens(t, first.Openings[0]) || second.IsNew[0] != (second.PID != first.PID) {
+			t.Fatalf("the claim gives %+v; the state is %+v", second, state)
+		}
+		if second.PID == first.PID {
+			same++
+		}
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d of 10 by the first holder", same)
+}
+
+// TestHolderIsKilled: what a dead holder has left is replaced.
+func TestHolderIsKilled(t *testing.T) {
+	t.Parallel()
+	c, address, path := client(t), freePort(t), directory(t)+"/a"
+	first := claim(t, c, os.Getpid(), address, path)
+	if err := unix.Kill(first.PID, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the holder to end", func() bool { return !process.IsAlive(first.PID) })
+	if _, err := c.Status(); !errors.Is(err, ErrGone) || !exists(c.control) {
+		t.Errorf("there is %v, the control socket: %v", err, exists(c.control))
+	}
+	second := claim(t, c, os.Getpid(), address, path)
+	if second.PID == first.PID || !second.IsNew[0] || !second.IsNew[1] || c.WasStopped() {
+		t.Errorf("claimed is %+v", second)
+	}
+}
+
+// TestDirectoryIsCleared: a claim that finds no holder, and its port taken, waits until the holder is back.
+func TestDirectoryIsCleared(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	first := claim(t, c, os.Getpid(), "0")
+	if err := os.RemoveAll(filepath.Dir(c.control)); err != nil {
+		t.Fatal(err)
+	}
+	again := claim(t, c, os.Getpid(), first.Openings[0].Address())
+	if again.PID != first.PID || again.IsNew[0] || len(status(t, c).Sockets) != 1 {
+		t.Errorf("claimed was %+v, and then %+v", first, again)
+	}
+}
+
+// taken has another program listen, and returns where.
+func taken(t *testing.T) (address string, pid int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	other := exec.Command("sleep", "600")
+	other.ExtraFiles = []*os.File{file}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(other) })
+	return l.Addr().String(), other.Process.Pid
+}
+
+// TestPortIsTaken: if it is not by a holder, the answer does not wait for one to come back.
+func TestPortIsTaken(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	address, pid := taken(t)
+	await(t, "the answer to be quick", func() bool { // a child of ours may have all descriptors until it execs
+		begin := time.Now()
+		_, err := claimAll(c, os.Getpid(), openings(t, address))
+		if !errors.Is(err, unix.EADDRINUSE) || !strings.HasPrefix(err.Error(), address+" is in use") || hint(err) == "" {
+			t.Fatalf("got %v", err)
+		}
+		return runtime.GOOS != "linux" || time.Since(begin) < searchTime && err.Error() == fmt.Sprintf("%s is in use by sleep (pid %d)", address, pid)
+	})
+}
+
+// TestStop leaves a mark, until something is claimed again.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	c, path := client(t), directory(t)+"/a"
+	if c.WasStopped() {
+		t.Error("what never ran was stopped")
+	}
+	claimed := claim(t, c, os.Getpid(), "0", path)
+	if err := c.Stop(); err != nil {
+		t.Error(err)
+	}
+	if exists(path) || exists(c.control) || !c.WasStopped() {
+		t.Errorf("left are the path: %v, the control socket: %v; stopped: %v", exists(path), exists(c.control), c.WasStopped())
+	}
+	awaitClosed(t, claimed.Openings[0])
+	isGone(t, c, claimed.PID)
+	if err := c.Stop(); !errors.Is(err, ErrGone) || !c.WasStopped() {
+		t.Errorf("once more: %v; stopped: %v", err, c.WasStopped())
+	}
+	claim(t, c, os.Getpid(), "0")
+	if c.WasStopped() {
+		t.Error("what runs was stopped")
+	}
+}
+
+// TestControlPathIsTaken: whatever is no dead socket of ours stays, and is an error.
+func TestControlPathIsTaken(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare func(t *testing.T, control string) error
+		want    string
+	}{
+		"by a file":              {func(_ *testing.T, control string) error { return os.WriteFile(control, []byte("a private key"), 0o600) }, "exists and is a file, not a socket"},
+		"by a link":              {func(_ *testing.T, control string) error { return os.Symlink("x", control) }, "exists and is a symbolic link, not a socket"},
+		"in an unsafe directory": {func(_ *testing.T, control string) error { return unix.Chmod(filepath.Dir(control), 0o755) }, "is not safe: others may use it (mode 0755)"},
+		"in no directory": {func(_ *testing.T, control string) error {
+			if err := os.Remove(filepath.Dir(control)); err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Dir(control), []byte("a private key"), 0o600)
+		}, "is not safe: it is not a folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, path := client(t), directory(t)+"/a"
+			if err := os.Mkdir(filepath.Dir(c.control), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := test.prepare(t, c.control); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := os.Lstat(c.control)
+			if _, err := claimAll(c, os.Getpid(), openings(t, path)); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if after, _ := os.Lstat(c.control); exists(path) || (before == nil) != (after == nil) || before != nil && !os.SameFile(before, after) {
+				t.Errorf("the control path was %v, and is %v", before, after)
+			}
+			if _, err := c.Status(); !errors.Is(err, ErrGone) {
+				t.Errorf("the state: %v", err)
+			}
+		})
+	}
+}
+
+// TestWithoutHolder: there is nothing to ask, and nothing is made.
+func TestWithoutHolder(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	if state, err := c.Status(); !errors.Is(err, ErrGone) {
+		t.Errorf("the state is %+v, %v", state, err)
+	}
+	wanted := openings(t, "3000")
+	if all, err := c.Fetch(wanted); !errors.Is(err, ErrGone) || all != nil {
+		t.Errorf("fetched %v, %v", all, err)
+	}
+	if all, err := c.Look(wanted); !errors.Is(err, ErrGone) || all != nil {
+		t.Errorf("found %v, %v", all, err)
+	}
+	if all, err := c.Use(wanted); !errors.Is(err, ErrGone) || all != nil {
+		t.Errorf("used %v, %v", all, err)
+	}
+	if err := c.Stop(); !errors.Is(err, ErrGone) {
+		t.Error(err)
+	}
+	if err := c.Release(os.Getpid()); err != nil || c.WasStopped() {
+		t.Errorf("released: %v", err)
+	}
+	if exists(filepath.Dir(c.control)) {
+		t.Error("a directory is made by asking")
+	}
+}
