@@ -270,9 +270,11 @@ func TestNonblockingStdin(t *testing.T) {
 func nonblocking(t *testing.T) *os.File {
 	t.Helper()
 	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe(ends[:]); err != nil {
 		t.Fatal(err)
 	}
+	unix.CloseOnExec(ends[0])
+	unix.CloseOnExec(ends[1])
 	if err := unix.SetNonblock(ends[0], true); err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,14 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -185,6 +187,20 @@ func (p *project) killed(moment time.Duration, argv ...string) {
 	time.Sleep(moment)
 	cmd.Process.Kill()
 	cmd.Wait()
+}
+
+// freeze stops a process, until thaw.
+func freeze(t *testing.T, pid int) (thaw func()) {
+	t.Helper()
+	syscall.Kill(pid, syscall.SIGSTOP)
+	await(t, "every thread to stop", func() (struct{}, bool) {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+		return struct{}{}, !slices.ContainsFunc(threads, func(thread string) bool {
+			status, _ := os.ReadFile(thread)
+			return !strings.Contains(string(status), "\nState:\tT")
+		})
+	})
+	return func() { syscall.Kill(pid, syscall.SIGCONT) }
 }
 
 // killNewHolder kills a holder that a client has just started. The first of its two starts is left alone: the client

@@ -226,10 +226,11 @@ func TestSteadyNeighbours(t *testing.T) {
 	keeper := p.holder()
 	got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = other, p.env }, "env", "-q", "-s", "0", "--owner", strconv.Itoa(owner))
 	stopped := slices.DeleteFunc(p.holders(), func(pid int) bool { return pid == keeper })
-	if len(stopped) != 1 || syscall.Kill(stopped[0], syscall.SIGSTOP) != nil {
+	if len(stopped) != 1 {
 		t.Fatalf("%s: the other holders are %v", got.err, stopped)
 	}
-	defer syscall.Kill(stopped[0], syscall.SIGCONT)
+	thaw := freeze(t, stopped[0])
+	defer thaw()
 	for name, make := range map[string]func(path string) error{
 		"x.sock":    func(path string) error { return os.WriteFile(path, []byte("garbage"), 0o600) },
 		"link.sock": func(path string) error { return os.Symlink("/nowhere", path) },
@@ -252,7 +253,7 @@ func TestSteadyNeighbours(t *testing.T) {
 	if got.err != "" {
 		t.Errorf("completion says %q", got.err)
 	}
-	syscall.Kill(stopped[0], syscall.SIGCONT)
+	thaw()
 	end()
 	p.awaitHolders(0)
 	if left := leftIn(filepath.Join(p.runtime, "systemfd")); len(left) != 3 {
