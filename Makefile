@@ -36,7 +36,7 @@ run:
 	go run ./examples/restart
 
 test: test-deps lint
-	go test -count=1 $(RACE) ./...
+	go test -count=1 -timeout 15m $(RACE) ./...
 
 test-deps:
 	@if command -v apt-get >/dev/null; then \

@@ -21,7 +21,7 @@ awk '/^## / { sections++; next } sections == 1' CHANGELOG.md >"$out/notes.md"
 
 {
 	printf 'systemfd (%s) unstable; urgency=medium\n\n' "$version"
-	sed -n 's/^- /  * /p; t; s/^  /    /p' "$out/notes.md" | fold -s -w 79 | sed 's/ *$//; s/^\([^ ]\)/    \1/'
+	sed -n 's/^- /  * /p; t; s/^  /    /p' "$out/notes.md" | fold -s -w 75 | sed 's/ *$//; s/^\([^ ]\)/    \1/'
 	printf '\n -- The systemfd authors <systemfd@users.noreply.github.com>  %s\n' "$(git log -1 --format=%cD)"
 } | gzip -9n >"$out/changelog.gz"
 

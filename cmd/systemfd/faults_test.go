@@ -529,7 +529,7 @@ func TestHostileClients(t *testing.T) {
 		"numbers too large": refused("the message is malformed", ask(`"Op":"release","Owner":1e99`)),
 		"another version":   refused("the holder speaks version 2 of the protocol, this systemfd version 1", `{"Protocol":1,"Op":"stop"}`+"\n"),
 		"no version":        refused("the holder speaks version 2 of the protocol, this systemfd version 0", `{"Op":"stop"}`+"\n"),
-		"another process":   refused("process 1 is process ", fmt.Sprintf(`{"Protocol":%d,"Client":1,"Op":"stop"}`+"\n", wire.Protocol)),
+		"another process":   refused("process 1 is process ", fmt.Sprintf(`{"Protocol":%d,"Client":1,"Op":"fetch"}`+"\n", wire.Protocol)),
 		"no end": func(t *testing.T, control string) {
 			c := talk(t, control, "")
 			for range 40 {

@@ -59,7 +59,7 @@ func Reserve(environ []string, count int) ([]string, error) {
 }
 
 // restarted is set in the environment of a systemfd that evictPoller has started.
-const restarted = "SYSTEMFD_RESTARTED"
+const restarted = "systemfd_restarted"
 
 // evictPoller starts this program again if the Go runtime's epoll or kqueue stands where a socket goes: package lowfds
 // keeps it away from the first descriptors only. It polls from another thread at any time, and aborts on finding a

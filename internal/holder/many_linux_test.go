@@ -5,9 +5,35 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// TestManySocketsAreLinear compares the processor time of 8 times as many sockets: that takes 8 times as much, and what is
+// quadratic 64 times. It is not parallel: it takes the time of this process.
+func TestManySocketsAreLinear(t *testing.T) {
+	needDescriptors(t, 9000)
+	took := func(count int) (ours, holders time.Duration) {
+		var before, after, theirs unix.Timespec
+		clock := func(id int32, now *unix.Timespec) {
+			if err := unix.ClockGettime(id, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		clock(unix.CLOCK_PROCESS_CPUTIME_ID, &before)
+		pid := manySockets(t, count)
+		clock(unix.CLOCK_PROCESS_CPUTIME_ID, &after)
+		clock(int32(^pid<<3|2), &theirs) // clock_getcpuclockid(3)
+		return time.Duration(after.Nano() - before.Nano()), time.Duration(theirs.Nano())
+	}
+	few, fewOfHolder := took(500)
+	many, manyOfHolder := took(4000)
+	t.Logf("500 sockets take %v here, %v there; 4000 take %v and %v", few, fewOfHolder, many, manyOfHolder)
+	if many > 32*few || manyOfHolder > 32*fewOfHolder {
+		t.Errorf("500 sockets take %v here, %v there; 4000 take %v and %v", few, fewOfHolder, many, manyOfHolder)
+	}
+}
 
 // TestHolderIsFull has a holder reach its limit: the claim is refused, what was opened for it is gone, and what was kept
 // stays.

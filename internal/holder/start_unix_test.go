@@ -84,14 +84,18 @@ func TestStartTogether(t *testing.T) {
 	isGone(t, c, claimed[0].PID)
 }
 
-// freePort returns an address that was free a moment ago. On Linux nobody else has it: all of 127.0.0.0/8 is there.
+// freeHost returns an address of this host that nobody else uses: on Linux it has all of 127.0.0.0/8.
+func freeHost() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.N(254), rand.N(256), 1+rand.N(254))
+}
+
+// freePort returns an address that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
-	host := "127.0.0.1"
-	if runtime.GOOS == "linux" {
-		host = fmt.Sprintf("127.%d.%d.%d", 1+rand.N(254), rand.N(256), 1+rand.N(254))
-	}
-	l, err := net.Listen("tcp", host+":0")
+	l, err := net.Listen("tcp", freeHost()+":0")
 	if err != nil {
 		t.Fatal(err)
 	}

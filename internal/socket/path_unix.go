@@ -67,6 +67,9 @@ func openPath(o spec.Opening) (Socket, error) {
 	if errors.Is(err, unix.EADDRINUSE) {
 		fd, err = replacePath(o, name)
 	}
+	if errors.Is(err, unix.EADDRINUSE) {
+		return Socket{}, inUse(o.Spec) // after the lock: the search for who it is takes its time
+	}
 	if err != nil {
 		return Socket{}, err
 	}
@@ -116,7 +119,7 @@ func bindPath(o spec.Opening, name string) (int, error) {
 }
 
 // replacePath binds name in place of a dead socket of ours. The lock is for two who find the same one: the second
-// finds the socket of the first.
+// finds the socket of the first, and that is EADDRINUSE.
 func replacePath(o spec.Opening, name string) (int, error) {
 	unlock, err := LockFolder(filepath.Dir(name))
 	if err != nil {
@@ -126,11 +129,7 @@ func replacePath(o spec.Opening, name string) (int, error) {
 	if err := clearPath(name, o.Spec); err != nil {
 		return -1, err
 	}
-	fd, err := bindPath(o, name)
-	if errors.Is(err, unix.EADDRINUSE) { // bound by one who found the path free
-		return -1, inUse(o.Spec)
-	}
-	return fd, err
+	return bindPath(o, name)
 }
 
 func directoryError(s spec.Spec, err error) error {
@@ -196,7 +195,8 @@ func isAny(err error, targets []error) bool {
 	return false
 }
 
-// clearPath removes a dead socket of ours at path. Whatever else stands there is an error, and stays.
+// clearPath removes a dead socket of ours at path. Whatever else stands there is an error, and stays; EADDRINUSE if it is
+// alive.
 func clearPath(path string, s spec.Spec) error {
 	var stat unix.Stat_t
 	err := unix.Lstat(path, &stat)
@@ -212,7 +212,7 @@ func clearPath(path string, s spec.Spec) error {
 	case err != nil:
 		return &Error{Spec: s, Text: fmt.Sprintf("cannot tell whether %q is in use: %v", s.Path, err), Remedy: "remove it, or take another path", Err: err}
 	case !isDead:
-		return inUse(s)
+		return unix.EADDRINUSE
 	case int(stat.Uid) != os.Geteuid():
 		return &Error{Spec: s, Text: fmt.Sprintf("%q is a dead socket of another user (uid %d)", s.Path, stat.Uid), Remedy: "remove it, or take another path"}
 	}

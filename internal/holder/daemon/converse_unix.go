@@ -93,7 +93,7 @@ func (c *conversation) request(peer int) (r wire.Request, err error) {
 		return r, &Error{Text: err.Error()}
 	case err != nil:
 		return r, errSilent
-	case peer != process.Unknown && r.Client != peer:
+	case r.NamesProcesses() && peer != process.Unknown && r.Client != peer:
 		return r, &Error{fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", r.Client, peer), "set XDG_RUNTIME_DIR to a folder that is not shared with it"}
 	}
 	return r, nil

@@ -48,7 +48,7 @@ func TestRequestIsRefused(t *testing.T) {
 		{"an old version", text(wire.Request{Protocol: 1, Op: wire.Status, Client: me}), wire.ForeignVersion(wire.Protocol, 1), foreign},
 		{"a later version", `{"Protocol":7,"Op":"dance","With":{"a":1}}` + "\n", wire.ForeignVersion(wire.Protocol, 7), foreign},
 		{"a later version of another form", `{"Protocol":7,"Op":["status"],"Owner":{"PID":1},"Client":"me"}` + "\n", wire.ForeignVersion(wire.Protocol, 7), foreign},
-		{"another process", text(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: me + 1}), elsewhere, "set XDG_RUNTIME_DIR to a folder that is not shared with it"},
+		{"another process", text(wire.Request{Protocol: wire.Protocol, Op: wire.Fetch, Client: me + 1}), elsewhere, "set XDG_RUNTIME_DIR to a folder that is not shared with it"},
 		{"an unknown request", ours(wire.Request{Op: "dance"}), `unknown request "dance"`, ""},
 		{"no request", ours(wire.Request{}), `unknown request ""`, ""},
 		{"control characters", ours(wire.Request{Op: "\x1b[2J\n"}), `unknown request "\x1b[2J\n"`, ""},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/systemfd/systemfd/internal/spec"
 )
@@ -194,51 +193,4 @@ func TestGuestIsNobody(t *testing.T) {
 		t.Errorf("gone is %v", gone)
 	}
 	isLeft(t, l)
-}
-
-// TestLedgerIsLinear compares the time of 16 times as many openings: 16 times is linear, 256 times quadratic.
-func TestLedgerIsLinear(t *testing.T) {
-	for name, text := range map[string]func(i int) string{
-		"the same":  func(int) string { return "0" },
-		"different": func(i int) string { return fmt.Sprintf("127.%d.%d.1:3000", i>>8, i&255) },
-	} {
-		few, many := shortest(t, 250, text), shortest(t, 4000, text)
-		t.Logf("%s: %v, and for 16 times as many %v", name, few, many)
-		if many > 96*few {
-			t.Errorf("%s: %v, and for 16 times as many %v", name, few, many)
-		}
-	}
-}
-
-// shortest returns the shortest time that n openings take, of three.
-func shortest(t *testing.T, n int, text func(i int) string) time.Duration {
-	t.Helper()
-	var texts []string
-	for i := range n {
-		texts = append(texts, text(i))
-	}
-	wanted := openings(t, texts...)
-	var times []time.Duration
-	for range 3 {
-		begin, l := time.Now(), newLedger()
-		_, _ = l.keep(shell, wanted)
-		kept := l.inOrder()
-		for _, p := range []party{shell, editor} {
-			if _, gone := l.keep(p, wanted); gone != nil || len(l.items) != n {
-				t.Fatalf("%d items of %d, and gone are %d", len(l.items), n, len(gone))
-			}
-		}
-		used := l.claim(server1, kept, wanted)
-		l.extend(used, kept, wanted)
-		if all := l.holdings(); len(all) != n || len(all[kept[0]].owners) != 2 || len(all[kept[0]].users) != 1 {
-			t.Fatalf("%d holdings of %d", len(all), n)
-		}
-		l.release(l.current[shell])
-		l.release(l.current[editor])
-		if gone := l.release(used); len(gone) != n {
-			t.Fatalf("%d of %d are gone", len(gone), n)
-		}
-		times = append(times, time.Since(begin))
-	}
-	return slices.Min(times)
 }

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// askVariable makes this program another client: it asks the holder with that control socket for its state.
+// askVariable makes this program another client: it has the holder with that control socket release its claim.
 const askVariable = "DAEMON_TEST_ASK"
 
 // ask prints the first line of the answer.
@@ -42,7 +42,7 @@ func ask(control string) int {
 	if err != nil {
 		return 1
 	}
-	line, _ := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: os.Getpid()})
+	line, _ := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Release, Client: os.Getpid()})
 	unix.Write(fd, line)
 	answer := make([]byte, 1<<12)
 	n, err := unix.Read(fd, answer)
@@ -275,7 +275,7 @@ func (c *client) send(fds []int, messages ...any) {
 			err = c.say("\x00", chunk...)
 		}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, unix.EPIPE) { // a holder that refuses need not read on
 		c.t.Fatal(err)
 	}
 }

@@ -113,7 +113,7 @@ func TestHolderInNamespace(t *testing.T) {
 	inNamespace(t, cmd)
 	for _, pid := range []int{os.Getpid(), 1} {
 		c := connect(t, opened.Path)
-		c.send(nil, wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: pid})
+		c.send(nil, wire.Request{Protocol: wire.Protocol, Op: wire.Release, Client: pid})
 		if h := c.header(); !strings.Contains(h.Error, refusal) {
 			t.Errorf("process %d is told %+v", pid, h)
 		}

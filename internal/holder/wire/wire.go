@@ -54,6 +54,9 @@ type Request struct {
 	Pass     bool     `json:",omitempty"` // the descriptors, too
 }
 
+// NamesProcesses says whether a request means processes by their IDs: client and holder have to see the same ones.
+func (r Request) NamesProcesses() bool { return r.Op != Status && r.Op != Stop }
+
 // Header is the first line of every answer.
 type Header struct {
 	Protocol int
