@@ -8,18 +8,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // addresses returns all that --info-file=info in dir tells of.
@@ -203,143 +199,6 @@ func TestAcceptCannotStart(t *testing.T) {
 	}
 }
 
-// limit sets a soft limit of a running process; undo sets the old one.
-func limit(t *testing.T, pid, resource int, most uint64) (undo func()) {
-	t.Helper()
-	var old unix.Rlimit
-	if err := unix.Prlimit(pid, resource, nil, &old); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: old.Max}, nil); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := unix.Prlimit(pid, resource, &old, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// checkShortage: while pid is short of something it waits, says so once, does not spin, and loses nothing. The next shortage
-// soon after is the same one to a reader.
-func checkShortage(t *testing.T, l *launched, address, warning string, shorten func() (undo func())) {
-	t.Helper()
-	for _, warnings := range []int{1, 0} {
-		before := strings.Count(l.read(t, "err"), "warning: ")
-		undo := shorten()
-		var waiting []net.Conn
-		for range 3 {
-			waiting = append(waiting, dialAny(t, "tcp", address))
-		}
-		await(t, "the warning", func() (struct{}, bool) {
-			return struct{}{}, strings.Count(l.read(t, "err"), "warning: ") >= before+warnings
-		})
-		if used := cpuTime(t, l.Process.Pid, time.Second); used > 200*time.Millisecond {
-			t.Errorf("it uses %v of CPU time in a second", used)
-		}
-		if after := strings.Count(l.read(t, "err"), "warning: "); after != before+warnings {
-			t.Errorf("it warns %d times", after-before)
-		}
-		undo()
-		for _, c := range waiting {
-			if got, err := exchange(c, "hello"); err != nil || got != "hello" {
-				t.Errorf("who waited gets %q, %v", got, err)
-			}
-			c.Close()
-		}
-	}
-	says(t, l.read(t, "err"), warning)
-}
-
-// lowestFree is the lowest free descriptor of an acceptor that has nothing to do: beside what it has from us, it has
-// the listener twice, and no pipe.
-func lowestFree(t *testing.T, pid int) (lowest uint64) {
-	t.Helper()
-	ours := openFiles(t, os.Getpid())
-	return await(t, "the acceptor to be idle", func() (uint64, bool) {
-		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-		open, busy, sockets := map[string]bool{}, false, 0
-		for _, link := range links {
-			target, err := os.Readlink(link)
-			open[filepath.Base(link)] = true
-			if slices.Contains(ours, target) {
-				continue
-			}
-			busy = busy || err != nil || strings.HasPrefix(target, "pipe:")
-			if strings.HasPrefix(target, "socket:") {
-				sockets++
-			}
-		}
-		for lowest = 0; open[strconv.FormatUint(lowest, 10)]; lowest++ {
-		}
-		return lowest, !busy && sockets == 2
-	})
-}
-
-// TestAcceptShortOfDescriptors: none for a connection, or one but none to start its child.
-func TestAcceptShortOfDescriptors(t *testing.T) {
-	t.Parallel()
-	for free, warning := range map[uint64]string{
-		0: "warning: cannot accept: too many open files; trying again until it works",
-		1: `warning: cannot run "cat": too many open files; trying again until it works`,
-	} {
-		t.Run(fmt.Sprint(free), func(t *testing.T) {
-			t.Parallel()
-			dir := folder(t)
-			l := launch(t, dir, "systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-			address := opened(t, dir)
-			if got, err := getLine(address); err != nil || got != "hello" {
-				t.Fatalf("%q, %v", got, err)
-			}
-			awaitChildless(t, l.Process.Pid)
-			checkShortage(t, l, address, warning, func() func() {
-				return limit(t, l.Process.Pid, unix.RLIMIT_NOFILE, lowestFree(t, l.Process.Pid)+free)
-			})
-		})
-	}
-}
-
-// TestAcceptShortOfProcesses runs as a user of its own, since the limit counts all that a user has, and root has none.
-func TestAcceptShortOfProcesses(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() != 0 {
-		lacks(t, "a second user, for root alone,")
-	}
-	need(t, "setpriv", "prlimit")
-	const uid = "54321"
-	if _, err := user.LookupId(uid); err == nil {
-		t.Skipf("user %s is somebody", uid)
-	}
-	dir := folder(t)
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	program, err := exec.LookPath("systemfd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(program) // a folder of ours is nobody else's
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "systemfd"), text, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	l := launch(t, dir, "setpriv", "--reuid", uid, "--clear-groups", "./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-	address := opened(t, dir)
-	checkShortage(t, l, address, `warning: cannot run "cat": resource temporarily unavailable; trying again until it works`,
-		func() func() {
-			set := func(most string) { // only who has the same uid may
-				out, err := exec.Command("setpriv", "--reuid", uid, "--clear-groups", "prlimit", "--pid", strconv.Itoa(l.Process.Pid), "--nproc="+most+":").CombinedOutput()
-				if err != nil {
-					t.Fatalf("prlimit: %v: %s", err, out)
-				}
-			}
-			set("0")
-			return func() { set("1000") }
-		})
-}
-
 // TestAcceptLeavesOthers: when systemfd ends, a path that is somebody else's by now stays.
 func TestAcceptLeavesOthers(t *testing.T) {
 	t.Parallel()
@@ -481,67 +340,6 @@ func TestAcceptUnit(t *testing.T) {
 			t.Errorf("%s: %q, %v", network, got, err)
 		}
 	}
-}
-
-// TestInetdNonblock: the connection blocks, unless --nonblock says otherwise.
-func TestInetdNonblock(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct{ flag, want string }{{"--quiet", "02"}, {"--nonblock", "04002"}} {
-		for _, inetd := range []bool{true, false} {
-			dir := folder(t)
-			argv := []string{"systemfd", "-q", test.flag, "-s", "./s", "--accept", "--info-file", "info"}
-			fd := "3"
-			if inetd {
-				argv, fd = append(argv, "--inetd"), "0"
-			}
-			launch(t, dir, append(argv, "--", "sh", "-c", fmt.Sprintf("grep flags: /proc/self/fdinfo/%s >&%s", fd, fd))...)
-			if got := strings.Fields(readAll(t, dialAny(t, "unix", opened(t, dir)))); len(got) != 2 || got[1] != test.want {
-				t.Errorf("%q: flags %q, want %s", argv, got, test.want)
-			}
-		}
-	}
-}
-
-// TestSSH serves a real ssh client by sshd -i.
-func TestSSH(t *testing.T) {
-	t.Parallel()
-	need(t, "ssh", "ssh-keygen", "setpriv")
-	sshd := "/usr/sbin/sshd"
-	if _, err := os.Stat(sshd); err != nil {
-		lacks(t, "openssh-server")
-	}
-	me, err := user.Current()
-	if err != nil {
-		lacks(t, "an entry of this user in passwd(5)")
-	}
-	dir := folder(t)
-	if me.Uid == "0" { // where sshd is not a service, nobody has made its folder
-		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, key := range []string{"host", "client"} {
-		if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, key)).CombinedOutput(); err != nil {
-			t.Fatalf("ssh-keygen: %v: %s", err, out)
-		}
-	}
-	write(t, dir, "config", fmt.Sprintf("HostKey %s/host\nAuthorizedKeysFile %s/client.pub\nStrictModes no\nPidFile none\nUsePAM no\nPermitRootLogin yes\nPrintMotd no\nAllowUsers %s\n", dir, dir, me.Username))
-	l := launch(t, dir, "systemfd", "-q", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", sshd, "-i", "-e", "-f", dir+"/config")
-	_, port, err := net.SplitHostPort(opened(t, dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 2 {
-		ssh := exec.CommandContext(t.Context(), "ssh", "-F", "none", "-p", port, "-i", dir+"/client", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile="+dir+"/known",
-			"-o", "BatchMode=yes", me.Username+"@127.0.0.1", "cat; echo $SSH_CONNECTION")
-		ssh.Stdin = strings.NewReader("hello\n")
-		out, err := ssh.Output()
-		want := fmt.Sprintf(`^hello\n127\.0\.0\.1 \d+ 127\.0\.0\.1 %s\n$`, port)
-		if err != nil || !regexp.MustCompile(want).Match(out) {
-			t.Fatalf("ssh %d: %v, %q, %s", i, err, out, l.read(t, "err"))
-		}
-	}
-	awaitChildless(t, l.Process.Pid)
 }
 
 // TestInheritedChannel: Java takes the listener from descriptor 0, where --inetd without --accept puts it.

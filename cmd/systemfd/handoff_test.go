@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -18,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -246,83 +244,6 @@ func TestNotASocketToPass(t *testing.T) {
 	}
 }
 
-// With a standard input in O_NONBLOCK the Go runtime opens its epoll before main, where a socket goes.
-func TestNonblockingStdin(t *testing.T) {
-	t.Parallel()
-	for i := range 200 {
-		args := []string{"-q", "-s", "0", "-s", "udp::0"}
-		if i%2 == 0 { // a start of many takes long enough for the runtime to look
-			args = append(args, slices.Repeat([]string{"-s", "udp::0"}, 400)...)
-		}
-		if i%4 == 1 { // and with sockets there when it starts
-			args = append(args, "--", "systemfd", "-q")
-		}
-		args = append(args, "--", "probe")
-		got := handOff(t, func(cmd *exec.Cmd) { cmd.Stdin = nonblocking(t) }, args...)
-		says(t, got.out, "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", fmt.Sprintf("env LISTEN_PID=%d", got.pid))
-		if got.status != 0 || got.err != "" {
-			t.Fatalf("start %d: exit %d: %s", i, got.status, got.err)
-		}
-	}
-}
-
-// nonblocking returns the read end of a pipe in O_NONBLOCK, as a standard input.
-func nonblocking(t *testing.T) *os.File {
-	t.Helper()
-	var ends [2]int
-	if err := unix.Pipe(ends[:]); err != nil {
-		t.Fatal(err)
-	}
-	unix.CloseOnExec(ends[0])
-	unix.CloseOnExec(ends[1])
-	if err := unix.SetNonblock(ends[0], true); err != nil {
-		t.Fatal(err)
-	}
-	read, write := os.NewFile(uintptr(ends[0]), "stdin"), os.NewFile(uintptr(ends[1]), "")
-	t.Cleanup(func() {
-		read.Close()
-		write.Close()
-	})
-	return read
-}
-
-// TestNonblockingStdinExecs counts: the poller stands above the sockets from the first start on, but for more of them than
-// there are placeholders.
-func TestNonblockingStdinExecs(t *testing.T) {
-	t.Parallel()
-	need(t, "strace")
-	for sockets, want := range map[int]int{1: 2, 64: 2, 65: 3, 200: 3} {
-		trace := filepath.Join(t.TempDir(), "trace")
-		cmd := exec.Command("strace", slices.Concat([]string{"-f", "-o", trace, "-e", "trace=execve", "systemfd", "-q"}, slices.Repeat([]string{"-s", "0"}, sockets), []string{"--", "true"})...)
-		cmd.Stdin = nonblocking(t)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		text, err := os.ReadFile(trace)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := len(regexp.MustCompile(`execve\("`).FindAll(text, -1)); got != want {
-			t.Errorf("with %d sockets it execs %d times, want %d:\n%s", sockets, got, want, text)
-		}
-	}
-}
-
-// TestNonblockingStdinLimits leaves the runtime the descriptors that it needs, however few there are.
-func TestNonblockingStdinLimits(t *testing.T) {
-	t.Parallel()
-	need(t, "sh")
-	for limit := 6; limit <= 75; limit++ {
-		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec systemfd -q -s 0 -- true", limit))
-		cmd.Stdin = nonblocking(t)
-		out, err := cmd.CombinedOutput()
-		short := regexp.MustCompile(`\Aerror: .*too many open files\nhint: raise the limit of open files: ulimit -n\n\z`)
-		if status := cmd.ProcessState.ExitCode(); (err != nil || len(out) > 0) && (status != 125 || !short.Match(out)) {
-			t.Errorf("with %d descriptors: exit %d, %s", limit, status, out)
-		}
-	}
-}
-
 // A reader of --info-file finds nothing, or all of it.
 func TestInfoFileIsWhole(t *testing.T) {
 	t.Parallel()
@@ -405,119 +326,6 @@ func TestLauncherHints(t *testing.T) {
 		}
 		if closes := slices.Contains(closing, line); closes != strings.Contains(hint, "does not pass descriptors on") {
 			t.Errorf("%s: closes=%v, but %q", line, closes, hint)
-		}
-	}
-}
-
-// A path is in use where anybody has it bound, listening or not, whatever the type; nobody there notices.
-func TestPathInUse(t *testing.T) {
-	t.Parallel()
-	for name, bind := range map[string]func(path string) (io.Closer, error){
-		"listening":     func(path string) (io.Closer, error) { return net.Listen("unix", path) },
-		"not listening": func(path string) (io.Closer, error) { return bindOnly(path) },
-		"datagram": func(path string) (io.Closer, error) {
-			return net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			path := filepath.Join(dir, "a.sock")
-			server, err := bind(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer server.Close()
-			got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir = dir }, "-s", "./a.sock", "--", "true")
-			if got.status != 125 || got.out != "" {
-				t.Errorf("exit %d, stdout %q", got.status, got.out)
-			}
-			says(t, got.err, "error: "+path+" is in use.*", "hint: stop it, or take another path")
-			if stat, err := os.Lstat(path); err != nil || stat.Mode().Type() != fs.ModeSocket {
-				t.Errorf("at the path is %v, %v", stat, err)
-			}
-			if l, ok := server.(*net.UnixListener); ok {
-				l.SetDeadline(time.Now())
-				if conn, err := l.Accept(); err == nil {
-					conn.Close()
-					t.Error("the server got a connection")
-				}
-			}
-		})
-	}
-}
-
-// bindOnly returns a stream socket that is bound, and does not listen.
-func bindOnly(path string) (io.Closer, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, err
-	}
-	unix.CloseOnExec(fd)
-	return os.NewFile(uintptr(fd), path), unix.Bind(fd, &unix.SockaddrUnix{Name: path})
-}
-
-// From probe to listen the folder is locked: who finds it so waits, and does not touch the socket there.
-func TestFolderLocked(t *testing.T) {
-	t.Parallel()
-	need(t, "true")
-	folder, err := os.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	in := func(cmd *exec.Cmd) { cmd.Dir = folder.Name() }
-	handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
-	before, err := os.Lstat(filepath.Join(folder.Name(), "app.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	got := handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
-	if got.status != 125 {
-		t.Errorf("exit %d", got.status)
-	}
-	says(t, got.err, "error: cannot lock folder \".+\": .+", "hint: another process holds flock\\(2\\) on it")
-	after, err := os.Lstat(filepath.Join(folder.Name(), "app.sock"))
-	if err != nil || !os.SameFile(before, after) {
-		t.Errorf("the socket that was there is replaced by %v, %v", after, err)
-	}
-}
-
-// Of many that find the same dead socket, one gets it.
-func TestOneTakesTheDeadSocket(t *testing.T) {
-	t.Parallel()
-	need(t, "cat", "true")
-	folder := t.TempDir()
-	in := func(cmd *exec.Cmd) { cmd.Dir = folder }
-	for range 5 {
-		handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
-		hold, release, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan outcome)
-		const rivals = 6
-		for range rivals {
-			go func() {
-				ended <- handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Stdin = folder, hold }, "-q", "-s", "./app.sock", "--", "cat")
-			}()
-		}
-		for range rivals - 1 {
-			got := <-ended
-			if got.status != 125 || !strings.Contains(got.err, "app.sock is in use") {
-				t.Errorf("a second one gets it: exit %d, %s", got.status, got.err)
-			}
-		}
-		if _, err := os.Lstat(filepath.Join(folder, "app.sock")); err != nil {
-			t.Error(err)
-		}
-		release.Close()
-		hold.Close()
-		if got := <-ended; got.status != 0 {
-			t.Errorf("nobody gets it: exit %d, %s", got.status, got.err)
 		}
 	}
 }

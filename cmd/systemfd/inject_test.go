@@ -163,8 +163,10 @@ func (form injection) run(t *testing.T, p *project, args []string, strace ...str
 		cmd.Wait()
 		close(ended)
 	}()
+	isTold := false // a second signal would meet a process that is about to end
 	await(t, "the form to end", func() (struct{}, bool) {
-		if _, err := os.Lstat(p.path("info")); err == nil && form.stays {
+		if _, err := os.Lstat(p.path("info")); err == nil && form.stays && !isTold {
+			isTold = true
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		}
 		select {

@@ -6,118 +6,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-
-	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
 )
-
-// terminal is a shell that somebody types into.
-type terminal struct {
-	*project
-	pid    int
-	tty    *os.File
-	typed  int           // lines
-	ended  chan struct{} // closed once the shell has
-	mu     sync.Mutex
-	screen bytes.Buffer
-}
-
-// terminal starts an interactive shell on a pty of its own.
-func (p *project) terminal(argv ...string) *terminal {
-	p.t.Helper()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	p.in(cmd)
-	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 500})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	s := &terminal{project: p, pid: cmd.Process.Pid, tty: pollable(p.t, tty), ended: make(chan struct{})}
-	go io.Copy(s, s.tty)
-	go func() {
-		cmd.Wait()
-		close(s.ended)
-	}()
-	p.t.Cleanup(func() {
-		select {
-		case <-s.ended:
-		default:
-			cmd.Process.Kill()
-			<-s.ended
-		}
-		s.tty.Close()
-		if p.t.Failed() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			p.t.Logf("on the screen of %q:\n%s", argv, s.screen.String())
-		}
-	})
-	return s
-}
-
-// pollable returns f as a file that Close closes at once, even where somebody reads.
-func pollable(t *testing.T, f *os.File) *os.File {
-	t.Helper()
-	defer f.Close()
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err == nil {
-		err = unix.SetNonblock(fd, true)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return os.NewFile(uintptr(fd), f.Name())
-}
-
-// Write is what the shell puts on the screen.
-func (s *terminal) Write(text []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.screen.Write(text)
-}
-
-// types types a line and waits for nothing.
-func (s *terminal) types(line string) {
-	s.t.Helper()
-	if _, err := io.WriteString(s.tty, line+"\r"); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// does types a line and waits until it has been carried out.
-func (s *terminal) does(line string) {
-	s.t.Helper()
-	s.typed++
-	done := fmt.Sprintf("typed-%d", s.typed)
-	s.types(strings.TrimSuffix(line, "\n") + "; echo done >" + s.path(done))
-	s.awaitFile(done)
-}
-
-// hangUp closes the terminal, and leaves the shell to what it does then.
-func (s *terminal) hangUp() { s.tty.Close() }
-
-// awaitEnd waits until the shell has ended.
-func (s *terminal) awaitEnd() {
-	s.t.Helper()
-	await(s.t, "the shell to end", func() (struct{}, bool) {
-		select {
-		case <-s.ended:
-			return struct{}{}, true
-		default:
-			return struct{}{}, false
-		}
-	})
-}
 
 // claim is what these tests have kept open: a port, and a path that must not be left over.
 const claim = "-s http::0 -s ./u.sock"
@@ -415,102 +313,6 @@ func commandLines() (lines []string) {
 		lines = append(lines, dir+" "+strings.ReplaceAll(string(text), "\x00", " "))
 	}
 	return lines
-}
-
-// inPIDNamespace is a command below another process 1, which sees neither the leader of its group nor of its session.
-func inPIDNamespace(t *testing.T, command ...string) []string {
-	t.Helper()
-	need(t, "unshare")
-	unshare := []string{"unshare", "--fork", "--pid", "--mount-proc", "--kill-child"}
-	if out, err := exec.Command(unshare[0], append(unshare[1:], "true")...).CombinedOutput(); err != nil {
-		t.Skipf("no pid namespace here: %v: %s", err, out)
-	}
-	return append(unshare, command...)
-}
-
-// TestOwnerInPIDNamespace keeps sockets for a script below process 1 of a pid namespace.
-func TestOwnerInPIDNamespace(t *testing.T) {
-	t.Parallel()
-	p := newProject(t)
-	release := p.keeper()
-	wait := p.detached(inPIDNamespace(t, "sh", "-c", "sh ./keep; until test -e finish; do sleep 0.01; done")...)
-	p.checkKeeper()
-	release()
-	p.awaitNothing() // while process 1 lives
-	write(t, p.dir, "finish", "")
-	wait()
-}
-
-// TestAnotherPIDNamespace shares a runtime directory with a pid namespace: a process there, whose ID means another
-// process to the holder, is refused.
-func TestAnotherPIDNamespace(t *testing.T) {
-	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
-	environ := p.mustKeep(owner, "-s", "http::0")
-	argv := inPIDNamespace(t, "sh", "-c", "systemfd env -s http::0 --owner 1; systemfd -- true; echo status $?")
-	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = p.dir, environ
-	text, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	refused := `error: process \d+ is process \d+ here: it is in another pid namespace than the holder`
-	says(t, string(text), "false;", refused, "hint: set XDG_RUNTIME_DIR to a folder that is not shared with it", "status 125")
-	if n := len(regexp.MustCompile(refused).FindAll(text, -1)); n != 2 {
-		t.Errorf("%d are refused, want 2:\n%s", n, text)
-	}
-	p.checkOwnersAre(owner)
-	end()
-	p.awaitNothing()
-}
-
-// checkOwnersAre looks whether every kept socket is kept for this process only.
-func (p *project) checkOwnersAre(owner int) {
-	p.t.Helper()
-	for _, s := range p.held() {
-		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
-			p.t.Errorf("%s is kept for %v, want process %d", s.Address, s.Owners, owner)
-		}
-	}
-}
-
-// TestInitIsOwner keeps sockets for process 1 itself: until stop, or until the kernel ends the whole namespace.
-func TestInitIsOwner(t *testing.T) {
-	t.Parallel()
-	p := newProject(t)
-	release := p.keeper()
-	wait := p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep; systemfd stop; systemfd status >status-after; cat gate")...)
-	p.checkOwnerAfter(1)
-	release()
-	if after := p.awaitFile("status-after"); after != "nothing is held\n" {
-		t.Errorf("after stop, status is %q", after)
-	}
-	p.awaitNothing()
-	release()
-	wait()
-
-	for _, name := range []string{"owner", "probe", "status"} {
-		os.Remove(p.path(name))
-	}
-	wait = p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep")...)
-	p.checkOwnerAfter(1)
-	release()
-	wait()
-	await(t, "the holder to be killed", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
-
-	got := handOff(t, p.in, append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
-	if got.status != 0 {
-		t.Errorf("afterwards: exit %d, %s", got.status, got.err)
-	}
-	p.holder()
-}
-
-// checkOwnerAfter is checkOwner once the script has come to the gate.
-func (p *project) checkOwnerAfter(owner int) {
-	p.t.Helper()
-	p.awaitFile("owner")
-	p.checkOwner(owner)
 }
 
 // TestTmux keeps sockets for the shell of one window, and not for as long as tmux lives.

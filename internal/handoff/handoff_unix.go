@@ -24,8 +24,11 @@ func Reserve(environ []string, count int) ([]string, error) {
 	if count == 0 {
 		return environ, nil
 	}
-	environ, err := evictPoller(environ, count)
+	ours, err := fill(count)
 	if err != nil {
+		return nil, &DescriptorError{count, err}
+	}
+	if environ, err = evictPoller(environ, count, ours); err != nil {
 		return nil, &DescriptorError{count, err}
 	}
 	moved := map[int]int{}
@@ -47,14 +50,21 @@ func Reserve(environ []string, count int) ([]string, error) {
 	if liftErr != nil {
 		return nil, &DescriptorError{count, liftErr}
 	}
+	return environ, nil
+}
+
+// fill puts placeholders where the count descriptors from 3 on are free, and returns them.
+func fill(count int) (ours map[int]bool, err error) {
+	ours = map[int]bool{}
 	for {
 		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, listenfds.Start)
 		if err != nil {
-			return nil, &DescriptorError{count, err}
+			return nil, err
 		}
 		if !inRange(fd, count) {
-			return environ, unix.Close(fd)
+			return ours, unix.Close(fd)
 		}
+		ours[fd] = true
 	}
 }
 
@@ -63,12 +73,13 @@ const restarted = "systemfd_restarted"
 
 // evictPoller starts this program again if the Go runtime's epoll or kqueue stands where a socket goes: package lowfds
 // keeps it away from the first descriptors only. It polls from another thread at any time, and aborts on finding a
-// socket there. The second time all of the range is taken before main, by what stands there now.
-func evictPoller(environ []string, count int) ([]string, error) {
+// socket there. It also begins at any time, with the first timer of the garbage collector's: so the range is full
+// before we look. The second time that is so before main, by what stands there now.
+func evictPoller(environ []string, count int, ours map[int]bool) ([]string, error) {
 	evict := false
 	for fd := listenfds.Start; inRange(fd, count); fd++ {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		evict = evict || err == nil && flags&unix.FD_CLOEXEC != 0 && !lowfds.Holds(fd)
+		evict = evict || err == nil && flags&unix.FD_CLOEXEC != 0 && !ours[fd] && !lowfds.Holds(fd)
 	}
 	isSecond := false
 	environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
@@ -86,14 +97,10 @@ func evictPoller(environ []string, count int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	for fd := listenfds.Start; inRange(fd, count) && err == nil; fd++ {
-		if _, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); errors.Is(err, unix.EBADF) {
-			_, err = unix.FcntlInt(uintptr(null), unix.F_DUPFD, fd)
+	for fd := listenfds.Start; inRange(fd, count); fd++ {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+			return nil, err
 		}
-	}
-	if err != nil {
-		return nil, err
 	}
 	return nil, unix.Exec(program, os.Args, append(os.Environ(), restarted+"=1"))
 }

@@ -260,6 +260,11 @@ func TestRelativePath(t *testing.T) {
 	if c.IsHere(status(t, c)) {
 		t.Error("the holder works elsewhere")
 	}
+	another := directory(t)
+	t.Chdir(another)
+	if claimed := claim(t, c, sleeper(t).Process.Pid, "unix::./a"); !claimed.IsNew[0] || claimed.Openings[0].Path != another+"/a" {
+		t.Errorf("the path of another directory is %v", claimed)
+	}
 }
 
 // TestDescriptorsOfClaim: a claim leaves nothing open here, whatever becomes of it. It is not parallel: it counts.

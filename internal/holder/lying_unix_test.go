@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,6 +96,11 @@ func TestLies(t *testing.T) {
 		CloseFetched(all)
 		return err
 	}
+	lookForTwo := func(c *Client) error {
+		all, err := c.Look(openings(t, "3000", "4000"))
+		CloseFetched(all)
+		return err
+	}
 	use := func(c *Client) error {
 		_, err := c.Use(wanted)
 		return err
@@ -152,6 +158,7 @@ func TestLies(t *testing.T) {
 		{"no descriptor", look, say(ok, `{"Found":[`+socket3000+`]}`+"\n"), garbled},
 		{"a descriptor that does not come", look, say(ok, `{"Found":[`+socket3000+`],"Descriptors":1}`+"\n"), nothing},
 		{"a file", look, passing(ok+`{"Found":[`+socket3000+`],"Descriptors":1}`+"\n", file), "the descriptor for 127.0.0.1:3000 is "},
+		{"a file of two", lookForTwo, passing(ok+`{"Found":[`+socket3000+`,{"Bound":"tcp::127.0.0.1:4000"}],"Descriptors":2}`+"\n", file, other.FD), "the descriptor for 127.0.0.1:3000 is "},
 		{"a connection", look, passing(ok+`{"Found":[`+socket3000+`],"Descriptors":1}`+"\n", ends[0]), "the descriptor for 127.0.0.1:3000 is a unix stream socket, connected"},
 		{"bound elsewhere", look, passing(ok+`{"Found":[`+socket3000+`],"Descriptors":1}`+"\n", other.FD), "the descriptor for 127.0.0.1:3000 is " + other.Address()},
 		{"more descriptors than announced", look, passing(ok+`{"Found":[`+socket3000+`],"Descriptors":1}`+"\n", file, file, file), "the descriptor for 127.0.0.1:3000 is "},
@@ -160,6 +167,7 @@ func TestLies(t *testing.T) {
 		{"control characters", use, say(ok, `{"Found":[{"Bound":"\u001b[2J::3000"}]}`+"\n"), `bad socket "\x1b[2J::3000"`},
 		{"another transport", use, say(ok, `{"Found":[{"Bound":"udp::127.0.0.1:3000"}]}`+"\n"), "127.0.0.1:3000 (udp) is no answer to 127.0.0.1:3000 (tcp listener)"},
 		{"another family", use, say(ok, `{"Found":[{"Bound":"unix::/a"}]}`+"\n"), "/a (unix listener) is no answer to 127.0.0.1:3000 (tcp listener)"},
+		{"another port", look, passing(ok+`{"Found":[{"Bound":"tcp::`+other.Address()+`"}],"Descriptors":1}`+"\n", other.FD), other.Address() + " (tcp listener) is no answer to 127.0.0.1:3000 (tcp listener)"},
 
 		{"a state with descriptors", status, passing(ok+`{"Found":[null],"Descriptors":1}`+"\n", file), garbled},
 		{"a state with nothing in it", status, say(ok, `{"Sockets":[null]}`+"\n"), "says what cannot be: "},
@@ -170,6 +178,7 @@ func TestLies(t *testing.T) {
 		{"a claim with too many answers", claim, say(ok, `{"Bound":["",""]}`+"\n"), "2 answers to 1 questions"},
 		{"a claim of garbage", claim, say(ok, `{"Bound":["garbage"]}`+"\n"), `bad socket "garbage"`},
 		{"a claim of another transport", claim, say(ok, `{"Bound":["udp::127.0.0.1:3000"]}`+"\n"), "127.0.0.1:3000 (udp) is no answer to 127.0.0.1:0 (tcp listener)"},
+		{"a claim of another host", claim, say(ok, `{"Bound":["tcp::127.0.0.2:3000"]}`+"\n"), "127.0.0.2:3000 (tcp listener) is no answer to 127.0.0.1:0 (tcp listener)"},
 		{"kept is garbage", claim, say(ok, `{"Bound":[""],"Kept":["garbage"]}`+"\n"), `bad socket "garbage"`},
 		{"a claim with descriptors", claim, passing(ok+`{"Bound":[""],"Found":[null],"Descriptors":1}`+"\n", file), garbled},
 		{"a claim that ends", claim, say(ok, `{"Bound":[""]}`+"\n"), nothing},
@@ -190,6 +199,57 @@ func TestLies(t *testing.T) {
 			stop()
 			await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
 		})
+	}
+}
+
+// TestBusyHolder: a claim is tried again while others claim.
+func TestBusyHolder(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	c, _ := lying(t, func(l liar) {
+		if asked.Add(1) < 4 {
+			l.say(ok + `{"Busy":true}` + "\n")
+		} else {
+			l.say(`{"Protocol":2,"Error":"not today","Hint":"tomorrow"}` + "\n")
+		}
+	})
+	begin := time.Now()
+	_, err := c.Claim(os.Getpid(), openings(t, "0"))
+	if err == nil || err.Error() != "not today" || hint(err) != "tomorrow" || asked.Load() != 4 {
+		t.Errorf("after %d claims: %v", asked.Load(), err)
+	}
+	if took := time.Since(begin); took < 3*wire.BusyPause {
+		t.Errorf("it has not waited: %v", took)
+	}
+}
+
+func TestFits(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kept, wanted string
+		want         bool
+	}{
+		{"3000", "http::3000", true},
+		{"a=3000", "b=3000", true},
+		{"3000", "0", true},
+		{"3000", "4000", false},
+		{"3000", "127.0.0.2:3000", false},
+		{"127.0.0.2:3000", "0", false},
+		{"3000", "udp::3000", false},
+		{"*:3000", "*:0", true},
+		{"0.0.0.0:3000", "*:3000", true},
+		{"0.0.0.0:3000", "*:0", true},
+		{"0.0.0.0:3000", "*:4000", false},
+		{"*:3000", "0.0.0.0:3000", false},
+		{"3000", "*:3000", false},
+		{"unix::/a", "unix::/a", true},
+		{"unix::/a", "unix::/b", false},
+		{"unix::/a", "unix-dgram::/a", false},
+		{"unix::/a", "0", false},
+	} {
+		if got := fits(openings(t, test.kept)[0], openings(t, test.wanted)[0]); got != test.want {
+			t.Errorf("%s for %s: %v", test.kept, test.wanted, got)
+		}
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
@@ -50,16 +49,6 @@ func manySockets(t *testing.T, count int) (pid int) {
 		t.Fatalf("kept are %d", len(state.Sockets))
 	}
 	return pid
-}
-
-// TestManySockets has all of a conversation at once.
-func TestManySockets(t *testing.T) {
-	needDescriptors(t, 9000)
-	pid := manySockets(t, 4000)
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
-		t.Error(err)
-	}
-	await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
 }
 
 // TestTooLarge: a claim that no message has room for is refused here, and the holder is not disturbed.

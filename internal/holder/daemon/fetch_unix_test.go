@@ -84,6 +84,26 @@ func (s *server) usedBy(t *testing.T, pid int, bound string) {
 	}
 }
 
+// TestDescriptorsOfFetch: the holder keeps no copies of what it passes, nor of what it fails to pass. It is not parallel:
+// it counts.
+func TestDescriptorsOfFetch(t *testing.T) {
+	before := descriptors(t)
+	t.Run("fetch", func(t *testing.T) {
+		s, dead := serving(t), sleeper(t)
+		bound := claimed(t, s.path, process.Init, slices.Repeat([]string{"0"}, 20)...)
+		for range 3 {
+			fetched(t, s.path, true, bound...)
+		}
+		end(dead)
+		if _, fds, err := s.take(openings(t, bound...), dead.Process.Pid, true); err == nil {
+			t.Errorf("a dead process has fetched %v", fds)
+		} else {
+			socket.CloseAll(fds)
+		}
+	})
+	await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
+}
+
 // TestFetchNamesUsers: a process that has fetched a socket is a user of that one, and of no other, until it ends.
 func TestFetchNamesUsers(t *testing.T) {
 	t.Parallel()

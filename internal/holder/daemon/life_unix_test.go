@@ -14,11 +14,16 @@ import (
 	"github.com/systemfd/systemfd/internal/process"
 )
 
-// started is a holder of its own, in another process: this program. It waits a second for the first claim.
+// started is a holder of its own, in another process: this program.
 func started(t *testing.T) (path string) {
 	t.Helper()
+	return startedIn(t, "/where")
+}
+
+func startedIn(t *testing.T, dir string) (path string) {
+	t.Helper()
 	opened := control(t)
-	if err := Start(opened.FD, opened.Path, "/where"); err != nil {
+	if err := Start(opened.FD, opened.Path, dir); err != nil {
 		t.Fatal(err)
 	}
 	opened.Forget()
@@ -60,7 +65,7 @@ func (s *server) isOver(t testing.TB) {
 // TestEndsEmpty: a holder that nobody claims of ends, whoever is connected and looks.
 func TestEndsEmpty(t *testing.T) {
 	t.Parallel()
-	path := started(t)
+	path := startedIn(t, hurried)
 	begin := time.Now()
 	connect(t, path)
 	pid := pidOf(t, path)
@@ -110,7 +115,7 @@ func (s *server) mustNotEnd(t *testing.T) func() {
 // TestEndsNotEmpty: the time for the first claim ends no holder that has one, nor one whose sockets are only used.
 func TestEndsNotEmpty(t *testing.T) {
 	t.Parallel()
-	path := started(t)
+	path := startedIn(t, hurried)
 	claimed(t, path, os.Getpid(), "0")
 	pid := pidOf(t, path)
 	time.Sleep(3 * time.Second / 2) // more than emptyTime, for nothing to happen

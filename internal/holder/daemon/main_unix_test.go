@@ -20,10 +20,15 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
+// hurried is the directory of a holder that waits only a second for its first claim.
+const hurried = "/hurried"
+
 // TestMain is also the hidden command: the holders that these tests start are this program.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == Command {
-		emptyTime = time.Second
+		if os.Args[len(os.Args)-1] == hurried {
+			emptyTime = time.Second
+		}
 		os.Exit(Main(os.Args[2:]))
 	}
 	if path := os.Getenv(askVariable); path != "" {

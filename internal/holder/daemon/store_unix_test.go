@@ -26,16 +26,16 @@ func undisturbed(t *testing.T, f func(s *server)) {
 	claimed(t, s.path, process.Init, "unix::"+directory(t)+"/kept")
 	kept := s.addresses(t)
 	f(s)
-	await(t, "the conversation to be over", func() (is bool) {
-		s.locked(func() { is = !s.talking })
+	await(t, "the conversations to be over", func() (is bool) { // one may not even have begun
+		s.locked(func() { is = !s.talking && len(s.ledger.claims) == 1 })
 		return is
 	})
 	if got := s.addresses(t); !maps.Equal(got, kept) {
 		t.Errorf("kept are %v, not %v", got, kept)
 	}
 	s.locked(func() {
-		if len(s.ledger.claims) != 1 || s.ending {
-			t.Errorf("the claims are %v; ending: %v", s.ledger.claims, s.ending)
+		if s.ending {
+			t.Error("the holder ends")
 		}
 	})
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})

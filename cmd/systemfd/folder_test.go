@@ -1,0 +1,229 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestRuntimeFolderIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare func(t *testing.T, path string) error
+		problem string
+	}{
+		"a symbolic link":        {func(t *testing.T, path string) error { return os.Symlink(folder(t), path) }, "it is a symbolic link"},
+		"a link to nowhere":      {func(_ *testing.T, path string) error { return os.Symlink("/nowhere", path) }, "it is a symbolic link"},
+		"a file":                 {func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, "it is not a folder"},
+		"writable for the world": {func(_ *testing.T, path string) error { return makeFolder(path, 0o777) }, `others may use it \(mode 0777\)`},
+		"readable for the world": {func(_ *testing.T, path string) error { return makeFolder(path, 0o755) }, `others may use it \(mode 0755\)`},
+		"another user's":         {func(t *testing.T, path string) error { return makeTheirs(t, path) }, "it belongs to uid 65534"},
+		"another user's, and a link": {func(t *testing.T, path string) error {
+			return errors.Join(makeTheirs(t, path+"2"), os.Symlink(path+"2", path))
+		}, "it is a symbolic link"},
+		"writable for all, but stuck": {func(_ *testing.T, path string) error { return makeFolder(path, 0o1777) }, `others may use it \(mode 1777\)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			path := filepath.Join(p.runtime, "systemfd")
+			if err := test.prepare(t, path); err != nil {
+				t.Fatal(err)
+			}
+			defer os.Remove(path)
+			owner, _ := sleeper(t)
+			want := fmt.Sprintf(`folder %q is not safe: %s\nhint: mend it, or set XDG_RUNTIME_DIR to another folder of yours\n`, path, test.problem)
+			got := handOff(t, p.in, "env", "-s", "0", "--owner", strconv.Itoa(owner))
+			if got.status != 1 || got.out != "false;\n" || !regexp.MustCompile(`\Aerror: `+want+`\z`).MatchString(got.err) {
+				t.Errorf("env: status %d, %s%swant %q", got.status, got.out, got.err, want)
+			}
+			held := append(slices.Clone(p.env), "SYSTEMFD_HOLDER="+path+"/x.sock", "SYSTEMFD_SOCKETS=tcp::"+freePort(t), "LISTEN_FDS=1")
+			got = p.with(held, "--", "probe")
+			looked := "" // root may fetch from another user's holder, but starts none there
+			if strings.HasPrefix(test.problem, "it belongs") {
+				looked = "warning: the holder of .* is gone; starting it again\n"
+			}
+			if got.status != 125 || got.out != "" || !regexp.MustCompile(`\A`+looked+`error: `+want+`\z`).MatchString(got.err) {
+				t.Errorf("status %d, %s%swant %q", got.status, got.out, got.err, want)
+			}
+			if pids := p.holders(); len(pids) > 0 {
+				t.Errorf("there is a holder: %v", pids)
+			}
+		})
+	}
+}
+
+func makeFolder(path string, mode uint32) error {
+	return errors.Join(os.Mkdir(path, 0o700), unix.Chmod(path, mode))
+}
+
+func makeTheirs(t *testing.T, path string) error {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		lacks(t, "a second user, for root alone,")
+	}
+	return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534))
+}
+
+// TestRuntimeFolderFallsBack keeps the control socket in /tmp where XDG_RUNTIME_DIR is of no use. All tests share
+// that folder: each has a holder of its own by name.
+func TestRuntimeFolderFallsBack(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]func(t *testing.T, dir string) string{
+		"unset":          func(*testing.T, string) string { return "" },
+		"missing":        func(_ *testing.T, dir string) string { return dir + "/missing" },
+		"with a blank":   func(_ *testing.T, dir string) string { return dir + "/with blank" },
+		"with a bracket": func(_ *testing.T, dir string) string { return dir + "/[a]" },
+		"not ours":       func(_ *testing.T, dir string) string { return dir + "/theirs" },
+		"relative":       func(*testing.T, string) string { return "relative" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t)
+			switch name {
+			case "with a blank":
+				os.Mkdir(dir+"/with blank", 0o700)
+			case "with a bracket":
+				os.Mkdir(dir+"/[a]", 0o700)
+			case "relative":
+				os.Mkdir(dir+"/relative", 0o700)
+			case "not ours":
+				if err := makeTheirs(t, dir+"/theirs"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			owner, end := sleeper(t)
+			own := "test-" + filepath.Base(dir)
+			in := func(cmd *exec.Cmd) {
+				cmd.Dir, cmd.Env = dir, append(os.Environ(), "XDG_RUNTIME_DIR="+test(t, dir))
+				if name == "unset" {
+					cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "XDG_RUNTIME_DIR=") })
+				}
+			}
+			got := handOff(t, in, "env", "-q", "-s", "0", "--name", own, "--owner", strconv.Itoa(owner))
+			control := fmt.Sprintf("/tmp/systemfd-%d/%s.sock", os.Geteuid(), own)
+			if got.status != 0 || got.err != "" {
+				t.Fatalf("status %d, %s", got.status, got.err)
+			}
+			says(t, got.out, "export SYSTEMFD_HOLDER='"+regexp.QuoteMeta(control)+"';")
+			if got := handOff(t, in, "stop", own); got.status != 0 {
+				t.Errorf("stop: status %d, %s", got.status, got.err)
+			}
+			if _, err := os.Lstat(control); err == nil {
+				t.Errorf("%q is left", control)
+			}
+			end()
+		})
+	}
+}
+
+// TestDeadControlSocket has a holder start where one has died, and refuses to where something else stands.
+func TestDeadControlSocket(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	owner, end := sleeper(t)
+	if err := os.Mkdir(filepath.Join(p.runtime, "systemfd"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	control := filepath.Join(p.runtime, "systemfd", "x.sock")
+	dead, err := bindOnly(control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.Close()
+	if _, err := os.Lstat(control); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"status"}, {"stop", "--all"}} {
+		if got := handOff(t, p.in, args...); got.status != 0 || got.err != "" {
+			t.Errorf("%q: status %d, %s", args, got.status, got.err)
+		}
+	}
+	environ := p.mustKeep(owner, "--name", "x", "-s", "0")
+	if got := p.with(environ, "--", "probe"); got.status != 0 || got.err != "" {
+		t.Errorf("status %d, %s", got.status, got.err)
+	}
+	end()
+	p.awaitNothing()
+	if err := os.Mkdir(control, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(control)
+	again, _ := sleeper(t)
+	_, got := p.keep(again, "--name", "x", "-s", "unix::./a.sock")
+	if got.status != 1 || !strings.HasPrefix(got.err, "error: "+strconv.Quote(control)+" exists and is a folder, not a socket\nhint: remove it") {
+		t.Errorf("status %d, %s", got.status, got.err)
+	}
+}
+
+// mounted is an XDG_RUNTIME_DIR on a file system of its own.
+func mounted(t *testing.T, p *project, options string) {
+	t.Helper()
+	err := unix.Mount("tmpfs", p.runtime, "tmpfs", 0, options)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		lacks(t, "the right to mount a tmpfs")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(p.runtime, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRuntimeFolderCannotBeWritten has no room, or no right, for a control socket: nothing is left open or bound.
+func TestRuntimeFolderCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare func(t *testing.T, p *project)
+		want    string
+	}{
+		"read-only": {func(t *testing.T, p *project) {
+			mounted(t, p, "mode=700")
+			if err := errors.Join(os.Mkdir(p.runtime+"/systemfd", 0o700), unix.Mount("", p.runtime, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")); err != nil {
+				t.Fatal(err)
+			}
+		}, `cannot make control socket ".*\.sock": read-only file system`},
+		"read-only and empty": {func(t *testing.T, p *project) {
+			mounted(t, p, "mode=700")
+			if err := unix.Mount("", p.runtime, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+				t.Fatal(err)
+			}
+		}, `cannot make folder ".*/systemfd": read-only file system`},
+		"full":           {func(t *testing.T, p *project) { mounted(t, p, "mode=700,size=4k,nr_inodes=2") }, `cannot make control socket ".*\.sock": no space left on device`},
+		"full and empty": {func(t *testing.T, p *project) { mounted(t, p, "mode=700,size=4k,nr_inodes=1") }, `cannot make folder ".*/systemfd": no space left on device`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			test.prepare(t, p)
+			owner, _ := sleeper(t)
+			address := freePort(t)
+			got := handOff(t, p.in, "env", "-s", address, "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
+			want := `\Aerror: ` + test.want + `\nhint: set XDG_RUNTIME_DIR to a folder of yours that can be written to\n\z`
+			if got.status != 1 || got.out != "false;\n" || !regexp.MustCompile(want).MatchString(got.err) {
+				t.Errorf("env: status %d, %s%swant %q", got.status, got.out, got.err, want)
+			}
+			if !isFree(address) {
+				t.Error("the port is taken")
+			}
+			if _, err := os.Lstat(p.path("a.sock")); err == nil {
+				t.Error("the path is taken")
+			}
+			p.awaitNothing()
+		})
+	}
+}

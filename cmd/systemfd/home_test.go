@@ -1,0 +1,118 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// home is a folder in which commands run, with holders of its own.
+type home struct{ dir string }
+
+// newHome makes a home. When the test ends, and all that it started, nothing of a holder may be left there.
+func newHome(t *testing.T) home {
+	t.Helper()
+	h := home{folder(t)}
+	t.Cleanup(func() {
+		defer h.stop() // where the next line fails
+		await(t, "the holders to end", func() (struct{}, bool) {
+			return struct{}{}, len(leftIn(filepath.Join(h.dir, "systemfd"))) == 0
+		})
+	})
+	return h
+}
+
+// leftIn returns what a directory of control sockets has, but for the marks of systemfd stop.
+func leftIn(dir string) []string {
+	entries, _ := filepath.Glob(filepath.Join(dir, "*"))
+	return slices.DeleteFunc(entries, func(path string) bool { return strings.HasSuffix(path, ".stopped") })
+}
+
+// environ is the arguments of env(1) that run command in this home.
+func (h home) environ(variables []string, command ...string) []string {
+	return slices.Concat([]string{"XDG_RUNTIME_DIR=" + h.dir}, variables, command)
+}
+
+// stop ends all holders.
+func (h home) stop() {
+	exec.Command("env", h.environ(nil, "systemfd", "stop", "--all")...).Run()
+}
+
+// start runs a command until the test ends, as start does.
+func (h home) start(t *testing.T, variables []string, command ...string) {
+	t.Helper()
+	start(t, h.dir, "", append([]string{"env"}, h.environ(variables, command...)...)...)
+}
+
+// sub is a folder inside, for a command of its own.
+func (h home) sub(t *testing.T, name string) string {
+	t.Helper()
+	dir := filepath.Join(h.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// run runs systemfd to its end.
+func (h home) run(t *testing.T, variables []string, args ...string) outcome {
+	t.Helper()
+	return handOff(t, func(cmd *exec.Cmd) {
+		cmd.Dir, cmd.Env = h.dir, append(os.Environ(), h.environ(variables)...)
+	}, args...)
+}
+
+// env has a holder keep sockets until the test ends, and returns the variables that name them.
+func (h home) env(t *testing.T, args ...string) (variables []string) {
+	t.Helper()
+	got := h.run(t, nil, slices.Concat([]string{"env", "--json", "--owner", strconv.Itoa(os.Getpid())}, args)...)
+	t.Cleanup(h.stop)
+	var values map[string]*string
+	if err := json.Unmarshal([]byte(got.out), &values); err != nil {
+		t.Fatalf("%v: %s%s", err, got.out, got.err)
+	}
+	for name, value := range values {
+		if value != nil {
+			variables = append(variables, name+"="+*value)
+		}
+	}
+	return variables
+}
+
+// held is what systemfd status --json says of a socket.
+type held struct {
+	Name, Address, Spec, Folder string
+	Owners, Users               []struct {
+		PID  int
+		Name string
+	}
+	Since   time.Time
+	Waiting int
+	Holder  int
+}
+
+func (h home) status(t *testing.T) []held {
+	t.Helper()
+	got := h.run(t, nil, "status", "--json")
+	var answer struct{ Sockets []held }
+	if err := json.Unmarshal([]byte(got.out), &answer); err != nil || got.err != "" {
+		t.Fatalf("%v: %s%s", err, got.out, got.err)
+	}
+	return answer.Sockets
+}
+
+// isAlive reports whether a process runs. One that nobody has waited for does not, and has closed its descriptors.
+func isAlive(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && !regexp.MustCompile(`(?m)^State:\s+[ZX]`).Match(status)
+}

@@ -1,0 +1,124 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/systemfd/systemfd/internal/process"
+)
+
+// TestInUse has a second command take a held socket from under Node, which needs its O_NONBLOCK.
+func TestInUse(t *testing.T) {
+	t.Parallel()
+	need(t, "node")
+	h := newHome(t)
+	variables := h.env(t, "-s", "app=http::0")
+	socket := h.status(t)[0]
+	node := server{name: "node"}
+	h.below(t, "node", variables, "", []string{"node", source(t, "node.js")})
+	pid, err := node.ask(socket.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	here := regexp.QuoteMeta(socket.Address)
+	warning := fmt.Sprintf(`warning: %s is also in use by node \(pid %d\)`, here, pid)
+	lives := func(what string) {
+		t.Helper()
+		if again, err := node.ask(socket.Address); err != nil || again != pid {
+			t.Fatalf("after %s process %d answers, not %d: %v", what, again, pid, err)
+		}
+	}
+	for _, test := range []struct {
+		args     []string
+		said     string
+		patterns []string
+	}{
+		{[]string{"--", "probe"}, warning + "\n", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"-q", "--", "probe"}, "", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"--append", "-s", "udp::0", "--", "probe"}, warning + "\n~> socket .*\n", []string{"fd 3 .* nonblocking " + here, "fd 4 .* blocking 127.*"}},
+		{[]string{"--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"--hold", "--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
+		{[]string{"--hold", "--", "sh", "-c", "exec 3<&-; exec systemfd -- probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
+	} {
+		got := h.run(t, variables, test.args...)
+		if !regexp.MustCompile(`\A` + test.said + `\z`).MatchString(got.err) {
+			t.Errorf("%q says %q, want %q", test.args, got.err, test.said)
+		}
+		says(t, got.out, test.patterns...)
+		if !isNonblocking(t, socket.Holder) {
+			t.Fatalf("%q has cleared O_NONBLOCK: node waits in accept(2) for ever", test.args)
+		}
+		lives(strings.Join(test.args, " "))
+	}
+
+	await(t, "status to name node alone", func() (struct{}, bool) {
+		users := h.status(t)[0].Users
+		return struct{}{}, len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
+	})
+	says(t, h.run(t, nil, "status").out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+h.dir)
+
+	kill(t, pid)
+	got := h.run(t, variables, "--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe
+	if got.err != "" {
+		t.Errorf("without node it says %q", got.err)
+	}
+	says(t, got.out, "fd 3 .* blocking "+here)
+	await(t, "status to name no user", func() (struct{}, bool) { return struct{}{}, len(h.status(t)[0].Users) == 0 })
+}
+
+// TestStatusCountsWaiting has connections wait, and a server take them.
+func TestStatusCountsWaiting(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	variables := h.env(t, "-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
+	sockets := h.status(t)
+	if len(sockets) != 3 || sockets[0].Waiting != 0 || sockets[1].Waiting != -1 {
+		t.Fatalf("what is held is %+v", sockets)
+	}
+	for range 3 {
+		c, err := net.Dial("tcp", sockets[0].Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	if waiting := h.status(t)[0].Waiting; waiting != 3 {
+		t.Errorf("%d connections wait, want 3", waiting)
+	}
+	says(t, h.run(t, nil, "status").out, `NAME +ADDRESS +OWNER +SINCE +WAITING +USED BY +FOLDER`,
+		`app +`+regexp.QuoteMeta(sockets[0].Address)+` +\S+ \(pid `+strconv.Itoa(os.Getpid())+`\) +\d+s ago +3 +- +`+h.dir,
+		`udp +\S+ +\S+ \(pid \d+\) +\d+s ago +- +- +`+h.dir)
+	if since := time.Since(sockets[0].Since); since < 0 || since > patience {
+		t.Errorf("held for %v", since)
+	}
+
+	h.below(t, "server", variables, "", []string{"probe", "serve"})
+	await(t, "the server to take them", func() (struct{}, bool) { return struct{}{}, h.status(t)[0].Waiting == 0 })
+}
+
+// TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.
+func TestInspectPIDFDID(t *testing.T) {
+	t.Parallel()
+	need(t, "python3")
+	const becomes = `import os, sys; os.environ["LISTEN_PIDFDID"] = str(os.fstat(os.pidfd_open(os.getpid())).st_ino + int(sys.argv[1])); os.execvp("systemfd", ["systemfd", "inspect"])`
+	if got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "0"); got.status != 0 || got.err != "" {
+		t.Errorf("its own: exit %d, %s", got.status, got.err)
+	}
+	if process.PIDFDID() == "" {
+		t.Skip("pidfds have no numbers before Linux 6.9")
+	}
+	got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "1")
+	if got.status != 1 {
+		t.Errorf("another's: exit %d", got.status)
+	}
+	says(t, got.err, `error: a strict reader would refuse: LISTEN_PIDFDID is \d+, which is another process`)
+}

@@ -1,0 +1,107 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// inPIDNamespace is a command below another process 1, which sees neither the leader of its group nor of its session.
+func inPIDNamespace(t *testing.T, command ...string) []string {
+	t.Helper()
+	need(t, "unshare")
+	unshare := []string{"unshare", "--fork", "--pid", "--mount-proc", "--kill-child"}
+	if out, err := exec.Command(unshare[0], append(unshare[1:], "true")...).CombinedOutput(); err != nil {
+		t.Skipf("no pid namespace here: %v: %s", err, out)
+	}
+	return append(unshare, command...)
+}
+
+// TestOwnerInPIDNamespace keeps sockets for a script below process 1 of a pid namespace.
+func TestOwnerInPIDNamespace(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	release := p.keeper()
+	wait := p.detached(inPIDNamespace(t, "sh", "-c", "sh ./keep; until test -e finish; do sleep 0.01; done")...)
+	p.checkKeeper()
+	release()
+	p.awaitNothing() // while process 1 lives
+	write(t, p.dir, "finish", "")
+	wait()
+}
+
+// TestAnotherPIDNamespace shares a runtime directory with a pid namespace: a process there, whose ID means another
+// process to the holder, is refused.
+func TestAnotherPIDNamespace(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	owner, end := sleeper(t)
+	environ := p.mustKeep(owner, "-s", "http::0")
+	argv := inPIDNamespace(t, "sh", "-c", "systemfd env -s http::0 --owner 1; systemfd -- true; echo status $?")
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = p.dir, environ
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	refused := `error: process \d+ is process \d+ here: it is in another pid namespace than the holder`
+	says(t, string(text), "false;", refused, "hint: set XDG_RUNTIME_DIR to a folder that is not shared with it", "status 125")
+	if n := len(regexp.MustCompile(refused).FindAll(text, -1)); n != 2 {
+		t.Errorf("%d are refused, want 2:\n%s", n, text)
+	}
+	p.checkOwnersAre(owner)
+	end()
+	p.awaitNothing()
+}
+
+// checkOwnersAre looks whether every kept socket is kept for this process only.
+func (p *project) checkOwnersAre(owner int) {
+	p.t.Helper()
+	for _, s := range p.held() {
+		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
+			p.t.Errorf("%s is kept for %v, want process %d", s.Address, s.Owners, owner)
+		}
+	}
+}
+
+// TestInitIsOwner keeps sockets for process 1 itself: until stop, or until the kernel ends the whole namespace.
+func TestInitIsOwner(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	release := p.keeper()
+	wait := p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep; systemfd stop; systemfd status >status-after; cat gate")...)
+	p.checkOwnerAfter(1)
+	release()
+	if after := p.awaitFile("status-after"); after != "nothing is held\n" {
+		t.Errorf("after stop, status is %q", after)
+	}
+	p.awaitNothing()
+	release()
+	wait()
+
+	for _, name := range []string{"owner", "probe", "status"} {
+		os.Remove(p.path(name))
+	}
+	wait = p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep")...)
+	p.checkOwnerAfter(1)
+	release()
+	wait()
+	await(t, "the holder to be killed", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
+
+	got := handOff(t, p.in, append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
+	if got.status != 0 {
+		t.Errorf("afterwards: exit %d, %s", got.status, got.err)
+	}
+	p.holder()
+}
+
+// checkOwnerAfter is checkOwner once the script has come to the gate.
+func (p *project) checkOwnerAfter(owner int) {
+	p.t.Helper()
+	p.awaitFile("owner")
+	p.checkOwner(owner)
+}

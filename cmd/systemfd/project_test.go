@@ -1,0 +1,226 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// project is a folder to work in, whose holders nobody else has: their control sockets are in a folder of its own.
+type project struct {
+	t                  *testing.T
+	dir, runtime, home string
+	env                []string
+}
+
+// newProject makes a project. When the test ends, whatever still runs in it is killed, its holders are stopped, and
+// none of them may be left.
+func newProject(t *testing.T) *project {
+	t.Helper()
+	p := &project{t: t, dir: folder(t), runtime: folder(t), home: folder(t)}
+	p.env = append(os.Environ(), "XDG_RUNTIME_DIR="+p.runtime, "HOME="+p.home, "ENV=", "BASH_ENV=", "TERM=dumb", "NO_COLOR=1")
+	for _, name := range []string{"CONFIG", "DATA", "CACHE", "STATE"} {
+		p.env = append(p.env, "XDG_"+name+"_HOME="+filepath.Join(p.home, name))
+	}
+	t.Cleanup(func() {
+		await(t, "the processes in "+p.dir+" to end", func() (struct{}, bool) { return struct{}{}, killIn(p.dir) == 0 })
+		stop := exec.Command("systemfd", "stop", "--all")
+		stop.Env = p.env
+		if out, err := stop.CombinedOutput(); err != nil {
+			t.Errorf("systemfd stop --all: %v: %s", err, out)
+		}
+		p.awaitNothing()
+	})
+	return p
+}
+
+// in has a command run in the project: for handOff.
+func (p *project) in(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.dir, p.env }
+
+func (p *project) path(name string) string { return filepath.Join(p.dir, name) }
+
+func (p *project) read(name string) string {
+	p.t.Helper()
+	text, err := os.ReadFile(p.path(name))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// awaitFile waits for a file that says that a script has come so far, and returns what is in it.
+func (p *project) awaitFile(name string) string {
+	p.t.Helper()
+	return await(p.t, "the file "+name, func() (string, bool) {
+		text, err := os.ReadFile(p.path(name))
+		return string(text), err == nil && strings.HasSuffix(string(text), "\n")
+	})
+}
+
+// holders returns the processes that are holders of the project, also ones that are only starting.
+func (p *project) holders() (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		if argv := strings.Split(string(text), "\x00"); len(argv) > 2 && argv[1] == "holder" && strings.Contains(string(text), p.runtime+"/") {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// holder returns the one holder of the project.
+func (p *project) holder() int {
+	p.t.Helper()
+	pids := p.holders()
+	if len(pids) != 1 {
+		p.t.Fatalf("the holders are %v, want one", pids)
+	}
+	return pids[0]
+}
+
+// awaitNothing waits until no holder is left, and looks for what one could have left.
+func (p *project) awaitNothing() {
+	p.t.Helper()
+	await(p.t, "the holders to end", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
+	sockets := leftIn(filepath.Join(p.runtime, "systemfd"))
+	held, _ := filepath.Glob(p.path("*.sock"))
+	if left := append(sockets, held...); len(left) > 0 {
+		p.t.Errorf("%q is left over", left)
+	}
+}
+
+func (p *project) held() []held {
+	p.t.Helper()
+	return parseHeld(p.t, handOff(p.t, p.in, "status", "--json").out)
+}
+
+func parseHeld(t *testing.T, text string) []held {
+	t.Helper()
+	var status struct{ Sockets []held }
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		t.Fatalf("status is %q: %v", text, err)
+	}
+	return status.Sockets
+}
+
+// sleeper starts a process that owns sockets until it is killed, or the test ends.
+func sleeper(t *testing.T) (pid int, kill func()) {
+	t.Helper()
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = sync.OnceFunc(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	t.Cleanup(kill)
+	return cmd.Process.Pid, kill
+}
+
+// keep is systemfd env for an owner; it returns the environment of a shell that has evaluated it.
+func (p *project) keep(owner int, args ...string) (environ []string, got outcome) {
+	p.t.Helper()
+	got = handOff(p.t, p.in, append([]string{"env", "-q", "--json", "--owner", strconv.Itoa(owner)}, args...)...)
+	if got.status != 0 {
+		return nil, got
+	}
+	var variables map[string]*string
+	if err := json.Unmarshal([]byte(got.out), &variables); err != nil {
+		p.t.Fatalf("%q: %v", got.out, err)
+	}
+	environ = slices.Clone(p.env)
+	for name, value := range variables {
+		if value != nil {
+			environ = append(environ, name+"="+*value)
+		}
+	}
+	return environ, got
+}
+
+// mustKeep is keep where nothing may go wrong.
+func (p *project) mustKeep(owner int, args ...string) []string {
+	p.t.Helper()
+	environ, got := p.keep(owner, args...)
+	if got.status != 0 || got.err != "" {
+		p.t.Fatalf("systemfd env %q: status %d, %s", args, got.status, got.err)
+	}
+	return environ
+}
+
+// with runs systemfd in a shell that has evaluated systemfd env: a shell, which owns what has to be started again.
+func (p *project) with(environ []string, args ...string) outcome {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), "sh", append([]string{"-c", `systemfd "$@"; exit $?`, "sh"}, args...)...)
+	cmd.Dir, cmd.Env = p.dir, environ
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		p.t.Fatal(err)
+	}
+	return outcome{cmd.Process.Pid, cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
+}
+
+// variable returns the last value in an environment.
+func variable(t *testing.T, environ []string, name string) string {
+	t.Helper()
+	for _, v := range slices.Backward(environ) {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	t.Fatalf("%s is not set", name)
+	return ""
+}
+
+// dies waits until a process is no more, or nobody's child that only has to be waited for.
+func dies(t *testing.T, pid int) {
+	t.Helper()
+	await(t, fmt.Sprintf("process %d to end", pid), func() (struct{}, bool) { return struct{}{}, !isAlive(pid) })
+}
+
+func isFree(address string) bool {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
+}
+
+// openFiles returns what a process has open.
+func openFiles(t *testing.T, pid int) []string {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil || len(links) == 0 {
+		t.Fatalf("descriptors of process %d: %v, %v", pid, links, err)
+	}
+	var files []string
+	for _, link := range links {
+		if file, err := os.Readlink(link); err == nil {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+func (p *project) awaitHolders(number int) {
+	p.t.Helper()
+	await(p.t, fmt.Sprintf("%d holders", number), func() (struct{}, bool) { return struct{}{}, len(p.holders()) == number })
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// limit sets a soft limit of a running process; undo sets the old one.
+func limit(t *testing.T, pid, resource int, most uint64) (undo func()) {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Prlimit(pid, resource, nil, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: old.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.Prlimit(pid, resource, &old, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkShortage: while pid is short of something it waits, says so once, does not spin, and loses nothing. The next shortage
+// soon after is the same one to a reader.
+func checkShortage(t *testing.T, l *launched, address, warning string, shorten func() (undo func())) {
+	t.Helper()
+	for _, warnings := range []int{1, 0} {
+		before := strings.Count(l.read(t, "err"), "warning: ")
+		undo := shorten()
+		var waiting []net.Conn
+		for range 3 {
+			waiting = append(waiting, dialAny(t, "tcp", address))
+		}
+		await(t, "the warning", func() (struct{}, bool) {
+			return struct{}{}, strings.Count(l.read(t, "err"), "warning: ") >= before+warnings
+		})
+		if used := cpuTime(t, l.Process.Pid, time.Second); used > 200*time.Millisecond {
+			t.Errorf("it uses %v of CPU time in a second", used)
+		}
+		if after := strings.Count(l.read(t, "err"), "warning: "); after != before+warnings {
+			t.Errorf("it warns %d times", after-before)
+		}
+		undo()
+		for _, c := range waiting {
+			if got, err := exchange(c, "hello"); err != nil || got != "hello" {
+				t.Errorf("who waited gets %q, %v", got, err)
+			}
+			c.Close()
+		}
+	}
+	says(t, l.read(t, "err"), warning)
+}
+
+// lowestFree is the lowest free descriptor of an acceptor that has nothing to do: beside what it has from us, it has
+// the listener twice, and no pipe.
+func lowestFree(t *testing.T, pid int) (lowest uint64) {
+	t.Helper()
+	ours := openFiles(t, os.Getpid())
+	return await(t, "the acceptor to be idle", func() (uint64, bool) {
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		open, busy, sockets := map[string]bool{}, false, 0
+		for _, link := range links {
+			target, err := os.Readlink(link)
+			open[filepath.Base(link)] = true
+			if slices.Contains(ours, target) {
+				continue
+			}
+			busy = busy || err != nil || strings.HasPrefix(target, "pipe:")
+			if strings.HasPrefix(target, "socket:") {
+				sockets++
+			}
+		}
+		for lowest = 0; open[strconv.FormatUint(lowest, 10)]; lowest++ {
+		}
+		return lowest, !busy && sockets == 2
+	})
+}
+
+// TestAcceptShortOfDescriptors: none for a connection, or one but none to start its child.
+func TestAcceptShortOfDescriptors(t *testing.T) {
+	t.Parallel()
+	for free, warning := range map[uint64]string{
+		0: "warning: cannot accept: too many open files; trying again until it works",
+		1: `warning: cannot run "cat": too many open files; trying again until it works`,
+	} {
+		t.Run(fmt.Sprint(free), func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t)
+			l := launch(t, dir, "systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+			address := opened(t, dir)
+			if got, err := getLine(address); err != nil || got != "hello" {
+				t.Fatalf("%q, %v", got, err)
+			}
+			awaitChildless(t, l.Process.Pid)
+			checkShortage(t, l, address, warning, func() func() {
+				return limit(t, l.Process.Pid, unix.RLIMIT_NOFILE, lowestFree(t, l.Process.Pid)+free)
+			})
+		})
+	}
+}
+
+// TestAcceptShortOfProcesses runs as a user of its own, since the limit counts all that a user has, and root has none.
+func TestAcceptShortOfProcesses(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		lacks(t, "a second user, for root alone,")
+	}
+	need(t, "setpriv", "prlimit")
+	const uid = "54321"
+	if _, err := user.LookupId(uid); err == nil {
+		t.Skipf("user %s is somebody", uid)
+	}
+	dir := folder(t)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	program, err := exec.LookPath("systemfd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(program) // a folder of ours is nobody else's
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "systemfd"), text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l := launch(t, dir, "setpriv", "--reuid", uid, "--clear-groups", "./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+	address := opened(t, dir)
+	checkShortage(t, l, address, `warning: cannot run "cat": resource temporarily unavailable; trying again until it works`,
+		func() func() {
+			set := func(most string) { // only who has the same uid may
+				out, err := exec.Command("setpriv", "--reuid", uid, "--clear-groups", "prlimit", "--pid", strconv.Itoa(l.Process.Pid), "--nproc="+most+":").CombinedOutput()
+				if err != nil {
+					t.Fatalf("prlimit: %v: %s", err, out)
+				}
+			}
+			set("0")
+			return func() { set("1000") }
+		})
+}

@@ -1,0 +1,92 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// With a standard input in O_NONBLOCK the Go runtime opens its epoll before main, where a socket goes.
+func TestNonblockingStdin(t *testing.T) {
+	t.Parallel()
+	for i := range 200 {
+		args := []string{"-q", "-s", "0", "-s", "udp::0"}
+		if i%2 == 0 { // a start of many takes long enough for the runtime to look
+			args = append(args, slices.Repeat([]string{"-s", "udp::0"}, 400)...)
+		}
+		if i%4 == 1 { // and with sockets there when it starts
+			args = append(args, "--", "systemfd", "-q")
+		}
+		args = append(args, "--", "probe")
+		got := handOff(t, func(cmd *exec.Cmd) { cmd.Stdin = nonblocking(t) }, args...)
+		says(t, got.out, "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", fmt.Sprintf("env LISTEN_PID=%d", got.pid))
+		if got.status != 0 || got.err != "" {
+			t.Fatalf("start %d: exit %d: %s", i, got.status, got.err)
+		}
+	}
+}
+
+// nonblocking returns the read end of a pipe in O_NONBLOCK, as a standard input.
+func nonblocking(t *testing.T) *os.File {
+	t.Helper()
+	var ends [2]int
+	if err := unix.Pipe(ends[:]); err != nil {
+		t.Fatal(err)
+	}
+	unix.CloseOnExec(ends[0])
+	unix.CloseOnExec(ends[1])
+	if err := unix.SetNonblock(ends[0], true); err != nil {
+		t.Fatal(err)
+	}
+	read, write := os.NewFile(uintptr(ends[0]), "stdin"), os.NewFile(uintptr(ends[1]), "")
+	t.Cleanup(func() {
+		read.Close()
+		write.Close()
+	})
+	return read
+}
+
+// TestNonblockingStdinExecs counts: the poller stands above the sockets from the first start on, but for more of them than
+// there are placeholders.
+func TestNonblockingStdinExecs(t *testing.T) {
+	t.Parallel()
+	need(t, "strace")
+	for sockets, want := range map[int]int{1: 2, 64: 2, 65: 3, 200: 3} {
+		trace := filepath.Join(t.TempDir(), "trace")
+		cmd := exec.Command("strace", slices.Concat([]string{"-f", "-o", trace, "-e", "trace=execve", "systemfd", "-q"}, slices.Repeat([]string{"-s", "0"}, sockets), []string{"--", "true"})...)
+		cmd.Stdin = nonblocking(t)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		text, err := os.ReadFile(trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(regexp.MustCompile(`execve\("`).FindAll(text, -1)); got != want {
+			t.Errorf("with %d sockets it execs %d times, want %d:\n%s", sockets, got, want, text)
+		}
+	}
+}
+
+// TestNonblockingStdinLimits leaves the runtime the descriptors that it needs, however few there are.
+func TestNonblockingStdinLimits(t *testing.T) {
+	t.Parallel()
+	need(t, "sh")
+	for limit := 6; limit <= 75; limit++ {
+		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec systemfd -q -s 0 -- true", limit))
+		cmd.Stdin = nonblocking(t)
+		out, err := cmd.CombinedOutput()
+		short := regexp.MustCompile(`\Aerror: .*too many open files\nhint: raise the limit of open files: ulimit -n\n\z`)
+		if status := cmd.ProcessState.ExitCode(); (err != nil || len(out) > 0) && (status != 125 || !short.Match(out)) {
+			t.Errorf("with %d descriptors: exit %d, %s", limit, status, out)
+		}
+	}
+}

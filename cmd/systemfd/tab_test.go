@@ -1,0 +1,190 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// typist is an interactive shell in which Control-T writes the line that is being edited to the file answers.
+type typist struct {
+	*terminal
+	seen    int // of the screen
+	answers int
+}
+
+const (
+	killLine  = "\x15"
+	writeLine = "\x14"
+	allOfThem = "\x1b*" // of bash; bound to the same in zsh
+	prompt    = "ready> "
+)
+
+// typist starts a shell whose prompt is prompt.
+func (p *project) typist(argv ...string) *typist {
+	p.t.Helper()
+	tab := &typist{terminal: p.terminal(argv...)}
+	tab.awaits(prompt)
+	return tab
+}
+
+// awaits waits for what the shell puts on the screen next.
+func (tab *typist) awaits(pattern string) {
+	tab.t.Helper()
+	re := regexp.MustCompile("(?s)" + pattern)
+	await(tab.t, "the screen to show "+pattern, func() (struct{}, bool) {
+		tab.mu.Lock()
+		defer tab.mu.Unlock()
+		at := re.FindIndex(tab.screen.Bytes()[tab.seen:])
+		if at != nil {
+			tab.seen += at[1]
+		}
+		return struct{}{}, at != nil
+	})
+}
+
+func (tab *typist) press(keys string) {
+	tab.t.Helper()
+	if _, err := tab.tty.WriteString(keys); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// line returns the line after the keys.
+func (tab *typist) line(keys string) string {
+	tab.t.Helper()
+	tab.press(killLine + keys + writeLine)
+	tab.answers++
+	return await(tab.t, fmt.Sprintf("the line after %q", keys), func() (string, bool) {
+		text, _ := os.ReadFile(tab.path("answers"))
+		lines := strings.Split(string(text), "\n")
+		if len(lines) <= tab.answers {
+			return "", false
+		}
+		return lines[tab.answers-1], true
+	})
+}
+
+// candidates returns all that Tab offers behind line. Readline replaces, and so inserts all of them for, what is behind the
+// last of breaks.
+func (tab *typist) candidates(line, breaks string) []string {
+	tab.t.Helper()
+	before := line[:strings.LastIndexAny(line, breaks)+1]
+	word := before[strings.LastIndex(before, " ")+1:]
+	answer := tab.line(line + allOfThem)
+	if answer == line {
+		return nil
+	}
+	var all []string
+	for _, candidate := range strings.Fields(strings.TrimPrefix(answer, before)) {
+		all = append(all, word+candidate)
+	}
+	return all
+}
+
+// startBash starts bash with the script and these lines before it.
+func startBash(t *testing.T, before string) *typist {
+	t.Helper()
+	need(t, "bash")
+	p := completionProject(t)
+	write(t, p.dir, ".rc", before+`
+`+completionOfReadme(t, "bash")[0]+`
+_frob() { COMPREPLY=($(compgen -W 'alpha beta' -- "$2")); }
+complete -F _frob frob
+complete -W 'alpha beta' frobnicate
+bind 'set bell-style none'
+bind 'set completion-query-items 0'
+bind 'set page-completions off'
+bind -x '"\C-t": printf "%s\n" "$READLINE_LINE" >>answers'
+PS1='`+prompt+`'
+`)
+	return p.typist("bash", "--noprofile", "--rcfile", ".rc", "-i")
+}
+
+// TestBashTab presses Tab as a person does.
+func TestBashTab(t *testing.T) {
+	t.Parallel()
+	for name, before := range bashes(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab := startBash(t, before)
+			checkTabs(tab)
+			if got := tab.line("systemfd --col\t"); got != "systemfd --color " {
+				t.Errorf("a flag: %q", got)
+			}
+			tab.press(killLine + "systemfd --color=\t\t")
+			tab.awaits(`always +\(also into a file or a pipe\).*auto +\(where stderr is a terminal\).*never .*` + prompt + "systemfd --color=")
+			tab.press(killLine + "systemfd -s web=http\t\t")
+			tab.awaits(`http:: +\(tcp listener\).*https:: +\(tcp listener\).*` + prompt + "systemfd -s web=http")
+			tab.press(killLine + "systemfd --no-\t\t")
+			tab.awaits(`--no-pid +\(set LISTEN_PID.*--no-reuse +\(do not set SO_REUSEADDR`)
+			if got := tab.line("systemfd --info-file='tw\t"); got != "systemfd --info-file='two words.txt' " {
+				t.Errorf("in quotes: %q", got)
+			}
+			if got := tab.line(`systemfd -s "unix::oth` + "\t"); got != `systemfd -s "unix::other.txt" ` {
+				t.Errorf("in quotes: %q", got)
+			}
+		})
+	}
+}
+
+// checkTabs are the lines after Tab, which bash and zsh have in common.
+func checkTabs(tab *typist) {
+	tab.t.Helper()
+	for keys, want := range map[string]string{
+		"systemfd --color=al\t":                    "systemfd --color=always ",
+		"systemfd -s tc\t":                         "systemfd -s tcp::",
+		"systemfd -s tc\t3000 --ap\t":              "systemfd -s tcp::3000 --append ",
+		"systemfd --socket=web=unix::su\t":         "systemfd --socket=web=unix::sub/",
+		"systemfd -s web=unix::./oth\t":            "systemfd -s web=unix::./other.txt ",
+		"systemfd --info-file=two\t":               `systemfd --info-file=two\ words.txt `,
+		"systemfd --info-file two\\ w\t":           `systemfd --info-file two\ words.txt `,
+		"systemfd -s web=http::0 -- frob al\t":     "systemfd -s web=http::0 -- frob alpha ",
+		"true | FOO=1 systemfd -s web=unix::./s\t": "true | FOO=1 systemfd -s web=unix::./sub/",
+	} {
+		if got := tab.line(keys); strings.TrimSuffix(got, " ") != strings.TrimSuffix(want, " ") {
+			tab.t.Errorf("%q makes %q, want %q", keys, got, want)
+		}
+	}
+}
+
+// startZsh starts zsh, which finds the script as packages install it, or sources it.
+func startZsh(t *testing.T, source bool) *typist {
+	t.Helper()
+	need(t, "zsh")
+	p := completionProject(t)
+	load := "fpath=(" + filepath.Dir(completionScript(t, "zsh")) + " $fpath)\nautoload -Uz compinit; compinit -u -D\n"
+	if source {
+		load = "autoload -Uz compinit; compinit -u -D\n" + completionOfReadme(t, "zsh")[0] + "\n"
+	}
+	write(t, p.dir, ".zshrc", load+`
+_frob() { compadd alpha beta }
+compdef _frob frob
+unsetopt beep auto_menu list_ambiguous
+zle -C all-of-them complete-word _generic
+zstyle ':completion:all-of-them:*' completer _all_matches _complete
+zstyle ':completion:all-of-them:*' insert yes
+bindkey '^[*' all-of-them
+write-line() { print -r -- "$BUFFER" >>answers }
+zle -N write-line
+bindkey '^T' write-line
+bindkey '^U' kill-whole-line
+PS1='`+prompt+`'
+`)
+	p.env = append(p.env, "ZDOTDIR="+p.dir)
+	return p.typist("zsh", "--no-globalrcs", "-i")
+}
+
+// TestZshTab presses Tab as a person does.
+func TestZshTab(t *testing.T) {
+	t.Parallel()
+	tab := startZsh(t, false)
+	checkTabs(tab)
+	tab.press(killLine + "systemfd --color=\t\t")
+	tab.awaits(`always +-- also into a file or a pipe.*auto +-- where stderr is a terminal`)
+}
