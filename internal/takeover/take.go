@@ -90,16 +90,22 @@ func (p *Plan) heal(err error, missing string) ([]holder.Fetched, error) {
 	default:
 		p.warn("%s is not kept open any more; opening it again", missing)
 	}
-	if _, err := p.holder.Claim(owner, p.held); err != nil {
-		return nil, err
-	}
-	fetched, err := p.holder.Fetch(p.held)
-	if missing := missingOf(p.held, fetched); err == nil && missing != "" {
+	for range heals {
+		if _, err := p.holder.Claim(owner, p.held); err != nil {
+			return nil, err
+		}
+		fetched, err := p.holder.Fetch(p.held)
+		if missing = missingOf(p.held, fetched); err != nil || missing == "" {
+			return fetched, err
+		}
 		holder.CloseFetched(fetched)
-		err = &Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
 	}
-	return fetched, err
+	return nil, &Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
 }
+
+// heals is how often sockets are claimed and fetched: if control sockets are cleared away meanwhile, the fetch may meet
+// another holder than the claim.
+const heals = 3
 
 // ask asks the holder who else uses inherited sockets. It may be gone, or not have them all: then nobody knows.
 func (p *Plan) ask() {
