@@ -130,7 +130,7 @@ func (c *Client) claim(owner int, wanted []spec.Opening, from source) (Claimed, 
 	}
 	claimed, err := c.claimOrStart(owner, wanted, from)
 	if c.isLost(err) {
-		claimed, err = c.claimOfReturned(owner, wanted, from, err)
+		claimed, err = c.claimOfReturned(owner, wanted, from)
 	}
 	return claimed, c.InUse(err)
 }
@@ -162,8 +162,8 @@ func (c *Client) claimOrStart(owner int, wanted []spec.Opening, from source) (cl
 }
 
 // claimOfReturned looks for the holder of before: its control socket was cleared away, and it makes it again as soon as
-// no new one, which has nothing, is in its place. Without one, inUse is what there is to say.
-func (c *Client) claimOfReturned(owner int, wanted []spec.Opening, from source, inUse error) (Claimed, error) {
+// no new one, which has nothing, is in its place. It may also have been killed: so in the end all is tried again.
+func (c *Client) claimOfReturned(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	for begun := time.Now(); time.Since(begun) < searchTime; time.Sleep(wire.BusyPause) {
 		claimed, err := c.claimOnce(owner, wanted, from)
 		switch {
@@ -172,7 +172,7 @@ func (c *Client) claimOfReturned(owner int, wanted []spec.Opening, from source, 
 			return claimed, err
 		}
 	}
-	return Claimed{}, inUse
+	return c.claimOrStart(owner, wanted, from)
 }
 
 // isLost reports whether what is in the way is a holder that nobody can reach: another one that can be reached keeps it

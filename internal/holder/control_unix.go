@@ -67,7 +67,7 @@ func At(control string) (*Client, error) {
 	}
 	switch err := daemon.CheckDirectory(dir, c.peer); {
 	case err == nil:
-	case unix.Lstat(dir, &stat) != nil && isOurs: // cleared away: it will be made again
+	case errors.Is(err, fs.ErrNotExist) && isOurs: // cleared away: it will be made again
 	default:
 		return nil, err
 	}
@@ -79,15 +79,14 @@ func At(control string) (*Client, error) {
 
 // All returns every holder of this user, dead ones included.
 func All() ([]*Client, error) {
-	entries, err := os.ReadDir(controlDirectory())
-	if errors.Is(err, fs.ErrNotExist) {
+	if err := daemon.CheckDirectory(controlDirectory(), os.Geteuid()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot look for holders: %w", err)
-	}
-	if err := daemon.CheckDirectory(controlDirectory(), os.Geteuid()); err != nil {
+	} else if err != nil {
 		return nil, err
+	}
+	entries, err := os.ReadDir(controlDirectory())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be cleared away at any time
+		return nil, fmt.Errorf("cannot look for holders: %w", err)
 	}
 	var all []*Client
 	for _, entry := range entries {

@@ -185,6 +185,39 @@ func TestDirectoryIsCleared(t *testing.T) {
 	}
 }
 
+// TestHolderIsKilledMeanwhile: the holder of before, which does not answer, is killed when the new one in its place has
+// ended already.
+func TestHolderIsKilledMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	first := claim(t, c, os.Getpid(), "0")
+	unix.Kill(first.PID, unix.SIGSTOP)
+	if err := os.RemoveAll(filepath.Dir(c.control)); err != nil {
+		t.Fatal(err)
+	}
+	claimed := make(chan error, 1)
+	go func() {
+		_, err := claimAll(c, os.Getpid(), openings(t, first.Openings[0].Address()))
+		claimed <- err
+	}()
+	var second State
+	await(t, "a new holder", func() (isThere bool) {
+		state, err := c.Status()
+		second = state
+		return err == nil
+	})
+	await(t, "the new one, which gets nothing, to end", func() bool { return !process.IsAlive(second.PID) })
+	unix.Kill(first.PID, unix.SIGKILL)
+	if err := <-claimed; err != nil {
+		t.Error(err)
+	}
+	if state := status(t, c); len(state.Sockets) != 1 || state.PID == first.PID || state.PID == second.PID {
+		t.Errorf("the state is %+v", state)
+	} else {
+		unix.Kill(state.PID, unix.SIGKILL)
+	}
+}
+
 // taken has another program listen, and returns where.
 func taken(t *testing.T) (address string, pid int) {
 	t.Helper()

@@ -95,7 +95,11 @@ func (p *Plan) heal(err error, missing string) ([]holder.Fetched, error) {
 			return nil, err
 		}
 		fetched, err := p.holder.Fetch(p.held)
-		if missing = missingOf(p.held, fetched); err != nil || missing == "" {
+		missing = missingOf(p.held, fetched)
+		switch {
+		case errors.Is(err, holder.ErrGone):
+			missing = p.held[0].Address()
+		case err != nil || missing == "":
 			return fetched, err
 		}
 		holder.CloseFetched(fetched)
@@ -103,8 +107,8 @@ func (p *Plan) heal(err error, missing string) ([]holder.Fetched, error) {
 	return nil, &Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
 }
 
-// heals is how often sockets are claimed and fetched: if control sockets are cleared away meanwhile, the fetch may meet
-// another holder than the claim.
+// heals is how often sockets are claimed and fetched: if holders are killed, or control sockets cleared away, meanwhile,
+// the fetch may meet another holder than the claim, or none.
 const heals = 3
 
 // ask asks the holder who else uses inherited sockets. It may be gone, or not have them all: then nobody knows.

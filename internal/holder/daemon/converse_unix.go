@@ -86,7 +86,7 @@ func (c *conversation) request(peer int) (r wire.Request, err error) {
 	err = c.reader.Line(&r)
 	switch isMalformed := errors.Is(err, wire.ErrMalformed); {
 	case r.Protocol != wire.Protocol && (err == nil || isMalformed && r.Protocol != 0): // its form may differ from ours
-		return r, &Error{wire.ForeignVersion(wire.Protocol, r.Protocol), "end it by the systemfd that started it: systemfd stop"}
+		return r, &Error{Text: wire.ForeignVersion(wire.Protocol, r.Protocol), Remedy: "end it by the systemfd that started it: systemfd stop"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return r, &Error{Text: fmt.Sprintf("no request within %v", wire.RequestTime)}
 	case isMalformed, errors.Is(err, wire.ErrTooLarge):
@@ -94,7 +94,7 @@ func (c *conversation) request(peer int) (r wire.Request, err error) {
 	case err != nil:
 		return r, errSilent
 	case r.NamesProcesses() && peer != process.Unknown && r.Client != peer:
-		return r, &Error{fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", r.Client, peer), "set XDG_RUNTIME_DIR to a folder that is not shared with it"}
+		return r, &Error{Text: fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", r.Client, peer), Remedy: "set XDG_RUNTIME_DIR to a folder that is not shared with it"}
 	}
 	return r, nil
 }
@@ -299,7 +299,7 @@ func parseAll(texts []string) ([]spec.Opening, error) {
 // shortage words what fails for want of descriptors.
 func shortage(err error) error {
 	if errors.Is(err, unix.EMFILE) || errors.Is(err, socket.ErrTruncated) {
-		return &Error{"cannot take the sockets: too many open files", "raise the limit of open files: ulimit -n"}
+		return &Error{Text: "cannot take the sockets: too many open files", Remedy: "raise the limit of open files: ulimit -n"}
 	}
 	return err
 }

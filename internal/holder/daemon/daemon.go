@@ -11,9 +11,13 @@ package daemon
 const Command = "holder"
 
 // Error is what a holder refuses, or why there cannot be one.
-type Error struct{ Text, Remedy string }
+type Error struct {
+	Text, Remedy string
+	Err          error // the system's, or nil
+}
 
 func (e *Error) Error() string { return e.Text }
+func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns the way out, or "".
 func (e *Error) Hint() string { return e.Remedy }

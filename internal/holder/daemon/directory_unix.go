@@ -27,19 +27,24 @@ func OpenControl(path string) (socket.Socket, error) {
 	opened, err := socket.Open(control)
 	var failed *socket.Error
 	if errors.As(err, &failed) && failed.Remedy == "" {
-		err = &Error{fmt.Sprintf("cannot make control socket %q: %v", path, failed.Err), "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
+		err = &Error{Text: fmt.Sprintf("cannot make control socket %q: %v", path, failed.Err), Remedy: "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
 	}
 	return opened, err
 }
 
 func makeDirectory(directory string) error {
-	if err := unix.Mkdir(directory, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
-		return &Error{fmt.Sprintf("cannot make folder %q: %v", directory, err), "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
+	for {
+		if err := unix.Mkdir(directory, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+			return &Error{Text: fmt.Sprintf("cannot make folder %q: %v", directory, err), Remedy: "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
+		}
+		if err := CheckDirectory(directory, os.Geteuid()); !errors.Is(err, unix.ENOENT) { // cleared away meanwhile
+			return err
+		}
 	}
-	return CheckDirectory(directory, os.Geteuid())
 }
 
-// CheckDirectory refuses a directory of control sockets into which somebody other than uid could have put one.
+// CheckDirectory refuses a directory of control sockets into which somebody other than uid could have put one. Its errors
+// are *Error, and ENOENT if there is none.
 func CheckDirectory(directory string, uid int) error {
 	problem := ""
 	var stat unix.Stat_t
@@ -58,7 +63,7 @@ func CheckDirectory(directory string, uid int) error {
 	default:
 		return nil
 	}
-	return &Error{fmt.Sprintf("folder %q is not safe: %s", directory, problem), "mend it, or set XDG_RUNTIME_DIR to another folder of yours"}
+	return &Error{Text: fmt.Sprintf("folder %q is not safe: %s", directory, problem), Remedy: "mend it, or set XDG_RUNTIME_DIR to another folder of yours", Err: err}
 }
 
 func directoryOf(control string) string { return control[:strings.LastIndexByte(control, '/')] }

@@ -23,9 +23,15 @@ import (
 // hurried is the directory of a holder that waits only a second for its first claim.
 const hurried = "/hurried"
 
+// killed is the directory of a holder that is killed while it starts.
+const killed = "/killed"
+
 // TestMain is also the hidden command: the holders that these tests start are this program.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == Command {
+		if os.Args[len(os.Args)-1] == killed {
+			unix.Kill(os.Getpid(), unix.SIGKILL)
+		}
 		if os.Args[len(os.Args)-1] == hurried {
 			emptyTime = time.Second
 		}

@@ -43,6 +43,15 @@ func TestStartKeepsNothingBusy(t *testing.T) {
 	dies(t, pid, path)
 }
 
+func TestStartIsKilled(t *testing.T) {
+	t.Parallel()
+	opened := control(t)
+	defer opened.Close()
+	if err := Start(opened.FD, opened.Path, killed); err == nil || err.Error() != "cannot start a holder: systemfd holder was ended by SIGKILL" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestTooManyOpenFiles has a holder reach its limit: the claim is refused, whatever came is closed, and it goes on.
 func TestTooManyOpenFiles(t *testing.T) {
 	t.Parallel()

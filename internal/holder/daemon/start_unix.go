@@ -36,6 +36,8 @@ func Start(listener int, control, directory string) error {
 	case err != nil:
 	case status.ExitStatus() == exitShort:
 		err = unix.EMFILE
+	case status.Signaled():
+		err = fmt.Errorf("systemfd %s was ended by %s", Command, unix.SignalName(status.Signal()))
 	case status != 0:
 		err = fmt.Errorf("systemfd %s ended with status %d", Command, status.ExitStatus())
 	}
