@@ -276,7 +276,7 @@ _systemfd_value() {
 		_systemfd_add "$2"zsh 'the script for zsh'
 		;;
 	mode)
-		_systemfd_add "$2"0600 'you alone'
+		_systemfd_add "$2"0600 'only you'
 		_systemfd_add "$2"0660 'you and the group'
 		_systemfd_add "$2"0666 'everybody'
 		;;

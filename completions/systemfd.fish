@@ -99,7 +99,7 @@ function __systemfd_completion
 end
 
 function __systemfd_mode
-    printf '%s\t%s\n' '0600' 'you alone' '0660' 'you and the group' '0666' 'everybody'
+    printf '%s\t%s\n' '0600' 'only you' '0660' 'you and the group' '0666' 'everybody'
 end
 
 function __systemfd_shell

@@ -103,7 +103,7 @@ const systemfd_values = {
         {value: "zsh", description: "the script for zsh"}
     ]
     mode: [
-        {value: "0600", description: "you alone"}
+        {value: "0600", description: "only you"}
         {value: "0660", description: "you and the group"}
         {value: "0666", description: "everybody"}
     ]

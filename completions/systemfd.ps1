@@ -104,7 +104,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             @{ Text = 'zsh'; Help = 'the script for zsh' }
         )
         mode = @(
-            @{ Text = '0600'; Help = 'you alone' }
+            @{ Text = '0600'; Help = 'only you' }
             @{ Text = '0660'; Help = 'you and the group' }
             @{ Text = '0666'; Help = 'everybody' }
         )

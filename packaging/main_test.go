@@ -28,7 +28,7 @@ var shared = map[string]string{
 	"share/nushell/vendor/autoload/systemfd.nu":     "completions/systemfd.nu",
 }
 
-// need skips the test where a tool is missing, by name; with SYSTEMFD_TEST_STRICT=1 that is a failure.
+// need skips the test if a tool is missing, by name; with SYSTEMFD_TEST_STRICT=1 that is a failure.
 func need(t *testing.T, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {

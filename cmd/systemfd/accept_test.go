@@ -346,7 +346,7 @@ func TestAcceptUnit(t *testing.T) {
 func TestInheritedChannel(t *testing.T) {
 	t.Parallel()
 	need(t, "java")
-	if _, err := exec.LookPath("javac"); err != nil { // java alone does not run a source file
+	if _, err := exec.LookPath("javac"); err != nil { // without it java does not run a source file
 		lacks(t, "javac")
 	}
 	for _, spec := range []string{"tcp::0", "unix::./s"} {

@@ -20,7 +20,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// TestEvalFails has each shell evaluate what systemfd env prints where it fails: that fails too, and says why.
+// TestEvalFails has each shell evaluate what systemfd env prints if it fails: that fails too, and says why.
 func TestEvalFails(t *testing.T) {
 	t.Parallel()
 	for _, s := range shells {
@@ -28,7 +28,7 @@ func TestEvalFails(t *testing.T) {
 			t.Parallel()
 			p := newProject(t)
 			taken := listen(t).Addr().String()
-			exits := s.setup != "" || slices.Contains([]string{"tcsh", "nushell"}, s.name) // where a command fails
+			exits := s.setup != "" || slices.Contains([]string{"tcsh", "nushell"}, s.name) // if a command fails
 			got := p.script(s, s.evaluate("-s http::"+taken)+s.status+"\n")
 			if exits && (got.status == 0 || got.out != "") {
 				t.Errorf("exit %d, and then %q", got.status, got.out)
@@ -67,7 +67,7 @@ func (p *project) script(s shell, script string) outcome {
 	return outcome{cmd.Process.Pid, cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
 }
 
-// TestEnvFails looks at the two outputs of systemfd env where it fails: code that fails alone, and the message alone.
+// TestEnvFails looks at the two outputs of a systemfd env that fails: the code does nothing but fail, the message is on stderr.
 func TestEnvFails(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -104,7 +104,7 @@ func TestEnvFails(t *testing.T) {
 				got := handOff(t, p.in, strings.Fields(d.env(test.flags))[1:]...)
 				want := d.fail + "\n"
 				switch {
-				case test.name == "bad flag": // where the flags are wrong, so may be --shell and --json
+				case test.name == "bad flag": // if the flags are wrong, --shell and --json may be, too
 					want = "false;\n"
 				case d.name == "":
 					want = ""
@@ -136,7 +136,7 @@ func TestUnknownShell(t *testing.T) {
 	p.awaitNothing()
 }
 
-// TestEnvOnTerminal prints to a terminal, where nothing evaluates the code.
+// TestEnvOnTerminal prints to a terminal, so that nothing evaluates the code.
 func TestEnvOnTerminal(t *testing.T) {
 	t.Parallel()
 	for name, hint := range map[string]string{

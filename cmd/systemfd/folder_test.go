@@ -71,7 +71,7 @@ func makeFolder(path string, mode uint32) error {
 func makeTheirs(t *testing.T, path string) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lacks(t, "a second user, for root alone,")
+		lacks(t, "a second user, only for root,")
 	}
 	return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534))
 }

@@ -24,7 +24,7 @@ func newHome(t *testing.T) home {
 	t.Helper()
 	h := home{folder(t)}
 	t.Cleanup(func() {
-		defer h.stop() // where the next line fails
+		defer h.stop() // if the next line fails
 		await(t, "the holders to end", func() (struct{}, bool) {
 			return struct{}{}, len(leftIn(filepath.Join(h.dir, "systemfd"))) == 0
 		})

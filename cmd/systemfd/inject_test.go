@@ -26,7 +26,7 @@ type injection struct {
 	stays   bool                // it is ended by a signal
 	held    bool                // a holder keeps sockets before, and SYSTEMFD_* say so
 	refuses bool                // its exit status is 1 all the same
-	alone   bool                // what it starts is not looked at: it would not end
+	forks   bool                // what it starts is not looked at: it would not end
 	leaves  map[string]struct{} // files that are there before it, or after a run that works
 }
 
@@ -60,16 +60,16 @@ var injections = []injection{
 	}, leaves: files(strings.Repeat("d", 100))},
 	{name: "inherited", below: true, args: []string{"--", "true"}},
 	{name: "append", below: true, args: []string{"--append", "-s", "./a.sock", "--", "true"}, leaves: files("a.sock")},
-	{name: "hold", args: []string{"--hold", "-s", "./a.sock", "-s", "PORT", "--", "true"}, alone: true},
+	{name: "hold", args: []string{"--hold", "-s", "./a.sock", "-s", "PORT", "--", "true"}, forks: true},
 	{name: "held", args: []string{"--", "true"}, held: true},
 	{name: "kept", args: []string{"-s", "./kept.sock", "-s", "./a.sock", "--", "true"}, held: true, leaves: files("a.sock")},
 	{name: "lazy", args: []string{"--lazy", "-s", "./a.sock", "--info-file", "info", "--", "true"}, stays: true},
 	{name: "accept", args: []string{"--accept", "-s", "./a.sock", "--info-file", "info", "--", "true"}, stays: true},
 	{name: "inetd", args: []string{"--inetd", "-s", "./a.sock", "--", "true"}, leaves: files("a.sock")},
-	{name: "env", args: []string{"env", "--owner", "OWNER", "-s", "./b.sock", "-s", "PORT"}, alone: true},
-	{name: "env again", args: []string{"env", "--owner", "OWNER", "-s", "./kept.sock", "-s", "./b.sock"}, held: true, alone: true},
+	{name: "env", args: []string{"env", "--owner", "OWNER", "-s", "./b.sock", "-s", "PORT"}, forks: true},
+	{name: "env again", args: []string{"env", "--owner", "OWNER", "-s", "./kept.sock", "-s", "./b.sock"}, held: true, forks: true},
 	{name: "status", args: []string{"status"}, held: true},
-	{name: "stop", args: []string{"stop"}, held: true, alone: true},
+	{name: "stop", args: []string{"stop"}, held: true, forks: true},
 	{name: "inspect", below: true, args: []string{"inspect"}, refuses: true},
 }
 
@@ -146,7 +146,7 @@ func (form injection) run(t *testing.T, p *project, args []string, strace ...str
 		argv = []string{"systemfd", "-q", "-s", "0", "--", "strace"}
 	}
 	argv = append(argv, strace...)
-	if !form.alone {
+	if !form.forks {
 		argv = append(argv, "-f")
 	}
 	argv = slices.Concat(argv, []string{"systemfd"}, args)

@@ -60,7 +60,7 @@ func TestInUse(t *testing.T) {
 		lives(strings.Join(test.args, " "))
 	}
 
-	await(t, "status to name node alone", func() (struct{}, bool) {
+	await(t, "status to name only node", func() (struct{}, bool) {
 		users := h.status(t)[0].Users
 		return struct{}{}, len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
 	})

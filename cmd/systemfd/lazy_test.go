@@ -70,7 +70,7 @@ func (l *launched) read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// send sends a signal to systemfd alone.
+// send sends a signal only to systemfd.
 func (l *launched) send(t *testing.T, s syscall.Signal) {
 	t.Helper()
 	if err := l.Process.Signal(s); err != nil {

@@ -45,7 +45,7 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// need skips the test where a tool is missing, by name; with SYSTEMFD_TEST_STRICT=1 that is a failure.
+// need skips the test if a tool is missing, by name; with SYSTEMFD_TEST_STRICT=1 that is a failure.
 func need(t testing.TB, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {

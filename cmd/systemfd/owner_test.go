@@ -20,7 +20,7 @@ import (
 // claim is what these tests have kept open: a port, and a path that must not be left over.
 const claim = "-s http::0 -s ./u.sock"
 
-// checkOwner looks whether the sockets of claim are held, for process owner alone, and returns their holder.
+// checkOwner looks whether the sockets of claim are held, only for process owner, and returns their holder.
 func (p *project) checkOwner(owner int) (holder int) {
 	p.t.Helper()
 	sockets := p.held()

@@ -72,7 +72,7 @@ func TestPowerShell(t *testing.T) {
 		}
 	}
 	if _, commands = parse(env("-s", "bad::0", "--shell", "powershell").out); !slices.Equal(commands, []string{"throw 'systemfd env failed'"}) {
-		t.Errorf("where it fails, it runs %q", commands)
+		t.Errorf("if it fails, it runs %q", commands)
 	}
 	own := handOff(t, p.in, "-q", "-s", "http::0", "--", "systemfd", "env", "--shell", "powershell")
 	if assigned, _ = parse(own.out); assigned["$env:LISTEN_PID"] != "$PID" {

@@ -153,7 +153,7 @@ func (p *project) keep(owner int, args ...string) (environ []string, got outcome
 	return environ, got
 }
 
-// mustKeep is keep where nothing may go wrong.
+// mustKeep is keep that has to work.
 func (p *project) mustKeep(owner int, args ...string) []string {
 	p.t.Helper()
 	environ, got := p.keep(owner, args...)

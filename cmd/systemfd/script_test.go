@@ -19,9 +19,9 @@ import (
 // $TESTPID for an owner that lives. Beyond testscript's own, the scripts have
 //
 //	[root]                                whether this is the superuser
-//	need TOOL...                          skip where a tool is missing, or fail, as need does
+//	need TOOL...                          skip if a tool is missing, or fail, as need does
 //	exits STATUS PROGRAM...               run it; STATUS is a number, or the name of a signal
-//	fails STATUS ERROR HINT PROGRAM...    exits, with nothing on stdout and these two lines alone on stderr;
+//	fails STATUS ERROR HINT PROGRAM...    exits, with nothing on stdout and only these two lines on stderr;
 //	                                      both are regular expressions, an empty HINT stands for no such line
 //	capture NAME FILE PATTERN             set $NAME to the first group of PATTERN in FILE, stdout or stderr
 func TestScript(t *testing.T) {

@@ -24,7 +24,7 @@ type dialect struct {
 	command string // what stands before a command
 	into    string // what stands before a file for its output
 	status  string // say the status of the last command
-	fail    string // what systemfd env prints where it fails
+	fail    string // what systemfd env prints if it fails
 }
 
 var (

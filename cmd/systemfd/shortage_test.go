@@ -118,7 +118,7 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 func TestAcceptShortOfProcesses(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		lacks(t, "a second user, for root alone,")
+		lacks(t, "a second user, only for root,")
 	}
 	need(t, "setpriv", "prlimit")
 	const uid = "54321"

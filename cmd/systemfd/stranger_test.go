@@ -52,7 +52,7 @@ func talk(t *testing.T, control, text string, fds ...int) *net.UnixConn {
 // status is a request that every holder answers.
 var status = fmt.Sprintf(`{"Protocol":%d,"Op":"status","Client":%d}`+"\n", wire.Protocol, os.Getpid())
 
-// isAnswered fails the test where a plain request has no answer at once.
+// isAnswered fails the test if a plain request has no answer at once.
 func isAnswered(t *testing.T, control string) {
 	t.Helper()
 	start := time.Now()
@@ -244,7 +244,7 @@ func TestManySockets(t *testing.T) {
 func as(t *testing.T, uid int, f func() error) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lacks(t, "a second user, for root alone,")
+		lacks(t, "a second user, only for root,")
 	}
 	result := make(chan error)
 	go func() {

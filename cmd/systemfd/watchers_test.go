@@ -64,7 +64,7 @@ func TestWatchers(t *testing.T) {
 	}
 }
 
-// restartByFile writes the file "watched" and returns the process that answers then. It writes again where nothing
+// restartByFile writes the file "watched" and returns the process that answers then. It writes again if nothing
 // happens: entr loses what is written less than 50 ms after it has started the server. Reflex waits for 0.3 s of peace.
 func restartByFile(t *testing.T, dir string, s server, address string, old int) int {
 	t.Helper()
@@ -72,7 +72,7 @@ func restartByFile(t *testing.T, dir string, s server, address string, old int) 
 	return await(t, "another process to answer", func() (int, bool) {
 		if time.Since(written) > time.Second {
 			written = time.Now()
-			write(t, dir, "watched", "// "+written.String()) // a comment, where it is a program
+			write(t, dir, "watched", "// "+written.String()) // a comment, if it is a program
 		}
 		pid, err := s.ask(address)
 		return pid, err == nil && pid != old

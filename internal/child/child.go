@@ -16,7 +16,7 @@ type system struct {
 	waitForAny func() (pid int, err error)
 }
 
-// platform is nil on a system where a child cannot get descriptors of ours.
+// platform is nil on a system on which a child cannot get descriptors of ours.
 var platform *system
 
 // Group is a number of children.

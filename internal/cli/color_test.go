@@ -43,7 +43,7 @@ func TestColorOfAFile(t *testing.T) {
 
 func TestColorOfATerminal(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("/dev/ptmx is a terminal on Linux alone")
+		t.Skip("/dev/ptmx is a terminal only on Linux")
 	}
 	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {

@@ -157,7 +157,7 @@ func setExports(set listenfds.Set, noListen bool) (exports []export) {
 	return exports
 }
 
-// staleExports unsets what another activator left, where it did.
+// staleExports unsets what another activator left, if it did.
 func staleExports() []export {
 	var stale []export
 	for _, name := range []string{listenfds.PIDFDID, listenfds.FirstFD} {
@@ -245,6 +245,6 @@ func exportsJSON(exports []export) string {
 			object[e.name] = nil
 		}
 	}
-	text, _ := json.Marshal(object) // of strings alone: cannot fail
+	text, _ := json.Marshal(object) // only of strings: cannot fail
 	return string(text)
 }

@@ -35,7 +35,7 @@ Other forms, each with --help:
 
 const helpTail = `
 Exit status: that of COMMAND; 2 for a wrong command line, 125 where systemfd fails,
-126 where COMMAND cannot be executed, 127 where it is not found.
+126 if COMMAND cannot be executed, 127 if it is not found.
 `
 
 // help prints the main form's help.

@@ -23,7 +23,7 @@ func socketsJSON(sockets []socket.Socket, first int) []byte {
 		s.FD = first + i
 		infos = append(infos, infoOf(s))
 	}
-	text, _ := json.Marshal(map[string]any{"sockets": infos}) // of strings and ints alone: cannot fail
+	text, _ := json.Marshal(map[string]any{"sockets": infos}) // only of strings and ints: cannot fail
 	return append(text, '\n')
 }
 

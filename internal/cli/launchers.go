@@ -13,7 +13,7 @@ import (
 // every reader would refuse.
 type launcher struct {
 	name   string // base name of COMMAND
-	word   string // a subcommand or flag that makes it one; "" where it always is
+	word   string // a subcommand or flag that makes it one; "" if it always is
 	closes bool   // the server does not find the descriptors: closed, or replaced
 	inFile bool   // what it runs stands in a file, not in its arguments
 	nested string // how systemfd goes right before the server; ends either hint
@@ -67,7 +67,7 @@ func launcherOf(command []string) *launcher {
 	return nil
 }
 
-// leads reports whether word is the first of args that is no flag, or a flag before that, alone or as in --watch-path=.
+// leads reports whether word is the first of args that is no flag, or a flag before that, by itself or as in --watch-path=.
 func leads(word string, args []string) bool {
 	for _, arg := range args {
 		if arg == word || strings.HasPrefix(word, "-") && strings.HasPrefix(arg, word) {

@@ -20,7 +20,7 @@ func parseFlags(grammar any, args []string) error {
 	return nil
 }
 
-// newParser builds the parser of one form alone: a grammar costs more than all else before exec.
+// newParser builds the parser of only one form: a grammar costs more than all else before exec.
 func newParser(grammar any) *kong.Kong {
 	return kong.Must(grammar, kong.NoDefaultHelp(), kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)))
 }
@@ -69,7 +69,7 @@ func flagHint(flag, suggestion string, main bool) string {
 }
 
 // withDashes is the command line with "--" before argument, the first word that is none of our own. A value of a
-// flag may be the same word: the last one is meant where nothing follows.
+// flag may be the same word: the last one is meant if nothing follows.
 func withDashes(args []string, argument string) string {
 	i := max(slices.Index(args, argument), 0)
 	for i > 0 && strings.HasPrefix(args[i-1], "-") && slices.Contains(args[i+1:], argument) {

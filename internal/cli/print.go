@@ -157,7 +157,7 @@ func (p *printer) hint(text string) {
 	}
 }
 
-// fail prints an error, and below it the way out where the error knows one. --quiet keeps both.
+// fail prints an error, and below it the way out if the error knows one. --quiet keeps both.
 func (p *printer) fail(err error) {
 	p.line(red, "error:", err.Error())
 	if hint := hintOf(err); hint != "" {

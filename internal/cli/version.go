@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// Version is what the build was stamped with; empty where it was not.
+// Version is what the build was stamped with; empty if it was not.
 type Version struct{ Number, Commit string }
 
 func (v Version) String() string {

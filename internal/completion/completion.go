@@ -15,7 +15,7 @@ import (
 type Form struct {
 	Name, Help string // the subcommand; "" is the main form, whose command is behind "--"
 	Flags      []Flag
-	Args       string // what completes an argument, "" where there is none
+	Args       string // what completes an argument, "" if there is none
 	ManyArgs   bool
 }
 
@@ -23,7 +23,7 @@ type Form struct {
 type Flag struct {
 	Names       []string // -s, --socket
 	Help        string
-	Placeholder string // "" where it takes no value
+	Placeholder string // "" if it takes no value
 	Kind        string // what completes its value
 	Repeatable  bool
 }

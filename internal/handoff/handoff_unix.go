@@ -18,7 +18,7 @@ import (
 // Reserve fills what is free of the count descriptors from 3 on, so that nothing else that this process
 // opens lands there: a descriptor of the Go runtime's must not stand where a socket goes. What is open there
 // already gives way to the sockets, but for make's jobserver, which moves above them. Reserve returns environ
-// with the jobserver's new place, or without it where its pipe is not open. It comes before anything is opened.
+// with the jobserver's new place, or without it if its pipe is not open. It comes before anything is opened.
 // Its errors are *DescriptorError.
 func Reserve(environ []string, count int) ([]string, error) {
 	if count == 0 {
@@ -53,7 +53,7 @@ func Reserve(environ []string, count int) ([]string, error) {
 	return environ, nil
 }
 
-// fill puts placeholders where the count descriptors from 3 on are free, and returns them.
+// fill puts placeholders on those of the count descriptors from 3 on that are free, and returns them.
 func fill(count int) (ours map[int]bool, err error) {
 	ours = map[int]bool{}
 	for {

@@ -86,7 +86,7 @@ func cutOption(word string) (option, pipe string, ok bool) {
 	return "", "", false
 }
 
-// parsePipe reads R,W; -1 where it is something else.
+// parsePipe reads R,W; -1 if it is something else.
 func parsePipe(text string) (r, w int) {
 	left, right, _ := strings.Cut(text, ",")
 	r, err := strconv.Atoi(left)

@@ -11,7 +11,7 @@ func (sh) Unset(name string) string      { return "unset " + name + ";" }
 func (sh) Fail() string                  { return "false;" }
 func (sh) Eval(command string) string    { return `eval "$(` + command + `)"` }
 
-// Quote returns word as a POSIX shell reads it, in single quotes where it has to be.
+// Quote returns word as a POSIX shell reads it, in single quotes if it has to be.
 func Quote(word string) string {
 	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@%+,=-"
 	if word != "" && strings.Trim(word, plain) == "" {

@@ -114,7 +114,7 @@ func addrPort(sa unix.Sockaddr) (netip.AddrPort, bool) {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), true
 	case *unix.SockaddrInet6:
-		ip := netip.AddrFrom16(sa.Addr).Unmap() // a mapped one takes IPv4 alone
+		ip := netip.AddrFrom16(sa.Addr).Unmap() // a mapped one takes only IPv4
 		if sa.ZoneId != 0 {
 			ip = ip.WithZone(zoneName(sa.ZoneId))
 		}

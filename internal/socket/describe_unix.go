@@ -60,7 +60,7 @@ func Describe(fd int) Description {
 	return d
 }
 
-// specOf returns the plainest specification of a socket, the zero Spec where there is none.
+// specOf returns the plainest specification of a socket, the zero Spec if there is none.
 func specOf(sotype int, sa unix.Sockaddr) spec.Spec {
 	var s spec.Spec
 	for transport, t := range transports {
@@ -132,7 +132,7 @@ func socketText(sotype int, sa unix.Sockaddr) string {
 }
 
 func fileText(fd int) string {
-	// Linux alone knows the name, and that of an epoll or eventfd at that.
+	// Only Linux knows the name, and that of an epoll or eventfd at that.
 	if name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil {
 		return fmt.Sprintf("%q", name)
 	}

@@ -19,7 +19,7 @@ func TestDescribe(t *testing.T) {
 	tests := map[string]struct {
 		make        func(t *testing.T) int
 		open, ready bool
-		spec        spec.Type // "" where the Spec is zero
+		spec        spec.Type // "" if the Spec is zero
 		text        string    // a part of it
 	}{
 		"never opened": {func(t *testing.T) int { return 1 << 20 }, false, false, "", "closed"},
@@ -46,7 +46,7 @@ func TestDescribe(t *testing.T) {
 		"udp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_DGRAM) }, true, false, "", "an inet datagram socket, connected"},
 
 		"unix listener": {func(t *testing.T) int { return pass(t, open(t, shortDir(t)+"/a", options).FD) }, true, true, "unix", " (unix listener)"},
-		"unix, bound alone": {
+		"unix, only bound": {
 			func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, path(t)) },
 			true, false, "", "a unix stream socket, neither listening nor connected",
 		},
@@ -120,7 +120,7 @@ func TestDescribeAddress(t *testing.T) {
 	}
 }
 
-// TestDescribeMapped: an IPv6 socket on a mapped address takes IPv4 alone; its specification is the IPv4 address.
+// TestDescribeMapped: an IPv6 socket on a mapped address takes only IPv4; its specification is the IPv4 address.
 func TestDescribeMapped(t *testing.T) {
 	needIPv6(t)
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)

@@ -190,7 +190,7 @@ func deadSocket(t *testing.T, path string, sotype int) {
 	}
 }
 
-// needIPv6 skips the test by name where the host has no IPv6.
+// needIPv6 skips the test by name if the host has no IPv6.
 func needIPv6(t *testing.T) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)

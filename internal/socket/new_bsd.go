@@ -29,16 +29,16 @@ func accept(fd int) (int, unix.Sockaddr, error) {
 	return conn, from, err
 }
 
-// Linux alone lets the superuser go beyond the system's limit.
+// Only Linux lets the superuser go beyond the system's limit.
 const hasForce, forceReceiveBuffer, forceSendBuffer = false, 0, 0
 
 // hasAbstract tells that a unix socket needs a file here.
 const hasAbstract = false
 
-// passCredentials is Linux's alone.
+// passCredentials is only Linux's.
 var passCredentials socketOption
 
-// freeBind is Linux's alone.
+// freeBind is only Linux's.
 func freeBind(int) socketOption { return socketOption{} }
 
 // MaxRights is how many descriptors one message carries: OpenBSD refuses 128 of them.

@@ -100,7 +100,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestEveryAddress: [::] takes IPv4 and IPv6, 0.0.0.0 IPv4 alone, [::1] IPv6 alone.
+// TestEveryAddress: [::] takes IPv4 and IPv6, 0.0.0.0 only IPv4, [::1] only IPv6.
 func TestEveryAddress(t *testing.T) {
 	t.Parallel()
 	needIPv6(t)

@@ -129,7 +129,7 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 	return "", ""
 }
 
-// splitHostPort splits at the colon before the port; value alone is the port of 127.0.0.1.
+// splitHostPort splits at the colon before the port; a number without a colon is the port of 127.0.0.1.
 func splitHostPort(value string) (host, port, problem string) {
 	i := strings.LastIndexByte(value, ':')
 	switch {

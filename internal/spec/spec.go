@@ -16,7 +16,7 @@ type Spec struct {
 	Name string         // what LISTEN_FDNAMES calls it; "" stands for the type
 	Type Type           // never "" in a Spec that Parse returned
 	Host string         // a host name to resolve; "" where Addr says the address
-	Addr netip.AddrPort // of an inet type; with Host, its port alone counts
+	Addr netip.AddrPort // of an inet type; with Host, only its port counts
 	Path string         // of a unix type; @NAME is abstract, unix(7)
 }
 

@@ -45,7 +45,7 @@ func TestParse(t *testing.T) {
 		{"[fe80::1%eth0]:80", "tcp::[fe80::1%eth0]:80", "[fe80::1%eth0]:80", "[fe80::1%eth0]:80 (tcp listener)", "", "tcp"},
 		{"[::ffff:10.1.2.3]:80", "tcp::10.1.2.3:80", "10.1.2.3:80", "10.1.2.3:80 (tcp listener)", "", "tcp"},
 
-		// names, and where there is none
+		// names, and if there is none
 		{"web=3000", "web=tcp::127.0.0.1:3000", "127.0.0.1:3000", "127.0.0.1:3000 (tcp listener)", "", "web"},
 		{"Az09._@+-=http::80", "Az09._@+-=http::127.0.0.1:80", "127.0.0.1:80", "http://127.0.0.1:80/", "http://127.0.0.1:80/", "Az09._@+-"},
 		{"http=udp::53", "http=udp::127.0.0.1:53", "127.0.0.1:53", "127.0.0.1:53 (udp)", "", "http"},

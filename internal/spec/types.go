@@ -54,7 +54,7 @@ func Types() []Type {
 	return types
 }
 
-// TypeOf returns the plainest type of that family and transport, "" where there is none.
+// TypeOf returns the plainest type of that family and transport, "" if there is none.
 func TypeOf(f Family, t Transport) Type {
 	for _, k := range kinds {
 		if k.family == f && k.transport == t {

@@ -86,7 +86,7 @@ func (m *addressMap) apply(s spec.Spec) (spec.Spec, error) {
 	}
 	kind := spec.TypeOf(family, s.Type.Transport())
 	if kind == "" {
-		return spec.Spec{}, &MapError{fmt.Sprintf("--map %s=%s: %s goes over a path alone", m.from, m.to, s.Type), "TO has a /, or is @name"}
+		return spec.Spec{}, &MapError{fmt.Sprintf("--map %s=%s: %s goes only over a path", m.from, m.to, s.Type), "TO has a /, or is @name"}
 	}
 	to, err := spec.Parse(string(kind) + "::" + m.to)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// apply returns what maps make of the sockets that lines of a unit say, with their options, "" where there is an error.
+// apply returns what maps make of the sockets that lines of a unit say, with their options, "" if there is an error.
 func apply(t *testing.T, maps Maps, lines string) (encoded string, err error) {
 	t.Helper()
 	var all []spec.Opening
@@ -98,8 +98,8 @@ func TestMapErrors(t *testing.T) {
 		{"", "=1", `--map "=1" is not FROM=TO`, write},
 		{"", "80=", `--map "80=" is not FROM=TO`, write},
 		{"", "80=1 =", `--map "=" is not FROM=TO`, write},
-		{"ListenSequentialPacket=/q", "/q=0", "--map /q=0: unix-seqpacket goes over a path alone", "TO has a /, or is @name"},
-		{"ListenSequentialPacket=/q", "/q=0 /q=./q", "--map /q=0: unix-seqpacket goes over a path alone", "TO has a /, or is @name"},
+		{"ListenSequentialPacket=/q", "/q=0", "--map /q=0: unix-seqpacket goes only over a path", "TO has a /, or is @name"},
+		{"ListenSequentialPacket=/q", "/q=0 /q=./q", "--map /q=0: unix-seqpacket goes only over a path", "TO has a /, or is @name"},
 		{"ListenStream=@other", "81=1", `--map "81=1" means no socket of a unit`, from},
 		{"ListenStream=80", "80=1 81=1", `--map "81=1" means no socket of a unit`, from},
 		{"ListenStream=80", "80=81 81=82", `--map "81=82" means no socket of a unit`, from},

@@ -58,7 +58,7 @@ func listenOn(transport spec.Transport) setting {
 			return p.fail(line, "bad address %q: write PORT, IP:PORT, [IPv6]:PORT, /path or @name", value)
 		}
 		if s.Type == "" {
-			return p.fail(line, "sequential packets go over unix sockets alone, %q is none", value)
+			return p.fail(line, "sequential packets go only over unix sockets, %q is none", value)
 		}
 		p.listens = append(p.listens, listen{line, s})
 		return nil

@@ -12,7 +12,7 @@ import (
 
 var host = Host{RuntimeDir: "/run/user/7", Home: "/home/me", User: "me", UID: "7"}
 
-// parse reads lines of section Socket, behind a ListenStream=80 where there is none.
+// parse reads lines of section Socket, behind a ListenStream=80 if there is none.
 func parse(t *testing.T, lines ...string) Unit {
 	t.Helper()
 	text := strings.Join(lines, "\n")
@@ -81,7 +81,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestErrors: each names the file, and the line where there is one.
+// TestErrors: each names the file, and the line if there is one.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	const address = "write PORT, IP:PORT, [IPv6]:PORT, /path or @name"
@@ -147,7 +147,7 @@ func TestErrors(t *testing.T) {
 		values = append(values, struct{ line, want string }{"ListenDatagram=" + value, "bad address " + quoted + ": " + address})
 	}
 	for _, value := range []string{"80", "1.2.3.4:80", "[::1]:80"} {
-		values = append(values, struct{ line, want string }{"ListenSequentialPacket=" + value, fmt.Sprintf("sequential packets go over unix sockets alone, %q is none", value)})
+		values = append(values, struct{ line, want string }{"ListenSequentialPacket=" + value, fmt.Sprintf("sequential packets go only over unix sockets, %q is none", value)})
 	}
 	for _, v := range values {
 		if v.want != "" {

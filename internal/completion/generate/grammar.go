@@ -17,7 +17,7 @@ func grammar() completion.Grammar {
 			{Text: "never", Help: "plain text"},
 		},
 		"mode": {
-			{Text: "0600", Help: "you alone"},
+			{Text: "0600", Help: "only you"},
 			{Text: "0660", Help: "you and the group"},
 			{Text: "0666", Help: "everybody"},
 		},

@@ -185,7 +185,7 @@ func TestUserCannotBeWatched(t *testing.T) {
 	})
 }
 
-// TestWaiting: the state has the length of a listener's queue, where the system tells.
+// TestWaiting: the state has the length of a listener's queue, if the system tells.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	s := serving(t)

@@ -18,7 +18,7 @@ import (
 )
 
 // undisturbed calls f with a holder that keeps something. Whatever f does, that goes on to be kept, nothing else is, and
-// no descriptor stays open. It is for tests that run alone.
+// no descriptor stays open. It is for tests that are not parallel.
 func undisturbed(t *testing.T, f func(s *server)) {
 	t.Helper()
 	before := descriptors(t)

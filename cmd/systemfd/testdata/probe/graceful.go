@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// graceful answers as serve does, on descriptor 3 or, where there is one, on an address that it binds itself.
+// graceful answers as serve does, on descriptor 3 or, if there is one, on an address that it binds itself.
 // After SIGTERM it stops accepting, answers what it has accepted, and ends.
 func graceful(address ...string) {
 	stop := make(chan os.Signal, 1)

@@ -2,5 +2,5 @@
 
 package main
 
-// options is Linux's alone.
+// options are only Linux's.
 func options() {}
