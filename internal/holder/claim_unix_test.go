@@ -18,11 +18,12 @@ import (
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestClaimChanges(t *testing.T) {
 	t.Parallel()
-	c, owner, dir := client(t), sleeper(t).Process.Pid, directory(t)
+	c, owner, dir := client(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)
 	path := dir + "/a"
 	first := claim(t, c, owner, "a=0", "b=tcp::0", "unix::"+path)
 	bound := first.Openings
@@ -39,7 +40,7 @@ func TestClaimChanges(t *testing.T) {
 	if got := changed.Openings[0]; got.Addr != bound[1].Addr || got.Name != "c" || got.Type != "http" || !slices.Equal(changed.IsNew, []bool{false, true}) {
 		t.Errorf("claimed is %v, not %v", got, bound[1])
 	}
-	await(t, "the first socket to be closed", func() bool { return !isFirstOpen() })
+	testkit.Await(t, "the first socket to be closed", func() bool { return !isFirstOpen() })
 	if !isKept() {
 		t.Errorf("%s was closed in between", bound[1].Address())
 	}
@@ -78,7 +79,7 @@ func waiting(t *testing.T, o spec.Opening) (isThere func() bool) {
 
 func TestTwoOwners(t *testing.T) {
 	t.Parallel()
-	c, one, two := client(t), sleeper(t), sleeper(t)
+	c, one, two := client(t), testkit.Sleeper(t), testkit.Sleeper(t)
 	first := claim(t, c, one.Process.Pid, "a=http::0")
 	bound := first.Openings[0]
 	if again := claim(t, c, two.Process.Pid, "mine="+bound.Address()); again.Openings[0].Addr != bound.Addr || again.IsNew[0] || again.PID != first.PID {
@@ -95,8 +96,8 @@ func TestTwoOwners(t *testing.T) {
 	if got := state.Sockets[0]; got.Owners[0] != (process.Process{PID: one.Process.Pid, Name: "cat"}) || got.Users != nil || got.Since.IsZero() {
 		t.Errorf("the socket is %+v", got)
 	}
-	end(one)
-	await(t, "one owner to be left", func() bool {
+	testkit.End(one)
+	testkit.Await(t, "one owner to be left", func() bool {
 		state = status(t, c)
 		return len(state.Sockets) == 1 && len(state.Sockets[0].Owners) == 1
 	})
@@ -125,7 +126,7 @@ func TestTwoOwners(t *testing.T) {
 // TestOptionsComeBack: a socket that is kept says how it was opened, also to who only fetches it.
 func TestOptionsComeBack(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), directory(t)+"/a"
+	c, path := client(t), testkit.Directory(t)+"/a"
 	wanted := openings(t, "127.0.0.1:0", "http::127.0.0.1:0", "unix::"+path, "udp::127.0.0.1:0")
 	wanted[0].Backlog, wanted[0].NoDelay = 77, true
 	wanted[1].ReusePort, wanted[1].NoReuse = true, true
@@ -139,7 +140,7 @@ func TestOptionsComeBack(t *testing.T) {
 	if err != nil || !slices.Equal(again.Openings, claimed.Openings) {
 		t.Errorf("claimed again: %v, %v", again, err)
 	}
-	plain := claim(t, c, sleeper(t).Process.Pid, "0", "0", "unix::"+path, "udp::0") // who asks for nothing gets what there is
+	plain := claim(t, c, testkit.Sleeper(t).Process.Pid, "0", "0", "unix::"+path, "udp::0") // who asks for nothing gets what there is
 	fetched, err := c.Fetch(openings(t, "0", "0", "unix::"+path, "udp::0"))
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +159,7 @@ func TestOptionsComeBack(t *testing.T) {
 // TestOptionsDiffer: what is kept is not opened again in another way.
 func TestOptionsDiffer(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), directory(t)+"/a"
+	c, path := client(t), testkit.Directory(t)+"/a"
 	mine := claim(t, c, os.Getpid(), "0", "unix::"+path)
 	tests := []struct {
 		opening int
@@ -185,8 +186,8 @@ func TestOptionsDiffer(t *testing.T) {
 
 func TestClaimRefuses(t *testing.T) {
 	t.Parallel()
-	c, dead := client(t), sleeper(t)
-	end(dead)
+	c, dead := client(t), testkit.Sleeper(t)
+	testkit.End(dead)
 	mine := claim(t, c, os.Getpid(), "0", "[::]:0")
 	port, every := mine.Openings[0].Port(), mine.Openings[1].Port()
 	inControlDirectory := filepath.Dir(c.control) + "/a"
@@ -217,7 +218,7 @@ func TestClaimRefuses(t *testing.T) {
 // nor a holder.
 func TestClaimUndoes(t *testing.T) {
 	t.Parallel()
-	c, dir := client(t), directory(t)
+	c, dir := client(t), testkit.Directory(t)
 	address, _ := taken(t)
 	wanted := openings(t, "unix::"+dir+"/a", "unix::"+dir+"/sub/b", address)
 	wanted[1].MakeDirectories = true
@@ -228,7 +229,7 @@ func TestClaimUndoes(t *testing.T) {
 	if entries, _ := filepath.Glob(dir + "/*"); len(entries) > 0 {
 		t.Errorf("left are %q", entries)
 	}
-	await(t, "the holder to end", func() bool { return !exists(c.control) })
+	testkit.Await(t, "the holder to end", func() bool { return !exists(c.control) })
 }
 
 // TestLocalhost: a host name is looked up before anything is claimed.
@@ -247,7 +248,7 @@ func TestLocalhost(t *testing.T) {
 // TestRelativePath claims paths below our working directory of a holder that works in another. It is not parallel: it
 // sets the working directory.
 func TestRelativePath(t *testing.T) {
-	c, dir := client(t), directory(t)
+	c, dir := client(t), testkit.Directory(t)
 	claim(t, c, os.Getpid(), "0")
 	t.Chdir(dir)
 	claimed := claim(t, c, os.Getpid(), "unix::./a")
@@ -260,16 +261,16 @@ func TestRelativePath(t *testing.T) {
 	if c.IsHere(status(t, c)) {
 		t.Error("the holder works elsewhere")
 	}
-	another := directory(t)
+	another := testkit.Directory(t)
 	t.Chdir(another)
-	if claimed := claim(t, c, sleeper(t).Process.Pid, "unix::./a"); !claimed.IsNew[0] || claimed.Openings[0].Path != another+"/a" {
+	if claimed := claim(t, c, testkit.Sleeper(t).Process.Pid, "unix::./a"); !claimed.IsNew[0] || claimed.Openings[0].Path != another+"/a" {
 		t.Errorf("the path of another directory is %v", claimed)
 	}
 }
 
 // TestDescriptorsOfClaim: a claim leaves nothing open here, whatever becomes of it. It is not parallel: it counts.
 func TestDescriptorsOfClaim(t *testing.T) {
-	c, dir := client(t), directory(t)
+	c, dir := client(t), testkit.Directory(t)
 	claim(t, c, os.Getpid(), "0")
 	before := descriptors(t)
 	claim(t, c, os.Getpid(), "0", "udp::0", "unix::"+dir+"/a")

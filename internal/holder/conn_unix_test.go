@@ -12,12 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestJudge: whether a holder is gone is decided by the probe of its socket, and by nothing else.
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	dir := directory(t)
+	dir := testkit.Directory(t)
 	socketAt(t, dir+"/dead", false)
 	socketAt(t, dir+"/alive", true)
 	refused := &Error{Text: "no"}
@@ -61,7 +62,7 @@ func TestJudge(t *testing.T) {
 // TestFullQueue: a holder whose queue is full is alive. It is tried again, until the deadline.
 func TestFullQueue(t *testing.T) {
 	t.Parallel()
-	path := directory(t) + "/x.sock"
+	path := testkit.Directory(t) + "/x.sock"
 	listener, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err == nil {
 		defer unix.Close(listener)
@@ -97,7 +98,7 @@ func TestFullQueue(t *testing.T) {
 		fd, _, _ := unix.Accept(listener)
 		accepted <- fd
 	}()
-	k, err := c.dial(patience)
+	k, err := c.dial(testkit.Patience)
 	unix.Close(<-accepted)
 	if err != nil {
 		t.Fatal(err)

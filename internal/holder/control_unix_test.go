@@ -11,11 +11,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestControlDirectory is not parallel: it sets XDG_RUNTIME_DIR.
 func TestControlDirectory(t *testing.T) {
-	dir := directory(t)
+	dir := testkit.Directory(t)
 	fallback := fmt.Sprintf("/tmp/systemfd-%d", os.Geteuid())
 	in := func(name string) string { return filepath.Join(dir, name) }
 	if err := os.WriteFile(in("file"), nil, 0o600); err != nil {
@@ -59,7 +61,7 @@ func TestControlDirectory(t *testing.T) {
 
 // TestNamed is not parallel: it sets XDG_RUNTIME_DIR and the working directory.
 func TestNamed(t *testing.T) {
-	dir := directory(t)
+	dir := testkit.Directory(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	one, two, link := dir+"/one", dir+"/two", dir+"/link"
 	for _, path := range []string{one, two} {
@@ -106,7 +108,7 @@ func TestNamed(t *testing.T) {
 
 // TestWorkingDirectoryIsGone is not parallel: it sets the working directory.
 func TestWorkingDirectoryIsGone(t *testing.T) {
-	dir := directory(t)
+	dir := testkit.Directory(t)
 	t.Chdir(dir)
 	if err := os.Remove(dir); err != nil {
 		t.Skip(err)
@@ -133,7 +135,7 @@ func TestPrivate(t *testing.T) {
 // TestAt is what SYSTEMFD_HOLDER may say: the control socket of a holder of ours, which need not be there. It is not
 // parallel: it sets XDG_RUNTIME_DIR.
 func TestAt(t *testing.T) {
-	dir := directory(t)
+	dir := testkit.Directory(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	ours, elsewhere, unsafe := dir+"/systemfd", dir+"/elsewhere/systemfd", dir+"/unsafe/systemfd"
 	if c, err := At(ours + "/x.sock"); err != nil || c.Control() != ours+"/x.sock" || c.Name() != "x" {
@@ -235,7 +237,7 @@ func TestAtOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may use another user's holder")
 	}
-	theirs := directory(t) + "/systemfd"
+	theirs := testkit.Directory(t) + "/systemfd"
 	if err := os.Mkdir(theirs, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +254,7 @@ func TestAtOfAnotherUser(t *testing.T) {
 
 // TestAll is not parallel: it sets XDG_RUNTIME_DIR.
 func TestAll(t *testing.T) {
-	dir := directory(t)
+	dir := testkit.Directory(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	if all, err := All(); all != nil || err != nil || exists(dir+"/systemfd") {
 		t.Errorf("without a directory there are %v, %v", all, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestFetch fetches more sockets than a message has room for, in the names that are asked for.
@@ -94,7 +95,7 @@ func user(t *testing.T, c *Client, bound ...string) *exec.Cmd {
 	}
 	t.Cleanup(func() {
 		stdin.Close()
-		end(cmd)
+		testkit.End(cmd)
 	})
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil && err != io.EOF || line != "fetched 1\n" {
 		t.Fatalf("the other process says %q, %v", line, err)
@@ -126,8 +127,8 @@ func TestFetchNamesUsers(t *testing.T) {
 	if got := state.Sockets; len(got[0].Users) != 1 || got[0].Users[0].PID != os.Getpid() || len(got[1].Users) != 2 {
 		t.Errorf("the state is %+v", state)
 	}
-	end(other)
-	await(t, "the user to be forgotten", func() bool { return users()[1] == nil })
+	testkit.End(other)
+	testkit.Await(t, "the user to be forgotten", func() bool { return users()[1] == nil })
 }
 
 // TestAncestorsAreNoUsers: what has started us is a launcher, and no server.
@@ -154,16 +155,16 @@ func TestAncestorsAreNoUsers(t *testing.T) {
 // TestUserIsOwner: a server that has fetched keeps its socket when the shell is closed.
 func TestUserIsOwner(t *testing.T) {
 	t.Parallel()
-	c, shell, path := client(t), sleeper(t), directory(t)+"/a"
+	c, shell, path := client(t), testkit.Sleeper(t), testkit.Directory(t)+"/a"
 	claimed := claim(t, c, shell.Process.Pid, "0", path)
 	server := user(t, c, "unix::"+path)
-	end(shell)
+	testkit.End(shell)
 	awaitClosed(t, claimed.Openings[0])
 	state := status(t, c)
 	if len(state.Sockets) != 1 || state.Sockets[0].Owners != nil || len(state.Sockets[0].Users) != 1 || state.Sockets[0].Users[0].PID != server.Process.Pid || !listens(t, claimed.Openings[1]) {
 		t.Errorf("the state is %+v", state)
 	}
-	end(server)
+	testkit.End(server)
 	isGone(t, c, claimed.PID)
 	if exists(path) {
 		t.Error("the path is left")

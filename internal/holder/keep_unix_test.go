@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestKeep hands sockets to a holder that go on to be ours, too; it removes only the path that was made by opening one.
 func TestKeep(t *testing.T) {
 	t.Parallel()
-	c, dir, owner := client(t), directory(t), sleeper(t)
+	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t)
 	opened, inherited := open(t, dir+"/opened"), open(t, dir+"/inherited")
 	port := open(t, "a=http::0")
 	sockets := []socket.Socket{opened, {FD: inherited.FD, Name: "b", Opening: inherited.Opening}, port}
@@ -57,9 +58,9 @@ func TestKeep(t *testing.T) {
 // TestKeepFails: what was open before stays open, and its path stays.
 func TestKeepFails(t *testing.T) {
 	t.Parallel()
-	c, dir, dead := client(t), directory(t), sleeper(t)
+	c, dir, dead := client(t), testkit.Directory(t), testkit.Sleeper(t)
 	opened := open(t, dir+"/opened")
-	end(dead)
+	testkit.End(dead)
 	if err := c.Keep(dead.Process.Pid, []socket.Socket{opened}); err == nil {
 		t.Error("a dead process owns it")
 	}
@@ -73,5 +74,5 @@ func TestKeepFails(t *testing.T) {
 	if !listens(t, opened.Opening) || !exists(dir+"/opened") {
 		t.Error("it is closed")
 	}
-	await(t, "the holder to end", func() bool { return !exists(c.control) })
+	testkit.Await(t, "the holder to end", func() bool { return !exists(c.control) })
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // liar is one conversation of a holder that says whatever a test has it say.
@@ -36,7 +37,7 @@ const ok = `{"Protocol":2,"Error":"","Hint":""}` + "\n"
 // lying is a holder that reads a request, and answers by say. Stop ends it, and waits until it has.
 func lying(t *testing.T, say func(l liar)) (c *Client, stop func()) {
 	t.Helper()
-	path := directory(t) + "/x.sock"
+	path := testkit.Directory(t) + "/x.sock"
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func lying(t *testing.T, say func(l liar)) (c *Client, stop func()) {
 			}
 			all.Go(func() {
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(patience))
+				conn.SetDeadline(time.Now().Add(testkit.Patience))
 				bufio.NewReaderSize(conn, 1<<16).ReadString('\n')
 				say(liar{conn})
 			})
@@ -197,7 +198,7 @@ func TestLies(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 			stop()
-			await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
+			testkit.Await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
 		})
 	}
 }

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // userVariable makes this program another process that uses sockets, see use.
@@ -72,64 +70,17 @@ func use(control string, texts []string) int {
 	return 0
 }
 
-// umask keeps tests that run at the same time from changing the umask of one another, as bind(2) to a path does.
-var umask sync.Mutex
-
 // alone calls f while no other test needs the umask.
 func alone(f func()) {
-	umask.Lock()
-	defer umask.Unlock()
+	testkit.Umask.Lock()
+	defer testkit.Umask.Unlock()
 	f()
-}
-
-// directory makes one with a short name, for unix sockets.
-func directory(t testing.TB) (dir string) {
-	t.Helper()
-	var err error
-	alone(func() { dir, err = os.MkdirTemp("/tmp", "sfd-") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
-// patience is how long anything may take that is to happen.
-const patience = 20 * time.Second
-
-// await calls isReady until it says yes.
-func await(t testing.TB, what string, isReady func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !isReady(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-// sleeper is a process to own sockets. It ends when the test does, whatever becomes of that.
-func sleeper(t testing.TB) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command("cat")
-	if _, err := cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { end(cmd) })
-	return cmd
-}
-
-func end(cmd *exec.Cmd) {
-	cmd.Process.Kill()
-	cmd.Wait()
 }
 
 // client is that of a holder in a directory of its own, which ends with the test at the latest.
 func client(t testing.TB) *Client {
 	t.Helper()
-	return clientAt(t, directory(t)+"/systemfd/x.sock")
+	return clientAt(t, testkit.Directory(t)+"/systemfd/x.sock")
 }
 
 func clientAt(t testing.TB, control string) *Client {
@@ -196,7 +147,7 @@ func status(t testing.TB, c *Client) State {
 // isGone waits until the holder has ended, and checks that it has left nothing.
 func isGone(t testing.TB, c *Client, pid int) {
 	t.Helper()
-	await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
+	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
 	if exists(c.control) {
 		t.Error("the control socket is left")
 	}
@@ -214,7 +165,7 @@ func exists(path string) bool {
 func listens(t testing.TB, o spec.Opening) bool {
 	t.Helper()
 	network := map[spec.Family]string{spec.Inet: "tcp", spec.Unix: "unix"}[o.Type.Family()]
-	c, err := net.DialTimeout(network, o.Address(), patience)
+	c, err := net.DialTimeout(network, o.Address(), testkit.Patience)
 	if err == nil {
 		c.Close()
 	}
@@ -224,7 +175,7 @@ func listens(t testing.TB, o spec.Opening) bool {
 // awaitClosed waits until nobody listens: a child that a test beside this one starts has all descriptors until it execs.
 func awaitClosed(t testing.TB, o spec.Opening) {
 	t.Helper()
-	await(t, o.Address()+" to be closed", func() bool { return !listens(t, o) })
+	testkit.Await(t, o.Address()+" to be closed", func() bool { return !listens(t, o) })
 }
 
 // open opens something here, until the test ends.

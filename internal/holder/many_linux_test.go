@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestManySocketsAreLinear compares the processor time of 8 times as many sockets: that takes 8 times as much, and what is
@@ -39,7 +41,7 @@ func TestManySocketsAreLinear(t *testing.T) {
 // stays.
 func TestHolderIsFull(t *testing.T) {
 	t.Parallel()
-	c, dir := client(t), directory(t)
+	c, dir := client(t), testkit.Directory(t)
 	claimed := claim(t, c, os.Getpid(), "0", dir+"/kept")
 	if err := unix.Prlimit(claimed.PID, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 100, Max: 100}, nil); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestManySockets has 4,000 in one conversation.
@@ -17,5 +18,5 @@ func TestManySockets(t *testing.T) {
 	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
+	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // mode is that of the socket at path.
@@ -32,8 +33,8 @@ func mode(t *testing.T, path string) os.FileMode {
 // not parallel: it changes the umask.
 func TestUmaskIsTheClients(t *testing.T) {
 	defer unix.Umask(unix.Umask(0))
-	c, dir := client(t), directory(t)
-	one, two := sleeper(t).Process.Pid, sleeper(t).Process.Pid
+	c, dir := client(t), testkit.Directory(t)
+	one, two := testkit.Sleeper(t).Process.Pid, testkit.Sleeper(t).Process.Pid
 	claim(t, c, one, dir+"/open")
 	if got := mode(t, c.control); got != 0o600 {
 		t.Errorf("the control socket has mode %04o", got)
@@ -69,13 +70,13 @@ func TestUmaskIsTheClients(t *testing.T) {
 // parallel: it sets the working directory.
 func TestLongDirectory(t *testing.T) {
 	c := client(t)
-	long := filepath.Join(directory(t), strings.Repeat("l", 80), strings.Repeat("o", 80))
+	long := filepath.Join(testkit.Directory(t), strings.Repeat("l", 80), strings.Repeat("o", 80))
 	if err := os.MkdirAll(long, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(long)
 	for i, name := range []string{"a.sock", "b.sock"} {
-		owner := sleeper(t)
+		owner := testkit.Sleeper(t)
 		claimed := claim(t, c, owner.Process.Pid, "./"+name)
 		if claimed.Openings[0].Path != filepath.Join(long, name) || !claimed.IsNew[0] {
 			t.Errorf("claimed is %+v", claimed)

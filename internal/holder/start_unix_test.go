@@ -19,12 +19,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestStart starts a holder, this program, and has it end with its owner.
 func TestStart(t *testing.T) {
 	t.Parallel()
-	c, dir, owner := client(t), directory(t), sleeper(t)
+	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t)
 	claimed := claim(t, c, owner.Process.Pid, "0", dir+"/a")
 	for _, o := range claimed.Openings {
 		if !listens(t, o) {
@@ -39,7 +40,7 @@ func TestStart(t *testing.T) {
 			t.Errorf("%q is %v, %v", path, stat.Mode(), err)
 		}
 	}
-	end(owner)
+	testkit.End(owner)
 	isGone(t, c, claimed.PID)
 	if exists(dir + "/a") {
 		t.Error("the path is left")
@@ -51,7 +52,7 @@ func TestStart(t *testing.T) {
 // umask changes.
 func TestStartTogether(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o022))
-	c, dir := client(t), directory(t)
+	c, dir := client(t), testkit.Directory(t)
 	claimed, errs := make([]Claimed, 50), make([]error, 50)
 	var all sync.WaitGroup
 	for i := range claimed {
@@ -115,7 +116,7 @@ func TestSamePortAtOnce(t *testing.T) {
 		var errs [2]error
 		var both sync.WaitGroup
 		for i := range owners {
-			owners[i] = sleeper(t).Process.Pid
+			owners[i] = testkit.Sleeper(t).Process.Pid
 			both.Go(func() { got[i], errs[i] = c.Claim(owners[i], openings(t, "http::"+address)) })
 		}
 		both.Wait()
@@ -134,7 +135,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 	t.Parallel()
 	same := 0
 	for range 10 {
-		c, owner, address := client(t), sleeper(t), freePort(t)
+		c, owner, address := client(t), testkit.Sleeper(t), freePort(t)
 		first := claim(t, c, owner.Process.Pid, address)
 		var released sync.WaitGroup
 		released.Go(func() { c.Release(owner.Process.Pid) })
@@ -156,12 +157,12 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 // TestHolderIsKilled: what a dead holder has left is replaced.
 func TestHolderIsKilled(t *testing.T) {
 	t.Parallel()
-	c, address, path := client(t), freePort(t), directory(t)+"/a"
+	c, address, path := client(t), freePort(t), testkit.Directory(t)+"/a"
 	first := claim(t, c, os.Getpid(), address, path)
 	if err := unix.Kill(first.PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the holder to end", func() bool { return !process.IsAlive(first.PID) })
+	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(first.PID) })
 	if _, err := c.Status(); !errors.Is(err, ErrGone) || !exists(c.control) {
 		t.Errorf("there is %v, the control socket: %v", err, exists(c.control))
 	}
@@ -201,12 +202,12 @@ func TestHolderIsKilledMeanwhile(t *testing.T) {
 		claimed <- err
 	}()
 	var second State
-	await(t, "a new holder", func() (isThere bool) {
+	testkit.Await(t, "a new holder", func() (isThere bool) {
 		state, err := c.Status()
 		second = state
 		return err == nil
 	})
-	await(t, "the new one, which gets nothing, to end", func() bool { return !process.IsAlive(second.PID) })
+	testkit.Await(t, "the new one, which gets nothing, to end", func() bool { return !process.IsAlive(second.PID) })
 	unix.Kill(first.PID, unix.SIGKILL)
 	if err := <-claimed; err != nil {
 		t.Error(err)
@@ -236,7 +237,7 @@ func taken(t *testing.T) (address string, pid int) {
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { end(other) })
+	t.Cleanup(func() { testkit.End(other) })
 	return l.Addr().String(), other.Process.Pid
 }
 
@@ -245,7 +246,7 @@ func TestPortIsTaken(t *testing.T) {
 	t.Parallel()
 	c := client(t)
 	address, pid := taken(t)
-	await(t, "the answer to be quick", func() bool { // a child of ours may have all descriptors until it execs
+	testkit.Await(t, "the answer to be quick", func() bool { // a child of ours may have all descriptors until it execs
 		begin := time.Now()
 		_, err := claimAll(c, os.Getpid(), openings(t, address))
 		if !errors.Is(err, unix.EADDRINUSE) || !strings.HasPrefix(err.Error(), address+" is in use") || hint(err) == "" {
@@ -258,7 +259,7 @@ func TestPortIsTaken(t *testing.T) {
 // TestStop leaves a mark, until something is claimed again.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), directory(t)+"/a"
+	c, path := client(t), testkit.Directory(t)+"/a"
 	if c.WasStopped() {
 		t.Error("what never ran was stopped")
 	}
@@ -299,7 +300,7 @@ func TestControlPathIsTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, path := client(t), directory(t)+"/a"
+			c, path := client(t), testkit.Directory(t)+"/a"
 			if err := os.Mkdir(filepath.Dir(c.control), 0o700); err != nil {
 				t.Fatal(err)
 			}

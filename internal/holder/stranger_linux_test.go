@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // as runs f on a thread that is another user's. The thread ends with it.
@@ -35,7 +37,7 @@ func as(t *testing.T, uid int, f func()) {
 // theirs, too.
 func TestHolderOfAnotherUser(t *testing.T) {
 	t.Parallel()
-	path := directory(t) + "/x.sock"
+	path := testkit.Directory(t) + "/x.sock"
 	if err := os.Chmod(filepath.Dir(path), 0o777); err != nil {
 		t.Fatal(err)
 	}

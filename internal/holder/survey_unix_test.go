@@ -14,12 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // ownDirectory gives a test a directory of control sockets that no other has. Such a test is not parallel.
 func ownDirectory(t *testing.T) (dir string) {
 	t.Helper()
-	dir = directory(t)
+	dir = testkit.Directory(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	return dir + "/systemfd"
 }
@@ -46,7 +47,7 @@ func TestStates(t *testing.T) {
 	pid := claim(t, stopped, os.Getpid(), "0").PID
 	unix.Kill(pid, unix.SIGSTOP)
 	defer unix.Kill(pid, unix.SIGCONT)
-	await(t, "it to stop", func() bool {
+	testkit.Await(t, "it to stop", func() bool {
 		_, _, err := stopped.ask(wire.Request{Op: wire.Status}, 50*time.Millisecond)
 		return err != nil
 	})
@@ -85,7 +86,7 @@ func TestStates(t *testing.T) {
 
 	os.Remove(dir + "/mute.sock")
 	unix.Kill(pid, unix.SIGCONT)
-	await(t, "the stopped holder to go on", func() bool {
+	testkit.Await(t, "the stopped holder to go on", func() bool {
 		states, _, err := States()
 		return err == nil && len(states) == 3 && states[1].PID == pid
 	})
@@ -136,7 +137,7 @@ func TestInUse(t *testing.T) {
 			t.Errorf("it took %v, as if that holder were gone", took)
 		}
 		if exists(two.control) {
-			await(t, "the holder that has nothing to end", func() bool { return !exists(two.control) })
+			testkit.Await(t, "the holder that has nothing to end", func() bool { return !exists(two.control) })
 		}
 	}
 	other := errors.New("another error")

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // helperVariable holds what this program does instead of the tests: a list of words, see help.
@@ -42,7 +44,7 @@ func help(words []string) error {
 		return cmd.Start()
 	case "adopted": // wait until our first parent is gone, then do the words after its pid
 		parent, _ := strconv.Atoi(rest[0])
-		for deadline := time.Now().Add(patience); os.Getppid() == parent || IsAlive(parent); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(testkit.Patience); os.Getppid() == parent || IsAlive(parent); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				return fmt.Errorf("process %d does not end", parent)
 			}
@@ -120,7 +122,7 @@ func zombie(t *testing.T) *exec.Cmd {
 	needInfo(t)
 	cmd := sleeper(t)
 	cmd.Process.Kill()
-	await(t, "the child to end", func() bool { return !IsAlive(cmd.Process.Pid) })
+	testkit.Await(t, "the child to end", func() bool { return !IsAlive(cmd.Process.Pid) })
 	if err := syscall.Kill(cmd.Process.Pid, 0); err != nil {
 		t.Fatalf("not a zombie: %v", err)
 	}
@@ -134,17 +136,5 @@ func needInfo(t *testing.T) {
 	case "linux", "darwin", "freebsd":
 	default:
 		t.Skip(runtime.GOOS + " does not tell")
-	}
-}
-
-const patience = 20 * time.Second
-
-// await calls isReady until it says yes.
-func await(t *testing.T, what string, isReady func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !isReady(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
 	}
 }

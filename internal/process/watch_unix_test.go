@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // watch watches a process, and returns the channel that is told of its end.
@@ -28,7 +30,7 @@ func awaitEnd(t *testing.T, ended chan struct{}) {
 	t.Helper()
 	select {
 	case <-ended:
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the end is not told")
 	}
 }

@@ -10,12 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestDescribe looks at descriptors as exec passes them: without FD_CLOEXEC.
 func TestDescribe(t *testing.T) {
 	loopback := &unix.SockaddrInet4{Addr: loopback4.As4()}
-	path := func(t *testing.T) *unix.SockaddrUnix { return &unix.SockaddrUnix{Name: shortDir(t) + "/a.sock"} }
+	path := func(t *testing.T) *unix.SockaddrUnix {
+		return &unix.SockaddrUnix{Name: testkit.Directory(t) + "/a.sock"}
+	}
 	tests := map[string]struct {
 		make        func(t *testing.T) int
 		open, ready bool
@@ -45,7 +48,7 @@ func TestDescribe(t *testing.T) {
 		"udp, unbound":   {func(t *testing.T) int { return rawSocket(t, unix.AF_INET, unix.SOCK_DGRAM, nil) }, true, false, "", "an inet datagram socket, neither"},
 		"udp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_DGRAM) }, true, false, "", "an inet datagram socket, connected"},
 
-		"unix listener": {func(t *testing.T) int { return pass(t, open(t, shortDir(t)+"/a", options).FD) }, true, true, "unix", " (unix listener)"},
+		"unix listener": {func(t *testing.T) int { return pass(t, open(t, testkit.Directory(t)+"/a", options).FD) }, true, true, "unix", " (unix listener)"},
 		"unix, only bound": {
 			func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, path(t)) },
 			true, false, "", "a unix stream socket, neither listening nor connected",
@@ -106,7 +109,7 @@ func TestDescribeFlags(t *testing.T) {
 
 // TestDescribeAddress: what Open says is what Describe finds, up to how it is called.
 func TestDescribeAddress(t *testing.T) {
-	for _, text := range []string{"tcp::0", "https::0", "udp::0", "0.0.0.0:0", "[::1]:0", ":0", "udp:::0", shortDir(t) + "/a b"} {
+	for _, text := range []string{"tcp::0", "https::0", "udp::0", "0.0.0.0:0", "[::1]:0", ":0", "udp:::0", testkit.Directory(t) + "/a b"} {
 		t.Run(text, func(t *testing.T) {
 			if strings.Contains(text, "[") || strings.HasSuffix(text, ":::0") || text[0] == ':' {
 				needIPv6(t)
@@ -146,7 +149,7 @@ func TestDescribeMapped(t *testing.T) {
 
 // TestIs compares descriptors with what is said of them.
 func TestIs(t *testing.T) {
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	tcp, udp, path := open(t, "web=http::0", options), open(t, "udp::0", options), open(t, dir+"/a.sock", options)
 	t.Chdir(dir)
 	loose := rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: "./b.sock"})

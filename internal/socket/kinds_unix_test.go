@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // unixTypes are the types with a path that this system has.
@@ -52,7 +53,7 @@ func modeOf(t *testing.T, path string) uint32 {
 
 // TestMode: the bits asked for are exact, whatever the umask; without, it is 0666 less the umask.
 func TestMode(t *testing.T) {
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	for _, typ := range unixTypes() {
 		for _, umask := range []int{0, 0o022, 0o027, 0o077, 0o777} {
 			for _, mode := range []spec.Optional[uint32]{{}, bits(0), bits(0o600), bits(0o660), bits(0o666), bits(0o777)} {
@@ -77,7 +78,7 @@ func TestMode(t *testing.T) {
 
 // TestModeAtOnce: nobody who looks all the time sees another mode than the last.
 func TestModeAtOnce(t *testing.T) {
-	path := shortDir(t) + "/a.sock"
+	path := testkit.Directory(t) + "/a.sock"
 	done, seen := make(chan struct{}), make(chan map[uint32]int)
 	go func() {
 		modes := map[uint32]int{}
@@ -124,7 +125,7 @@ func TestFolders(t *testing.T) {
 		{0, bits(0o700), 0o700},
 	}
 	for _, test := range tests {
-		dir := shortDir(t)
+		dir := testkit.Directory(t)
 		withUmask(t, test.umask, func() {
 			s, err := Open(opening(t, dir+"/a/b/c.sock", spec.Options{Backlog: 1, MakeDirectories: true, DirectoryMode: test.mode}))
 			if err != nil {
@@ -148,7 +149,7 @@ func TestFolders(t *testing.T) {
 // TestFoldersStay: where others use a folder by now, or it was there before, it stays.
 func TestFoldersStay(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	makeFolders := spec.Options{Backlog: 1, MakeDirectories: true}
 	if err := os.Mkdir(dir+"/old", 0o700); err != nil {
 		t.Fatal(err)
@@ -173,7 +174,7 @@ func TestFoldersStay(t *testing.T) {
 
 // TestFoldersAfterFailure: one that cannot bind leaves no folder.
 func TestFoldersAfterFailure(t *testing.T) {
-	dir := realDir(t, shortDir(t))
+	dir := realDir(t, testkit.Directory(t))
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +206,7 @@ func TestListener(t *testing.T) {
 		{"tcp::[::1]:0", options, "::1"},
 		{":0", options, "127.0.0.1"}, // a mapped address is an IPv4 one
 		{"tcp::0", spec.Options{Backlog: 1, KeepAlive: true, NoDelay: true}, "127.0.0.1"},
-		{shortDir(t) + "/a.sock", options, ""},
+		{testkit.Directory(t) + "/a.sock", options, ""},
 	}
 	for _, test := range tests {
 		if strings.Contains(test.spec, "::1") || test.spec[0] == ':' {
@@ -286,7 +287,7 @@ func checkFlag(t *testing.T, fd, level, name int, want bool) {
 
 // TestKinds: each kind is what it says, takes what is sent, and is in use for a second one; a dead one gives way.
 func TestKinds(t *testing.T) {
-	dir := realDir(t, shortDir(t))
+	dir := realDir(t, testkit.Directory(t))
 	var texts []string
 	for _, typ := range unixTypes() {
 		texts = append(texts, fmt.Sprintf("%s::%s/%s", typ, dir, typ))
@@ -327,7 +328,7 @@ func TestKinds(t *testing.T) {
 // TestWait returns for what arrives on any socket, and takes nothing.
 func TestWait(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	for _, typ := range append([]spec.Type{"tcp", "udp"}, unixTypes()...) {
 		text := string(typ) + "::0"
 		if typ.Family() == spec.Unix {

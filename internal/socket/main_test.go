@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -147,17 +146,6 @@ func descriptors(t *testing.T) []string {
 	return names
 }
 
-// shortDir is a folder whose name leaves room in sun_path, which t.TempDir does not.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "sfd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // rawSocket returns a socket without FD_CLOEXEC, as one that came through exec, bound to sa unless that is nil.
 func rawSocket(t *testing.T, family, sotype int, sa unix.Sockaddr) int {
 	t.Helper()
@@ -200,15 +188,5 @@ func needIPv6(t *testing.T) {
 	}
 	if err != nil {
 		t.Skipf("this host has no IPv6: %v", err)
-	}
-}
-
-// wait waits until condition holds.
-func wait(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("10 s, and still not: %s", what)
-		}
 	}
 }

@@ -14,11 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestInUseElsewhere: the error names the other process, whatever of the address is in the way.
 func TestInUseElsewhere(t *testing.T) {
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	tests := []struct {
 		theirs string
 		ours   string // with %d for their port; "" for just what they have
@@ -89,7 +90,7 @@ func TestBacklog(t *testing.T) {
 func TestUnixBacklog(t *testing.T) {
 	t.Parallel()
 	for _, backlog := range []int{1, 5} {
-		s := open(t, shortDir(t)+"/a.sock", spec.Options{Backlog: backlog})
+		s := open(t, testkit.Directory(t)+"/a.sock", spec.Options{Backlog: backlog})
 		taken := 0
 		for ; taken < 10; taken++ {
 			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
@@ -116,7 +117,7 @@ func TestLockedFolder(t *testing.T) {
 		t.Skipf("it waits %v", lockWait)
 	}
 	t.Parallel()
-	dir := realDir(t, shortDir(t))
+	dir := realDir(t, testkit.Directory(t))
 	lock(t, dir)
 	free := open(t, dir+"/free.sock", options)
 	deadSocket(t, dir+"/a.sock", unix.SOCK_STREAM)
@@ -149,7 +150,7 @@ func TestLockedFolder(t *testing.T) {
 // TestWaitForFolder: Open waits for another's lock before it replaces a dead socket, and goes on when that is given back.
 func TestWaitForFolder(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t, shortDir(t))
+	dir := realDir(t, testkit.Directory(t))
 	held := lock(t, dir)
 	deadSocket(t, dir+"/a.sock", unix.SOCK_STREAM)
 	done := make(chan error)
@@ -160,7 +161,7 @@ func TestWaitForFolder(t *testing.T) {
 		}
 		done <- err
 	}()
-	wait(t, "Open has the folder open", func() bool { return openOn(t, dir) == 2 })
+	testkit.Await(t, "Open has the folder open", func() bool { return openOn(t, dir) == 2 })
 	select {
 	case err := <-done:
 		t.Fatalf("Open does not wait: %v", err)

@@ -14,11 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestOpen(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	tests := []struct {
 		text, bound string // bound up to the port
 		name        string
@@ -69,7 +70,7 @@ func TestCloseLeavesOthers(t *testing.T) {
 		"a link":     func(path string) error { return os.Symlink("/nowhere", path) },
 		"a listener": func(path string) error { open(t, path, options); return nil },
 	} {
-		path := shortDir(t) + "/a"
+		path := testkit.Directory(t) + "/a"
 		s, err := Open(opening(t, path, options))
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +89,7 @@ func TestCloseLeavesOthers(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	t.Parallel()
-	s, err := Open(opening(t, shortDir(t)+"/a", options))
+	s, err := Open(opening(t, testkit.Directory(t)+"/a", options))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func TestEveryAddress(t *testing.T) {
 
 func TestSocketOptions(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	tests := []struct {
 		text             string
 		options          spec.Options

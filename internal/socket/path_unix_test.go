@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestCheck(t *testing.T) {
@@ -38,14 +39,14 @@ func TestCheck(t *testing.T) {
 
 func TestLongestPath(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	path := dir + "/" + strings.Repeat("p", maxPath-len(dir)-1)
 	s := open(t, path, options)
 	connects(t, s, path)
 }
 
 func TestRelativePath(t *testing.T) {
-	dir := realDir(t, shortDir(t))
+	dir := realDir(t, testkit.Directory(t))
 	t.Chdir(dir)
 	mkdir(t, "sub")
 	for text, want := range map[string]string{
@@ -67,7 +68,7 @@ func TestRelativePath(t *testing.T) {
 
 // TestPathTooLong: if a path does not fit into sun_path, its last part is bound, from within its directory.
 func TestPathTooLong(t *testing.T) {
-	here := realDir(t, shortDir(t))
+	here := realDir(t, testkit.Directory(t))
 	dir := filepath.Join(here, strings.Repeat("d", 60), strings.Repeat("e", 60))
 	mkdir(t, dir)
 	for name, test := range map[string]struct{ in, path string }{
@@ -173,7 +174,7 @@ func TestPathTaken(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			dir := shortDir(t)
+			dir := testkit.Directory(t)
 			path := dir + "/a.sock"
 			test.make(t, path)
 			before := snapshot(t, dir)
@@ -195,7 +196,7 @@ func TestPathTaken(t *testing.T) {
 
 // TestProbeIsNoConnection: a listener does not notice that somebody asked whether it lives, a full queue does not hinder.
 func TestProbeIsNoConnection(t *testing.T) {
-	s := open(t, shortDir(t)+"/a.sock", spec.Options{Backlog: 1})
+	s := open(t, testkit.Directory(t)+"/a.sock", spec.Options{Backlog: 1})
 	for range 4 {
 		openFails(t, s.String(), options)
 	}
@@ -211,7 +212,7 @@ func TestProbeIsNoConnection(t *testing.T) {
 func TestDeadSocketIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, sotype := range map[string]int{"stream": unix.SOCK_STREAM, "datagram": unix.SOCK_DGRAM} {
-		path := shortDir(t) + "/a.sock"
+		path := testkit.Directory(t) + "/a.sock"
 		deadSocket(t, path, sotype)
 		s, err := Open(opening(t, path, options))
 		if err != nil {
@@ -229,7 +230,7 @@ func TestDeadSocketOfAnother(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a socket to another user")
 	}
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	path := dir + "/a.sock"
 	deadSocket(t, path, unix.SOCK_STREAM)
 	if err := os.Chown(path, 65534, -1); err != nil {
@@ -246,7 +247,7 @@ func TestDeadSocketOfAnother(t *testing.T) {
 }
 
 func TestBadFolder(t *testing.T) {
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	writeFile(t, dir+"/file")
 	before := snapshot(t, dir)
 	tests := []struct{ path, error, hint string }{
@@ -269,7 +270,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("no folder is read-only to root")
 	}
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +282,7 @@ func TestReadOnlyFolder(t *testing.T) {
 // TestFolderIsUnlocked: Open has given its own lock back.
 func TestFolderIsUnlocked(t *testing.T) {
 	t.Parallel()
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	open(t, dir+"/a.sock", options)
 	lock(t, dir)
 }

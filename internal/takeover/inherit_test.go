@@ -15,11 +15,12 @@ import (
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestVerified(t *testing.T) {
 	t.Parallel()
-	tcp, udp, path := bind(t, "web=http::0"), bind(t, "udp::0"), bind(t, shortDir(t)+"/a,b c")
+	tcp, udp, path := bind(t, "web=http::0"), bind(t, "udp::0"), bind(t, testkit.Directory(t)+"/a,b c")
 	first := pass(t, tcp.FD, udp.FD, path.FD)
 	set := parseSet(t, first, 3, "LISTEN_FDNAMES=x:y:z", describe(tcp, udp, path))
 	sockets := take(t, set, false)
@@ -37,7 +38,7 @@ func TestVerified(t *testing.T) {
 
 // TestRelativePath: the kernel knows the path as it was bound, the description has the absolute one.
 func TestRelativePath(t *testing.T) {
-	dir := shortDir(t)
+	dir := testkit.Directory(t)
 	t.Chdir(dir)
 	for _, bound := range []string{"a.sock", "./b.sock"} {
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -276,15 +277,4 @@ func pair(t *testing.T) int {
 	}
 	t.Cleanup(func() { unix.Close(ends[0]); unix.Close(ends[1]) })
 	return ends[0]
-}
-
-// shortDir is a folder whose name leaves room in sun_path, which t.TempDir does not.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "sfd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // reborn starts processes until one has the ID of one that has ended. It returns nil if a thread of ours has taken that.
@@ -28,10 +29,10 @@ func reborn(t *testing.T, pid int) *exec.Cmd {
 			t.Fatal(err)
 		}
 		if cmd.Process.Pid == pid {
-			t.Cleanup(func() { end(cmd) })
+			t.Cleanup(func() { testkit.End(cmd) })
 			return cmd
 		}
-		end(cmd)
+		testkit.End(cmd)
 	}
 	return nil
 }
@@ -52,7 +53,7 @@ func TestProcessIDComesAgain(t *testing.T) {
 	}
 	tries := 0
 	for range 20 {
-		s, first := serving(t), sleeper(t)
+		s, first := serving(t), testkit.Sleeper(t)
 		pid := first.Process.Pid
 		bound := claimed(t, s.path, pid, "0")
 		c := connect(t, s.path)
@@ -60,7 +61,7 @@ func TestProcessIDComesAgain(t *testing.T) {
 		c.answer()
 		var second *exec.Cmd
 		s.locked(func() {
-			end(first)
+			testkit.End(first)
 			if second = reborn(t, pid); second == nil {
 				return
 			}
@@ -78,7 +79,7 @@ func TestProcessIDComesAgain(t *testing.T) {
 		if number, isWatched := s.numberOf(party{pid, owner}); number == 0 || !isWatched || !listens(t, bound[0]) {
 			t.Errorf("the claim is %d, watched: %v", number, isWatched)
 		}
-		end(second)
+		testkit.End(second)
 		s.isOver(t)
 	}
 	if tries == 0 {

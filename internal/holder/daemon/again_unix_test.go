@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // numberOf returns the claim of a party, and whether it is watched.
@@ -23,7 +24,7 @@ func (s *server) numberOf(p party) (number int, isWatched bool) {
 // news of the end has not come yet; and when it comes, it is of the old claim.
 func TestDeadWatchIsNotUsed(t *testing.T) {
 	t.Parallel()
-	s, cmd := serving(t), sleeper(t)
+	s, cmd := serving(t), testkit.Sleeper(t)
 	pid := cmd.Process.Pid
 	bound := claimed(t, s.path, pid, "0", "udp::0")
 	kept := s.addresses(t)
@@ -42,14 +43,14 @@ func TestDeadWatchIsNotUsed(t *testing.T) {
 	if again, isWatched := s.numberOf(party{pid, owner}); again != after || !isWatched || !listens(t, bound[0]) {
 		t.Errorf("the news makes claim %d of %d, watched: %v", again, after, isWatched)
 	}
-	end(cmd)
+	testkit.End(cmd)
 	s.isOver(t)
 }
 
 // TestDeadUserIsNotUsed: the same of a process that has fetched.
 func TestDeadUserIsNotUsed(t *testing.T) {
 	t.Parallel()
-	s, cmd := serving(t), sleeper(t)
+	s, cmd := serving(t), testkit.Sleeper(t)
 	pid := cmd.Process.Pid
 	bound := claimed(t, s.path, os.Getpid(), "0", "0")
 	s.usedBy(t, pid, bound[0])
@@ -63,8 +64,8 @@ func TestDeadUserIsNotUsed(t *testing.T) {
 	if after, isWatched := s.numberOf(party{pid, user}); after == before || !isWatched || a.Found[0].Users != nil || len(a.Found[1].Users) != 1 {
 		t.Errorf("claim %d becomes %d, watched: %v; used by %v and %v", before, after, isWatched, a.Found[0].Users, a.Found[1].Users)
 	}
-	end(cmd)
-	await(t, "the user to be forgotten", func() bool {
+	testkit.End(cmd)
+	testkit.Await(t, "the user to be forgotten", func() bool {
 		number, _ := s.numberOf(party{pid, user})
 		return number == 0
 	})
@@ -73,7 +74,7 @@ func TestDeadUserIsNotUsed(t *testing.T) {
 // TestClaimAgainIsWatchedOnce: a process that claims again keeps its watch, and the claim ends with it.
 func TestClaimAgainIsWatchedOnce(t *testing.T) {
 	t.Parallel()
-	s, cmd := serving(t), sleeper(t)
+	s, cmd := serving(t), testkit.Sleeper(t)
 	claimed(t, s.path, os.Getpid(), "udp::0")
 	for range 200 { // at once: an answer to a claim is the end of its conversation
 		claimed(t, s.path, cmd.Process.Pid, "0")
@@ -83,8 +84,8 @@ func TestClaimAgainIsWatchedOnce(t *testing.T) {
 			t.Errorf("%d watches, %d claims", len(s.watches), len(s.ledger.claims))
 		}
 	})
-	end(cmd)
-	await(t, "its socket to be closed", func() bool { return len(s.addresses(t)) == 1 })
+	testkit.End(cmd)
+	testkit.Await(t, "its socket to be closed", func() bool { return len(s.addresses(t)) == 1 })
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
 	s.isOver(t)
 }

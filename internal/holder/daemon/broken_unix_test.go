@@ -12,6 +12,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestBrokenOff ends the conversation of a claim at every point: nothing changes, and everything is closed.
@@ -90,12 +91,12 @@ func TestBrokenOffAtTheEnd(t *testing.T) {
 		good := open(t, "0")
 		s.locked(func() {
 			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0")})
-			await(t, "the request to be read", func() bool { return len(s.slots) == 1 })
+			testkit.Await(t, "the request to be read", func() bool { return len(s.slots) == 1 })
 			message, fds := stores(good...)
 			c.send(fds, message)
 			c.close()
 		})
-		await(t, "the conversation to be over", func() bool { return len(s.slots) == 0 })
+		testkit.Await(t, "the conversation to be over", func() bool { return len(s.slots) == 0 })
 		forget(good)
 		awaitClosed(t, good[0].Encode())
 	})
@@ -208,7 +209,7 @@ func TestStoreIsLate(t *testing.T) {
 // isOverOrFree waits until no claim is in conversation.
 func (s *server) isOverOrFree(t *testing.T) {
 	t.Helper()
-	await(t, "the conversation to be over", func() (is bool) {
+	testkit.Await(t, "the conversation to be over", func() (is bool) {
 		s.locked(func() { is = !s.talking })
 		return is
 	})

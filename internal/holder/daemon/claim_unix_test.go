@@ -17,11 +17,12 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestClaim(t *testing.T) {
 	t.Parallel()
-	s, owner, path := serving(t), sleeper(t).Process.Pid, directory(t)+"/a"
+	s, owner, path := serving(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	texts := []string{"a=http::0", "udp::0", "unix::" + path}
 	c := connect(t, s.path)
 	c.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: encoded(t, texts...)})
@@ -46,7 +47,7 @@ func TestClaim(t *testing.T) {
 		t.Fatalf("the state is %+v", state)
 	}
 	for i, got := range state.Sockets {
-		if got.Bound != opened[i].Encode() || !slices.Equal(got.Owners, []int{owner}) || got.Users != nil || time.Since(time.Unix(got.Since, 0)) > patience {
+		if got.Bound != opened[i].Encode() || !slices.Equal(got.Owners, []int{owner}) || got.Users != nil || time.Since(time.Unix(got.Since, 0)) > testkit.Patience {
 			t.Errorf("socket %d is %+v, not %s", i, got, opened[i].Encode())
 		}
 	}
@@ -70,7 +71,7 @@ func (c *client) answerBehind() (a wire.Answer) {
 
 func TestClaimChanges(t *testing.T) {
 	t.Parallel()
-	s, owner, path := serving(t), sleeper(t).Process.Pid, directory(t)+"/a"
+	s, owner, path := serving(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	bound := claimed(t, s.path, owner, "a=0", "b=tcp::0", "unix::"+path)
 	before := s.addresses(t)
 	if len(before) != 3 || bound[0] == bound[1] {
@@ -102,9 +103,9 @@ func TestClaimChanges(t *testing.T) {
 // TestHaveSaysAll: the bound forms with their options, without names, and everything that is kept, whoever wants it.
 func TestHaveSaysAll(t *testing.T) {
 	t.Parallel()
-	s, path := serving(t), directory(t)+"/a"
-	mine := claimed(t, s.path, sleeper(t).Process.Pid, "a=http::0", "a=unix::"+path)
-	theirs := claimed(t, s.path, sleeper(t).Process.Pid, "tcp::127.0.0.2:0", "udp::0")
+	s, path := serving(t), testkit.Directory(t)+"/a"
+	mine := claimed(t, s.path, testkit.Sleeper(t).Process.Pid, "a=http::0", "a=unix::"+path)
+	theirs := claimed(t, s.path, testkit.Sleeper(t).Process.Pid, "tcp::127.0.0.2:0", "udp::0")
 	c := connect(t, s.path)
 	c.ask(wire.Request{Op: wire.Claim, Owner: process.Init, Openings: encoded(t, "unix::"+path, "1", "b=0", "0")})
 	a := c.answer()
@@ -151,15 +152,15 @@ func TestOptionsComeBack(t *testing.T) {
 // TestOwnerEnds: what nobody wants any more is closed, its path goes, and with the last claim the holder.
 func TestOwnerEnds(t *testing.T) {
 	t.Parallel()
-	s, one, two, dir := serving(t), sleeper(t), sleeper(t), directory(t)
+	s, one, two, dir := serving(t), testkit.Sleeper(t), testkit.Sleeper(t), testkit.Directory(t)
 	bound := claimed(t, s.path, one.Process.Pid, "0", dir+"/one")
 	claimed(t, s.path, two.Process.Pid, parsed(t, bound[0]).Address(), dir+"/two")
-	end(one)
-	await(t, "the path to go", func() bool { return !exists(dir + "/one") })
+	testkit.End(one)
+	testkit.Await(t, "the path to go", func() bool { return !exists(dir + "/one") })
 	if got := s.addresses(t); len(got) != 2 || got[parsed(t, bound[0]).Address()] == 0 || !exists(dir+"/two") {
 		t.Errorf("kept are %v", got)
 	}
-	end(two)
+	testkit.End(two)
 	s.isOver(t)
 	if exists(dir + "/two") {
 		t.Error("a path is left")
@@ -171,7 +172,7 @@ func TestOwnerEnds(t *testing.T) {
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
-	one, two := sleeper(t).Process.Pid, sleeper(t).Process.Pid
+	one, two := testkit.Sleeper(t).Process.Pid, testkit.Sleeper(t).Process.Pid
 	bound := claimed(t, s.path, one, "0")
 	claimed(t, s.path, two, "0")
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
@@ -189,7 +190,7 @@ func TestRelease(t *testing.T) {
 func TestStaysOpenMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, ending := range map[string]func(s *server, owner *exec.Cmd){
-		"its owner ends": func(_ *server, owner *exec.Cmd) { end(owner) },
+		"its owner ends": func(_ *server, owner *exec.Cmd) { testkit.End(owner) },
 		"it is released": func(s *server, owner *exec.Cmd) {
 			asked(t, s.path, wire.Request{Op: wire.Release, Owner: owner.Process.Pid})
 		},
@@ -200,14 +201,14 @@ func TestStaysOpenMeanwhile(t *testing.T) {
 		for _, isStored := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, stored %v", name, isStored), func(t *testing.T) {
 				t.Parallel()
-				s, owner, path := serving(t), sleeper(t), directory(t)+"/a"
+				s, owner, path := serving(t), testkit.Sleeper(t), testkit.Directory(t)+"/a"
 				bound := claimed(t, s.path, owner.Process.Pid, "0", path)
 				before := s.addresses(t)
 				c := connect(t, s.path)
 				c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0", path)})
 				c.answer()
 				ending(s, owner)
-				await(t, "the owner to be forgotten", func() (is bool) {
+				testkit.Await(t, "the owner to be forgotten", func() (is bool) {
 					s.locked(func() { is = len(s.ledger.claims) == 1 })
 					return is
 				})
@@ -235,12 +236,12 @@ func TestStaysOpenMeanwhile(t *testing.T) {
 // TestOwnerCannotBeWatched: the claim fails, and leaves nothing.
 func TestOwnerCannotBeWatched(t *testing.T) {
 	t.Parallel()
-	dead := sleeper(t)
-	end(dead)
+	dead := testkit.Sleeper(t)
+	testkit.End(dead)
 	for name, pid := range map[string]int{"it has ended": dead.Process.Pid, "0": 0, "negative": -1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, path := serving(t), directory(t)+"/a"
+			s, path := serving(t), testkit.Directory(t)+"/a"
 			c := connect(t, s.path)
 			c.ask(wire.Request{Op: wire.Claim, Owner: pid, Openings: encoded(t, "0", path)})
 			c.answer()
@@ -279,7 +280,7 @@ func TestPathOfKeptSocketIsReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, path := serving(t), directory(t)+"/a"
+			s, path := serving(t), testkit.Directory(t)+"/a"
 			claimed(t, s.path, process.Init, path)
 			if err := os.Rename(path, path+".was"); err != nil {
 				t.Fatal(err)
@@ -299,7 +300,7 @@ func TestPathOfKeptSocketIsReplaced(t *testing.T) {
 // TestInheritedPathStays: that of a socket which was not opened for the holder is not the holder's to remove.
 func TestInheritedPathStays(t *testing.T) {
 	t.Parallel()
-	s, path := serving(t), directory(t)+"/a"
+	s, path := serving(t), testkit.Directory(t)+"/a"
 	opened := open(t, path)
 	c := connect(t, s.path)
 	c.ask(wire.Request{Op: wire.Claim, Owner: process.Init, Openings: encoded(t, path)})

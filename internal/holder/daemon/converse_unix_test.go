@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestRequestIsRefused: whatever comes, there is an answer, and the holder goes on.
@@ -186,7 +187,7 @@ func TestSlots(t *testing.T) {
 			c.ask(wire.Request{Op: wire.Status})
 			clients = append(clients, c)
 		}
-		await(t, "the slots to be taken", func() bool { return len(s.slots) == slots })
+		testkit.Await(t, "the slots to be taken", func() bool { return len(s.slots) == slots })
 	})
 	for _, c := range clients {
 		if a := c.answer(); len(a.Sockets) != 1 {
@@ -202,7 +203,7 @@ func TestAllAtOnce(t *testing.T) {
 	claimed(t, s.path, os.Getpid(), "0")
 	var all sync.WaitGroup
 	for i := range 8 {
-		owner := sleeper(t)
+		owner := testkit.Sleeper(t)
 		all.Go(func() {
 			for j := range 10 {
 				c := connect(t, s.path)
@@ -220,12 +221,12 @@ func TestAllAtOnce(t *testing.T) {
 					asked(t, s.path, wire.Request{Op: wire.Release, Owner: owner.Process.Pid})
 				}
 			}
-			end(owner)
+			testkit.End(owner)
 		})
 	}
 	all.Wait()
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
-	await(t, "this process to be the last", func() (is bool) { // which has fetched
+	testkit.Await(t, "this process to be the last", func() (is bool) { // which has fetched
 		s.locked(func() { is = len(s.ledger.claims) == 1 })
 		return is
 	})

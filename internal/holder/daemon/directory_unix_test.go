@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // withMode makes a directory whose mode the umask does not change.
@@ -45,7 +46,7 @@ func TestCheckDirectory(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			path := directory(t) + "/systemfd"
+			path := testkit.Directory(t) + "/systemfd"
 			if err := test.prepare(path); err != nil {
 				t.Fatal(err)
 			}
@@ -71,9 +72,9 @@ func hint(err error) string {
 
 func TestMakeDirectory(t *testing.T) {
 	t.Parallel()
-	path := directory(t) + "/systemfd"
-	umask.Lock()
-	defer umask.Unlock()
+	path := testkit.Directory(t) + "/systemfd"
+	testkit.Umask.Lock()
+	defer testkit.Umask.Unlock()
 	for _, what := range []string{"a new one", "one that is there"} {
 		if err := makeDirectory(path); err != nil {
 			t.Errorf("%s: %v", what, err)
@@ -114,9 +115,9 @@ func TestOpenControl(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			path := directory(t) + "/systemfd/x.sock"
-			umask.Lock()
-			defer umask.Unlock()
+			path := testkit.Directory(t) + "/systemfd/x.sock"
+			testkit.Umask.Lock()
+			defer testkit.Umask.Unlock()
 			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +157,7 @@ func bind(t *testing.T, path string) int {
 // TestOpenControlTogether has many open one control socket: one gets it. It is not parallel: the umask changes.
 func TestOpenControlTogether(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o022))
-	path := directory(t) + "/systemfd/x.sock"
+	path := testkit.Directory(t) + "/systemfd/x.sock"
 	var mu sync.Mutex
 	var got []socket.Socket
 	var all sync.WaitGroup
@@ -184,7 +185,7 @@ func TestOpenControlTogether(t *testing.T) {
 // TestOpenControlFails: the error says what could not be made, and the way out.
 func TestOpenControlFails(t *testing.T) {
 	t.Parallel()
-	path := directory(t) + "/" + strings.Repeat("n", 300) + ".sock"
+	path := testkit.Directory(t) + "/" + strings.Repeat("n", 300) + ".sock"
 	if _, err := OpenControl(path); err == nil || !strings.HasPrefix(err.Error(), "cannot make control socket ") || hint(err) == "" {
 		t.Errorf("got %v, hint %q", err, hint(err))
 	}

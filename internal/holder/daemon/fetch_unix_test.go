@@ -13,6 +13,7 @@ import (
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // fetched has a conversation of one fetch, and returns the descriptors, too.
@@ -37,7 +38,7 @@ func fetched(t *testing.T, control string, pass bool, bound ...string) (a wire.A
 // TestFetch fetches more sockets than a message has room for.
 func TestFetch(t *testing.T) {
 	t.Parallel()
-	s, owner := serving(t), sleeper(t).Process.Pid
+	s, owner := serving(t), testkit.Sleeper(t).Process.Pid
 	bound := claimed(t, s.path, owner, slices.Repeat([]string{"0"}, 2*socket.MaxRights+1)...)
 	kept := s.addresses(t)
 	a, fds := fetched(t, s.path, true, bound...)
@@ -89,25 +90,25 @@ func (s *server) usedBy(t *testing.T, pid int, bound string) {
 func TestDescriptorsOfFetch(t *testing.T) {
 	before := descriptors(t)
 	t.Run("fetch", func(t *testing.T) {
-		s, dead := serving(t), sleeper(t)
+		s, dead := serving(t), testkit.Sleeper(t)
 		bound := claimed(t, s.path, process.Init, slices.Repeat([]string{"0"}, 20)...)
 		for range 3 {
 			fetched(t, s.path, true, bound...)
 		}
-		end(dead)
+		testkit.End(dead)
 		if _, fds, err := s.take(openings(t, bound...), dead.Process.Pid, true); err == nil {
 			t.Errorf("a dead process has fetched %v", fds)
 		} else {
 			socket.CloseAll(fds)
 		}
 	})
-	await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
+	testkit.Await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
 }
 
 // TestFetchNamesUsers: a process that has fetched a socket is a user of that one, and of no other, until it ends.
 func TestFetchNamesUsers(t *testing.T) {
 	t.Parallel()
-	s, other := serving(t), sleeper(t)
+	s, other := serving(t), testkit.Sleeper(t)
 	bound := claimed(t, s.path, process.Init, "0", "0")
 	s.usedBy(t, other.Process.Pid, bound[1])
 	s.usedBy(t, other.Process.Pid, bound[1])
@@ -124,8 +125,8 @@ func TestFetchNamesUsers(t *testing.T) {
 	if a.Names[other.Process.Pid] != "cat" {
 		t.Errorf("the names are %v", a.Names)
 	}
-	end(other)
-	await(t, "the user to be forgotten", func() bool { return users()[1] == nil })
+	testkit.End(other)
+	testkit.Await(t, "the user to be forgotten", func() bool { return users()[1] == nil })
 	state := asked(t, s.path, wire.Request{Op: wire.Status})
 	for i, got := range state.Sockets {
 		if !slices.Equal(got.Users, []int{os.Getpid()}) || got.Bound != bound[i] {
@@ -137,12 +138,12 @@ func TestFetchNamesUsers(t *testing.T) {
 // TestUserIsOwner: a server never loses its path or its port because a shell was closed.
 func TestUserIsOwner(t *testing.T) {
 	t.Parallel()
-	s, shell, server, dir := serving(t), sleeper(t), sleeper(t), directory(t)
+	s, shell, server, dir := serving(t), testkit.Sleeper(t), testkit.Sleeper(t), testkit.Directory(t)
 	bound := claimed(t, s.path, shell.Process.Pid, "0", dir+"/used", dir+"/unused")
 	s.usedBy(t, server.Process.Pid, bound[0])
 	s.usedBy(t, server.Process.Pid, "unix::"+dir+"/used")
-	end(shell)
-	await(t, "what nobody uses to be closed", func() bool { return !exists(dir + "/unused") })
+	testkit.End(shell)
+	testkit.Await(t, "what nobody uses to be closed", func() bool { return !exists(dir + "/unused") })
 	state := asked(t, s.path, wire.Request{Op: wire.Status})
 	if len(state.Sockets) != 2 || !listens(t, bound[0]) || !exists(dir+"/used") {
 		t.Fatalf("the state is %+v", state)
@@ -160,7 +161,7 @@ func TestUserIsOwner(t *testing.T) {
 	if !listens(t, bound[0]) {
 		t.Error("the server has lost its port")
 	}
-	end(server)
+	testkit.End(server)
 	s.isOver(t)
 	if exists(dir + "/used") {
 		t.Error("the path is left")
@@ -170,8 +171,8 @@ func TestUserIsOwner(t *testing.T) {
 // TestUserCannotBeWatched: then nothing is passed.
 func TestUserCannotBeWatched(t *testing.T) {
 	t.Parallel()
-	s, dead := serving(t), sleeper(t)
-	end(dead)
+	s, dead := serving(t), testkit.Sleeper(t)
+	testkit.End(dead)
 	bound := claimed(t, s.path, process.Init, "0")
 	_, fds, err := s.take(openings(t, bound...), dead.Process.Pid, true)
 	socket.CloseAll(fds)
@@ -203,7 +204,7 @@ func TestWaiting(t *testing.T) {
 	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "one connection to wait", func() bool {
+	testkit.Await(t, "one connection to wait", func() bool {
 		state := asked(t, s.path, wire.Request{Op: wire.Status})
 		return state.Sockets[0].Waiting == 1 && state.Sockets[1].Waiting == -1
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // started is a holder of its own, in another process: this program.
@@ -41,7 +42,7 @@ func pidOf(t *testing.T, control string) int {
 // dies waits until a holder has ended, and checks that its control socket is gone.
 func dies(t *testing.T, pid int, control string) {
 	t.Helper()
-	await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
+	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
 	if exists(control) {
 		t.Error("the control socket is left")
 	}
@@ -52,7 +53,7 @@ func (s *server) isOver(t testing.TB) {
 	t.Helper()
 	select {
 	case <-s.done:
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the holder does not end")
 	}
 	s.locked(func() {
@@ -134,7 +135,7 @@ func TestEndsNotEmpty(t *testing.T) {
 // TestSignals: SIGTERM closes everything, and leaves no mark; the terminal's signals mean others.
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	path, file := started(t), directory(t)+"/a"
+	path, file := started(t), testkit.Directory(t)+"/a"
 	bound := claimed(t, path, os.Getpid(), "0", file)
 	pid := pidOf(t, path)
 	for _, signal := range []unix.Signal{unix.SIGHUP, unix.SIGINT} {
@@ -158,7 +159,7 @@ func TestSignals(t *testing.T) {
 // TestStop closes everything before it answers, and leaves a mark until the next claim.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	s, file := serving(t), directory(t)+"/a"
+	s, file := serving(t), testkit.Directory(t)+"/a"
 	bound := claimed(t, s.path, process.Init, "0", file)
 	asked(t, s.path, wire.Request{Op: wire.Stop})
 	if exists(file) || exists(s.path) {
@@ -184,8 +185,8 @@ func TestStop(t *testing.T) {
 // again is another holder with the same control socket.
 func (s *server) again(t *testing.T) *server {
 	t.Helper()
-	umask.Lock()
-	defer umask.Unlock()
+	testkit.Umask.Lock()
+	defer testkit.Umask.Unlock()
 	opened, err := OpenControl(s.path)
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +204,7 @@ func (s *server) again(t *testing.T) *server {
 func TestMarkIsNoLink(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
-	target := directory(t) + "/target"
+	target := testkit.Directory(t) + "/target"
 	if err := os.Symlink(target, MarkOf(s.path)); err != nil {
 		t.Fatal(err)
 	}
@@ -272,8 +273,8 @@ func TestControlIsRestored(t *testing.T) {
 
 // restoreAlone is restore while no other test needs the umask.
 func (s *server) restoreAlone() {
-	umask.Lock()
-	defer umask.Unlock()
+	testkit.Umask.Lock()
+	defer testkit.Umask.Unlock()
 	s.restore()
 }
 
@@ -287,7 +288,7 @@ func TestGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	await(t, "the control socket", func() bool {
+	testkit.Await(t, "the control socket", func() bool {
 		fd, err := dial(path)
 		if err == nil {
 			unix.Close(fd)

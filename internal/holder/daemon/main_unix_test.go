@@ -7,9 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // hurried is the directory of a holder that waits only a second for its first claim.
@@ -64,60 +63,12 @@ func ask(control string) int {
 	return 0
 }
 
-// umask keeps tests that run at the same time from changing the umask of one another, as bind(2) to a path does.
-var umask sync.Mutex
-
-// directory makes one with a short name, for unix sockets.
-func directory(t testing.TB) string {
-	t.Helper()
-	umask.Lock()
-	defer umask.Unlock()
-	dir, err := os.MkdirTemp("/tmp", "sfd-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
-// patience is how long anything may take that is to happen.
-const patience = 20 * time.Second
-
-// await calls isReady until it says yes.
-func await(t testing.TB, what string, isReady func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !isReady(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-// sleeper is a process to own sockets. It ends when the test does, whatever becomes of that.
-func sleeper(t testing.TB) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command("cat")
-	if _, err := cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { end(cmd) })
-	return cmd
-}
-
-func end(cmd *exec.Cmd) {
-	cmd.Process.Kill()
-	cmd.Wait()
-}
-
 // control opens a control socket in a directory of its own.
 func control(t testing.TB) socket.Socket {
 	t.Helper()
-	path := directory(t) + "/systemfd/x.sock"
-	umask.Lock()
-	defer umask.Unlock()
+	path := testkit.Directory(t) + "/systemfd/x.sock"
+	testkit.Umask.Lock()
+	defer testkit.Umask.Unlock()
 	opened, err := OpenControl(path)
 	if err != nil {
 		t.Fatal(err)
@@ -178,8 +129,8 @@ func inode(t testing.TB, fd int) uint64 {
 // open opens what texts specify, until the test ends. Their paths are the holder's to remove.
 func open(t testing.TB, texts ...string) (opened []*socket.Socket) {
 	t.Helper()
-	umask.Lock()
-	defer umask.Unlock()
+	testkit.Umask.Lock()
+	defer testkit.Umask.Unlock()
 	for _, o := range openings(t, texts...) {
 		s, err := socket.Open(o)
 		if err != nil {
@@ -241,7 +192,7 @@ func dial(control string) (int, error) {
 		return -1, err
 	}
 	unix.CloseOnExec(fd)
-	timeout := unix.NsecToTimeval(int64(patience))
+	timeout := unix.NsecToTimeval(int64(testkit.Patience))
 	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
 	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout)
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: control}); err != nil {
@@ -386,7 +337,7 @@ func listens(t testing.TB, bound string) bool {
 	t.Helper()
 	o := parsed(t, bound)
 	network := map[spec.Family]string{spec.Inet: "tcp", spec.Unix: "unix"}[o.Type.Family()]
-	c, err := net.DialTimeout(network, o.Address(), patience)
+	c, err := net.DialTimeout(network, o.Address(), testkit.Patience)
 	if err == nil {
 		c.Close()
 	}
@@ -396,7 +347,7 @@ func listens(t testing.TB, bound string) bool {
 // awaitClosed waits until nobody listens: a child that a test beside this one starts has all descriptors until it execs.
 func awaitClosed(t testing.TB, bound string) {
 	t.Helper()
-	await(t, bound+" to be closed", func() bool { return !listens(t, bound) })
+	testkit.Await(t, bound+" to be closed", func() bool { return !listens(t, bound) })
 }
 
 func exists(path string) bool {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestStartKeepsNothingBusy: a holder works in /, its standard streams are /dev/null, and its environment says nothing
@@ -75,7 +76,7 @@ func TestTooManyOpenFiles(t *testing.T) {
 	}
 	c.ends()
 	forget(opened)
-	await(t, "all that came to be closed", func() bool { return len(openFiles(t, pid)) <= len(before) })
+	testkit.Await(t, "all that came to be closed", func() bool { return len(openFiles(t, pid)) <= len(before) })
 	if a := asked(t, path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
 		t.Errorf("the state is %+v", a)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestMainRefuses(t *testing.T) {
@@ -30,7 +31,7 @@ func TestMainWithoutSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	path := directory(t) + "/x.sock"
+	path := testkit.Directory(t) + "/x.sock"
 	for name, files := range map[string][]*os.File{"nothing": nil, "a device": {null}} {
 		cmd := exec.Command(os.Args[0], Command, detached, path, "/")
 		cmd.ExtraFiles = files
@@ -59,7 +60,7 @@ func TestStartIsDetached(t *testing.T) {
 	if session, err := unix.Getsid(pid); err != nil || session == pidSession(t) {
 		t.Errorf("its session is %d, %v", session, err)
 	}
-	await(t, "the other end of the pipe to be closed", func() bool {
+	testkit.Await(t, "the other end of the pipe to be closed", func() bool {
 		fds := []unix.PollFd{{Fd: int32(leaks[0]), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, 0)
 		return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0

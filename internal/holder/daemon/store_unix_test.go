@@ -15,6 +15,7 @@ import (
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // undisturbed calls f with a holder that keeps something. Whatever f does, that goes on to be kept, nothing else is, and
@@ -23,10 +24,10 @@ func undisturbed(t *testing.T, f func(s *server)) {
 	t.Helper()
 	before := descriptors(t)
 	s := serving(t)
-	claimed(t, s.path, process.Init, "unix::"+directory(t)+"/kept")
+	claimed(t, s.path, process.Init, "unix::"+testkit.Directory(t)+"/kept")
 	kept := s.addresses(t)
 	f(s)
-	await(t, "the conversations to be over", func() (is bool) { // one may not even have begun
+	testkit.Await(t, "the conversations to be over", func() (is bool) { // one may not even have begun
 		s.locked(func() { is = !s.talking && len(s.ledger.claims) == 1 })
 		return is
 	})
@@ -40,7 +41,7 @@ func undisturbed(t *testing.T, f func(s *server)) {
 	})
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
 	s.isOver(t)
-	await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
+	testkit.Await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
 }
 
 // descriptors counts what this process has open. Nothing else may run meanwhile.
@@ -81,7 +82,7 @@ func file(t *testing.T, path string) *socket.Socket {
 
 // TestStoreIsVerified is not parallel: it counts descriptors.
 func TestStoreIsVerified(t *testing.T) {
-	tcp, dir := "tcp::127.0.0.1:0", directory(t)
+	tcp, dir := "tcp::127.0.0.1:0", testkit.Directory(t)
 	path := dir + "/a"
 	loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
 	claimsToBe := func(s *socket.Socket, bound string) *socket.Socket {

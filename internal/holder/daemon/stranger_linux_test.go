@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // needRoot skips what only root can try.
@@ -81,7 +82,7 @@ func inNamespace(t *testing.T, cmd *exec.Cmd) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { end(cmd) })
+	t.Cleanup(func() { testkit.End(cmd) })
 }
 
 const refusal = "it is in another pid namespace than the holder"
