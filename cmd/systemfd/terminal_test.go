@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,6 +113,30 @@ func (s *terminal) awaitEnd() {
 			return struct{}{}, false
 		}
 	})
+}
+
+// TestColorOnTerminal has standard error on a terminal.
+func TestColorOnTerminal(t *testing.T) {
+	t.Parallel()
+	const plain, colored = `(?m)^~> socket `, `(?m)^\x1b\[1;32m~>\x1b\[0m socket `
+	tests := []struct{ variable, flag, want string }{
+		{"NO_COLOR=", "--color=auto", colored},
+		{"NO_COLOR=", "--color=never", plain},
+		{"NO_COLOR=1", "--color=auto", plain},
+		{"TERM=dumb", "--color=auto", plain},
+	}
+	for _, test := range tests {
+		t.Run(test.variable+" "+test.flag, func(t *testing.T) {
+			t.Parallel()
+			s := newProject(t).terminal("env", "TERM=xterm", "NO_COLOR=", "CLICOLOR_FORCE=", test.variable, "systemfd", test.flag, "-s", "0", "--", "true")
+			s.awaitEnd()
+			await(t, "the line on the screen", func() (struct{}, bool) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return struct{}{}, regexp.MustCompile(test.want).Match(s.screen.Bytes())
+			})
+		})
+	}
 }
 
 // TestHolderIsDetached looks at what a holder has of who started it: nothing.
