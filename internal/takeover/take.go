@@ -38,13 +38,7 @@ func (p *Plan) fetch() (sockets []Socket, err error) {
 	if len(p.held) == 0 {
 		return nil, nil
 	}
-	fetched, err := p.holder.Fetch(p.held)
-	if missing := missingOf(p.held, fetched); errors.Is(err, holder.ErrGone) || err == nil && missing != "" {
-		holder.CloseFetched(fetched)
-		if fetched, err = p.heal(err, missing); err != nil || fetched == nil {
-			return nil, err
-		}
-	}
+	fetched, err := p.fetchOrHeal()
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +52,30 @@ func (p *Plan) fetch() (sockets []Socket, err error) {
 	return sockets, nil
 }
 
+// fetchOrHeal fetches until nothing is missing, unless it never will be there.
+func (p *Plan) fetchOrHeal() ([]holder.Fetched, error) {
+	for heals := 0; ; heals++ {
+		fetched, err := p.holder.Fetch(p.held)
+		missing, isGone := missingOf(p.held, fetched), errors.Is(err, holder.ErrGone)
+		switch {
+		case isGone:
+			missing = p.held[0].Address()
+		case err != nil:
+			return nil, err
+		}
+		if missing == "" {
+			return fetched, nil
+		}
+		holder.CloseFetched(fetched)
+		if heals == maxHeals {
+			return nil, &Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
+		}
+		if isHealed, err := p.heal(isGone, missing); !isHealed {
+			return nil, err
+		}
+	}
+}
+
 // missingOf returns the address of a socket that the holder does not keep, "" if it keeps all.
 func missingOf(held []spec.Opening, fetched []holder.Fetched) string {
 	for i, f := range fetched {
@@ -68,48 +86,35 @@ func missingOf(held []spec.Opening, fetched []holder.Fetched) string {
 	return ""
 }
 
+// maxHeals is how often sockets are opened again: if holders are killed, or control sockets cleared away, meanwhile, the
+// next fetch may meet another holder than the claim, or none.
+const maxHeals = 3
+
 // heal opens what the variables say again, with the same options: in a new holder if the one of before is gone, unless it
-// was stopped; in the one that is there if it does not keep it any more, for as long as the command lives.
-func (p *Plan) heal(err error, missing string) ([]holder.Fetched, error) {
-	isGone := errors.Is(err, holder.ErrGone)
+// was stopped; in the one that is there if it does not keep it any more, for as long as the command lives. It reports
+// whether there is something to fetch now.
+func (p *Plan) heal(isGone bool, missing string) (isHealed bool, err error) {
 	owner := os.Getpid()
 	switch {
 	case p.owners != nil: // no variable says anything, and what was found is gone by now
 		p.warnNone()
 		p.holder = nil
-		return nil, nil
+		return false, nil
 	case isGone && p.holder.WasStopped():
 		p.warn("the sockets were closed by systemfd stop; evaluate systemfd env again")
 		p.holder = nil
-		return nil, nil
+		return false, nil
 	case isGone:
-		p.warn("the holder of %s is gone; starting it again", p.held[0].Address())
+		p.warn("the holder of %s is gone; starting it again", missing)
 		if shell, err := process.DefaultOwner(); err == nil { // else it is gone
 			owner = shell
 		}
 	default:
 		p.warn("%s is not kept open any more; opening it again", missing)
 	}
-	for range heals {
-		if _, err := p.holder.Claim(owner, p.held); err != nil {
-			return nil, err
-		}
-		fetched, err := p.holder.Fetch(p.held)
-		missing = missingOf(p.held, fetched)
-		switch {
-		case errors.Is(err, holder.ErrGone):
-			missing = p.held[0].Address()
-		case err != nil || missing == "":
-			return fetched, err
-		}
-		holder.CloseFetched(fetched)
-	}
-	return nil, &Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
+	_, err = p.holder.Claim(owner, p.held)
+	return err == nil, err
 }
-
-// heals is how often sockets are claimed and fetched: if holders are killed, or control sockets cleared away, meanwhile,
-// the fetch may meet another holder than the claim, or none.
-const heals = 3
 
 // ask asks the holder who else uses inherited sockets. It may be gone, or not have them all: then nobody knows.
 func (p *Plan) ask() {
