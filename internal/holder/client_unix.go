@@ -5,7 +5,6 @@ package holder
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"time"
 
@@ -135,22 +134,10 @@ func (c *Client) found(s *wire.Socket, names map[int]string, wanted spec.Opening
 
 // isAnswer refuses another socket than was asked for.
 func (c *Client) isAnswer(kept, wanted spec.Opening) error {
-	if !fits(kept, wanted) {
+	if !kept.MayBe(wanted.Spec) {
 		return c.unbelievable(fmt.Errorf("%s is no answer to %s", kept.Display(), wanted.Display()))
 	}
 	return nil
-}
-
-// fits reports whether a socket may be what was wanted: port 0 becomes any, and [::] is 0.0.0.0 on a host without IPv6.
-func fits(kept, wanted spec.Opening) bool {
-	is, want := kept.Identity(), wanted.Identity()
-	if want.Addr.Port() == 0 {
-		is.Addr = netip.AddrPortFrom(is.Addr.Addr(), 0)
-	}
-	if want.Addr.Addr() == spec.Any && is.Addr.Addr() == netip.IPv4Unspecified() {
-		is.Addr = netip.AddrPortFrom(spec.Any, is.Addr.Port())
-	}
-	return is == want
 }
 
 // verify looks at a descriptor as at an inherited one. It has the name and the type that were asked for.

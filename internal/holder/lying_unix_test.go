@@ -224,36 +224,6 @@ func TestBusyHolder(t *testing.T) {
 	}
 }
 
-func TestFits(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		kept, wanted string
-		want         bool
-	}{
-		{"3000", "http::3000", true},
-		{"a=3000", "b=3000", true},
-		{"3000", "0", true},
-		{"3000", "4000", false},
-		{"3000", "127.0.0.2:3000", false},
-		{"127.0.0.2:3000", "0", false},
-		{"3000", "udp::3000", false},
-		{"*:3000", "*:0", true},
-		{"0.0.0.0:3000", "*:3000", true},
-		{"0.0.0.0:3000", "*:0", true},
-		{"0.0.0.0:3000", "*:4000", false},
-		{"*:3000", "0.0.0.0:3000", false},
-		{"3000", "*:3000", false},
-		{"unix::/a", "unix::/a", true},
-		{"unix::/a", "unix::/b", false},
-		{"unix::/a", "unix-dgram::/a", false},
-		{"unix::/a", "0", false},
-	} {
-		if got := fits(openings(t, test.kept)[0], openings(t, test.wanted)[0]); got != test.want {
-			t.Errorf("%s for %s: %v", test.kept, test.wanted, got)
-		}
-	}
-}
-
 // TestSlowHolder: a look has one deadline, however little comes, and as long as anything does.
 func TestSlowHolder(t *testing.T) {
 	t.Parallel()

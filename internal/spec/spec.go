@@ -94,6 +94,19 @@ func (s Spec) Identity() Identity {
 // SameSocket reports whether s and t say the same socket to the kernel.
 func (s Spec) SameSocket(t Spec) bool { return s.Identity() == t.Identity() }
 
+// MayBe reports whether s, which is bound, may be what opening wanted has made: port 0 becomes any, and [::] is 0.0.0.0
+// on a host without IPv6.
+func (s Spec) MayBe(wanted Spec) bool {
+	is, want := s.Identity(), wanted.Identity()
+	if want.Addr.Port() == 0 {
+		is.Addr = netip.AddrPortFrom(is.Addr.Addr(), 0)
+	}
+	if want.Addr.Addr() == Any && is.Addr.Addr() == netip.IPv4Unspecified() {
+		is.Addr = netip.AddrPortFrom(Any, is.Addr.Port())
+	}
+	return is == want
+}
+
 // Overlaps reports whether one of two inet sockets is bound to every address of a port, and the other to one of
 // these: of two such, Linux refuses the second. On macOS and the BSDs the more specific one takes the connections.
 func (o Opening) Overlaps(p Opening) bool {

@@ -283,3 +283,33 @@ func mustParse(t testing.TB, text string) Spec {
 	}
 	return s
 }
+
+func TestMayBe(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kept, wanted string
+		want         bool
+	}{
+		{"3000", "http::3000", true},
+		{"a=3000", "b=3000", true},
+		{"3000", "0", true},
+		{"3000", "4000", false},
+		{"3000", "127.0.0.2:3000", false},
+		{"127.0.0.2:3000", "0", false},
+		{"3000", "udp::3000", false},
+		{"*:3000", "*:0", true},
+		{"0.0.0.0:3000", "*:3000", true},
+		{"0.0.0.0:3000", "*:0", true},
+		{"0.0.0.0:3000", "*:4000", false},
+		{"*:3000", "0.0.0.0:3000", false},
+		{"3000", "*:3000", false},
+		{"unix::/a", "unix::/a", true},
+		{"unix::/a", "unix::/b", false},
+		{"unix::/a", "unix-dgram::/a", false},
+		{"unix::/a", "0", false},
+	} {
+		if got := mustParse(t, test.kept).MayBe(mustParse(t, test.wanted)); got != test.want {
+			t.Errorf("%s for %s: %v", test.kept, test.wanted, got)
+		}
+	}
+}

@@ -147,8 +147,8 @@ func lost(err error, wait time.Duration) error {
 	return errSilent
 }
 
-// verify believes nothing that can be looked at: that the descriptor is a socket of the kind that was wanted, is
-// bound to what the client says, is ready for a server, and that its path is the file that the client made.
+// verify believes nothing that can be looked at: that the descriptor may be what was wanted, is bound to what the
+// client says, is ready for a server, and that its path is the file that the client made.
 func (k *stored) verify(wanted spec.Opening, said wire.Stored) (err error) {
 	if k.bound, err = spec.ParseOpening(said.Bound); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (k *stored) verify(wanted spec.Opening, said wire.Stored) (err error) {
 	if !is.Is(k.bound.Spec) {
 		return &Error{Text: fmt.Sprintf("the descriptor for %s is %s", k.bound.Address(), is.Text)}
 	}
-	if k.bound.Type.Family() != wanted.Type.Family() || k.bound.Type.Transport() != wanted.Type.Transport() {
+	if !k.bound.MayBe(wanted.Spec) {
 		return &Error{Text: fmt.Sprintf("%s was wanted, and %s stored", wanted.Display(), k.bound.Display())}
 	}
 	if k.file = (socket.File{Device: said.Device, Inode: said.Inode}); k.file != (socket.File{}) && socket.FileAt(k.bound.Path) != k.file {

@@ -136,6 +136,8 @@ func TestStoreIsVerified(t *testing.T) {
 		}, nil, `the descriptor for ` + path + ` is a unix stream socket listener, shut down`},
 		{"another transport", tcp, func(t *testing.T) *socket.Socket { return open(t, "udp::0")[0] }, nil, "127.0.0.1:0 (tcp listener) was wanted, and 127.0.0.1:"},
 		{"another family", tcp, func(t *testing.T) *socket.Socket { return open(t, "unix::"+path)[0] }, nil, "127.0.0.1:0 (tcp listener) was wanted, and " + path + " (unix listener) stored"},
+		{"another address", "127.0.0.2:0", func(t *testing.T) *socket.Socket { return open(t, tcp)[0] }, nil, "127.0.0.2:0 (tcp listener) was wanted, and 127.0.0.1:"},
+		{"another path", "unix::" + path, func(t *testing.T) *socket.Socket { return open(t, "unix::"+path+"x")[0] }, nil, path + " (unix listener) was wanted, and " + path + "x (unix listener) stored"},
 		{"the type is a lie", "udp::0", func(t *testing.T) *socket.Socket {
 			s := open(t, tcp)[0]
 			s.Type = "udp"
