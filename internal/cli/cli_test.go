@@ -92,6 +92,9 @@ func TestUsageErrors(t *testing.T) {
 		{"--sokcet 3000", `unknown flag "--sokcet"`, `did you mean "--socket"?`},
 		{"./srv", `unexpected argument "./srv"`, `put "--" before the command: systemfd -- ./srv`},
 		{"-s http::3000 ./srv -v", `unexpected argument "./srv"`, `put "--" before the command: systemfd -s http::3000 -- ./srv -v`},
+		{"http::3000 ./srv -v", `unexpected argument "http::3000"`, `put "-s" before a socket: systemfd -s http::3000 -- ./srv -v`},
+		{"-q web=unix::/a", `unexpected argument "web=unix::/a"`, `put "-s" before a socket: systemfd -q -s web=unix::/a`},
+		{"std::sync ./srv", `unexpected argument "std::sync"`, `put "--" before the command: systemfd -- std::sync ./srv`},
 		{"-q srv a b", `unexpected argument "srv"`, `put "--" before the command: systemfd -q -- srv a b`},
 	}
 	for _, test := range tests {

@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/systemfd/systemfd/internal/shell"
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // parseFlags reads args into grammar, a pointer to a struct of flags. Its errors are *usageError.
@@ -43,7 +44,7 @@ func asUsageError(text string, args []string, main bool) error {
 	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok {
 		e := &usageError{text: fmt.Sprintf("unexpected argument %q", argument)}
 		if main {
-			e.hint = `put "--" before the command: ` + withDashes(args, argument)
+			e.hint = argumentHint(args, argument)
 		}
 		return e
 	}
@@ -51,6 +52,10 @@ func asUsageError(text string, args []string, main bool) error {
 	text = strings.TrimSuffix(text, " (short flag)")
 	if flag, problem, ok := strings.Cut(text, ": "); ok && (strings.HasPrefix(problem, "missing value") || strings.HasSuffix(problem, "(<EOL>)")) {
 		text = flag + " needs a value"
+	}
+	if flag, value, ok := strings.Cut(text, " but got "); ok && strings.Contains(flag, " int") {
+		flag, _, _ = strings.Cut(flag, ": ")
+		text = fmt.Sprintf("%s %s is not a number", flag, value)
 	}
 	return &usageError{text: text}
 }
@@ -68,12 +73,20 @@ func flagHint(flag, suggestion string, main bool) string {
 	return "--help lists them"
 }
 
-// withDashes is the command line with "--" before argument, the first word that is none of our own. A value of a
-// flag may be the same word: the last one is meant if nothing follows.
-func withDashes(args []string, argument string) string {
+// argumentHint is the command line with "-s" before argument if that says a socket, and "--" before the command.
+// Argument is the first word that is none of our own. A value of a flag may be the same word: the last one is meant if
+// nothing follows.
+func argumentHint(args []string, argument string) string {
 	i := max(slices.Index(args, argument), 0)
 	for i > 0 && strings.HasPrefix(args[i-1], "-") && slices.Contains(args[i+1:], argument) {
 		i += 1 + slices.Index(args[i+1:], argument)
 	}
-	return shell.Join(slices.Concat([]string{"systemfd"}, args[:i], []string{"--"}, args[i:]))
+	ours, command, advice := slices.Insert(slices.Clone(args[:i]), 0, "systemfd"), args[i:], `put "--" before the command: `
+	if _, err := spec.Parse(argument); err == nil && strings.Contains(argument, "::") {
+		ours, command, advice = append(ours, "-s", argument), args[i+1:], `put "-s" before a socket: `
+	}
+	if len(command) > 0 {
+		ours = append(append(ours, "--"), command...)
+	}
+	return advice + shell.Join(ours)
 }
