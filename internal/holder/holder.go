@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/systemfd/systemfd/internal/holder/daemon"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
@@ -17,16 +18,7 @@ import (
 var ErrGone = errors.New("no holder answers")
 
 // Error says what is wrong with a holder, or what it refuses.
-type Error struct {
-	Text, Remedy string
-	Err          error // the system's, or nil
-}
-
-func (e *Error) Error() string { return e.Text }
-func (e *Error) Unwrap() error { return e.Err }
-
-// Hint returns the way out, or "".
-func (e *Error) Hint() string { return e.Remedy }
+type Error = daemon.Error
 
 // Claimed is what a holder keeps for an owner.
 type Claimed struct {
