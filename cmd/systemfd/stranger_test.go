@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // talk connects to a control socket and sends what a client should not.
@@ -278,12 +279,12 @@ func TestAnotherUser(t *testing.T) {
 			}
 			defer unix.Close(fd)
 			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience.Seconds())})
-			if err := unix.Connect(fd, &unix.SockaddrUnix{Name: control}); err != nil {
+			if err := testkit.Retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: control}) }); err != nil {
 				return err
 			}
 			unix.Write(fd, []byte(status))
-			buf := make([]byte, 1<<16)
-			n, err := unix.Read(fd, buf)
+			buf, n := make([]byte, 1<<16), 0
+			err = testkit.Retry(func() (err error) { n, err = unix.Read(fd, buf); return err })
 			*answer = buf[:max(n, 0)]
 			if errors.Is(err, unix.ECONNRESET) {
 				err = nil

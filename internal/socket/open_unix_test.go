@@ -373,10 +373,10 @@ func network(s spec.Spec) string {
 func readable(t *testing.T, fd int) bool {
 	t.Helper()
 	ready := 0
-	var err error
-	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+	err := testkit.Retry(func() (err error) {
 		ready, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
-	}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

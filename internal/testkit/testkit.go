@@ -2,9 +2,11 @@
 package testkit
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,6 +20,16 @@ func Await(t testing.TB, what string, isReady func() bool) {
 	for deadline := time.Now().Add(Patience); !isReady(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// Retry makes a system call again if a signal interrupts it: the Go runtime sends itself signals, and those of a socket
+// with a timeout are not made again by the kernel, signal(7).
+func Retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, syscall.EINTR) {
+			return err
 		}
 	}
 }

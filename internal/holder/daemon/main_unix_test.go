@@ -53,14 +53,20 @@ func ask(control string) int {
 		return 1
 	}
 	line, _ := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Release, Client: os.Getpid()})
-	unix.Write(fd, line)
-	answer := make([]byte, 1<<12)
-	n, err := unix.Read(fd, answer)
-	if err != nil {
+	answer := exchange(fd, line)
+	os.Stdout.Write(answer)
+	if len(answer) == 0 {
 		return 1
 	}
-	os.Stdout.Write(answer[:n])
 	return 0
+}
+
+// exchange writes a request and reads an answer. The holder may have closed meanwhile: that answer is empty.
+func exchange(fd int, request []byte) []byte {
+	testkit.Retry(func() error { _, err := unix.Write(fd, request); return err })
+	answer, n := make([]byte, 1<<12), 0
+	testkit.Retry(func() (err error) { n, err = unix.Read(fd, answer); return err })
+	return answer[:max(n, 0)]
 }
 
 // control opens a control socket in a directory of its own.
@@ -176,9 +182,7 @@ func connect(t testing.TB, control string) *client {
 		t.Fatal(err)
 	}
 	c := &client{wire.NewReader(func(buf []byte) (n int, fds []int, err error) {
-		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-			n, fds, err = socket.Receive(fd, buf)
-		}
+		err = testkit.Retry(func() (err error) { n, fds, err = socket.Receive(fd, buf); return err })
 		return n, fds, err
 	}), t, fd}
 	t.Cleanup(c.close)
@@ -195,7 +199,7 @@ func dial(control string) (int, error) {
 	timeout := unix.NsecToTimeval(int64(testkit.Patience))
 	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
 	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout)
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: control}); err != nil {
+	if err := testkit.Retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: control}) }); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
@@ -212,12 +216,9 @@ func (c *client) close() {
 
 // say writes text, with descriptors. The holder may have closed meanwhile.
 func (c *client) say(text string, fds ...int) error {
-	for err := error(nil); len(text) > 0; fds = nil {
-		var n int
-		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-			n, err = socket.Send(c.fd, []byte(text), fds)
-		}
-		if err != nil {
+	for ; len(text) > 0; fds = nil {
+		n := 0
+		if err := testkit.Retry(func() (err error) { n, err = socket.Send(c.fd, []byte(text), fds); return err }); err != nil {
 			return err
 		}
 		text = text[n:]

@@ -63,11 +63,9 @@ func TestAnotherUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		unix.Write(fd, line) // the holder may have closed by now
-		answer := make([]byte, 1<<12)
-		n, err := unix.Read(fd, answer)
-		if got := n > 0 && strings.HasPrefix(string(answer[:n]), `{"Protocol":2,"Error":""`); got != isAnswered || n > 0 != isAnswered {
-			t.Errorf("user %d is told %q, %v", uid, answer[:max(n, 0)], err)
+		answer := string(exchange(fd, line))
+		if got := strings.HasPrefix(answer, `{"Protocol":2,"Error":""`); got != isAnswered || answer != "" != isAnswered {
+			t.Errorf("user %d is told %q", uid, answer)
 		}
 	}
 }
