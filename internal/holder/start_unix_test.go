@@ -186,36 +186,25 @@ func TestDirectoryIsCleared(t *testing.T) {
 	}
 }
 
-// TestHolderIsKilledMeanwhile: the holder of before, which does not answer, is killed when the new one in its place has
-// ended already.
+// TestHolderIsKilledMeanwhile: the holder of before, whose sockets were in the way, does not come back.
 func TestHolderIsKilledMeanwhile(t *testing.T) {
 	t.Parallel()
 	c := client(t)
 	first := claim(t, c, os.Getpid(), "0")
-	unix.Kill(first.PID, unix.SIGSTOP)
 	if err := os.RemoveAll(filepath.Dir(c.control)); err != nil {
 		t.Fatal(err)
 	}
-	claimed := make(chan error, 1)
-	go func() {
-		_, err := claimAll(c, os.Getpid(), openings(t, first.Openings[0].Address()))
-		claimed <- err
-	}()
-	var second State
-	testkit.Await(t, "a new holder", func() (isThere bool) {
-		state, err := c.Status()
-		second = state
-		return err == nil
-	})
-	testkit.Await(t, "the new one, which gets nothing, to end", func() bool { return !process.IsAlive(second.PID) })
 	unix.Kill(first.PID, unix.SIGKILL)
-	if err := <-claimed; err != nil {
-		t.Error(err)
+	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(first.PID) })
+	awaitClosed(t, first.Openings[0])
+	var claimed Claimed
+	var err error
+	alone(func() { claimed, err = c.claimOfReturned(os.Getpid(), first.Openings, opener{}) })
+	if err != nil {
+		t.Fatal(err)
 	}
-	if state := status(t, c); len(state.Sockets) != 1 || state.PID == first.PID || state.PID == second.PID {
-		t.Errorf("the state is %+v", state)
-	} else {
-		unix.Kill(state.PID, unix.SIGKILL)
+	if state := status(t, c); len(state.Sockets) != 1 || state.PID != claimed.PID || state.PID == first.PID {
+		t.Errorf("claimed is %+v, the state %+v", claimed, state)
 	}
 }
 
