@@ -56,7 +56,7 @@ func TestMessages(t *testing.T) {
 			}
 		}
 	}
-	unix.Close(them)
+	unix.Shutdown(them, unix.SHUT_RDWR)
 	if n, fds, err := Receive(us, make([]byte, 1)); n != 0 || fds != nil || err != nil {
 		t.Errorf("at the end: %d, %v, %v", n, fds, err)
 	}
