@@ -1,4 +1,4 @@
-# make run     see a server restart under load with nothing lost (needs Go alone)
+# make run     see a server restart under load with nothing lost (needs only Go)
 # make test    install what the tests need, and run them all
 # make bench   measure start-up
 # make cover   how much of each package the tests reach

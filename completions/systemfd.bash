@@ -264,7 +264,7 @@ _systemfd_value() {
 		done < <("${COMP_WORDS[0]/#\~/$HOME}" completion --held 2>/dev/null)
 		;;
 	color)
-		_systemfd_add "$2"auto 'where stderr is a terminal'
+		_systemfd_add "$2"auto 'if stderr is a terminal'
 		_systemfd_add "$2"always 'also into a file or a pipe'
 		_systemfd_add "$2"never 'plain text'
 		;;

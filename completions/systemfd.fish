@@ -91,7 +91,7 @@ function __systemfd_pid
 end
 
 function __systemfd_color
-    printf '%s\t%s\n' 'auto' 'where stderr is a terminal' 'always' 'also into a file or a pipe' 'never' 'plain text'
+    printf '%s\t%s\n' 'auto' 'if stderr is a terminal' 'always' 'also into a file or a pipe' 'never' 'plain text'
 end
 
 function __systemfd_completion

@@ -91,7 +91,7 @@ const systemfd_subcommands = [
 
 const systemfd_values = {
     color: [
-        {value: "auto", description: "where stderr is a terminal"}
+        {value: "auto", description: "if stderr is a terminal"}
         {value: "always", description: "also into a file or a pipe"}
         {value: "never", description: "plain text"}
     ]

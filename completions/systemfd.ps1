@@ -92,7 +92,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
     )
     $values = @{
         color = @(
-            @{ Text = 'auto'; Help = 'where stderr is a terminal' }
+            @{ Text = 'auto'; Help = 'if stderr is a terminal' }
             @{ Text = 'always'; Help = 'also into a file or a pipe' }
             @{ Text = 'never'; Help = 'plain text' }
         )

@@ -76,7 +76,7 @@ func makeTheirs(t *testing.T, path string) error {
 	return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534))
 }
 
-// TestRuntimeFolderFallsBack keeps the control socket in /tmp where XDG_RUNTIME_DIR is of no use. All tests share
+// TestRuntimeFolderFallsBack keeps the control socket in /tmp if XDG_RUNTIME_DIR is of no use. All tests share
 // that folder: each has a holder of its own by name.
 func TestRuntimeFolderFallsBack(t *testing.T) {
 	t.Parallel()
@@ -128,7 +128,7 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 	}
 }
 
-// TestDeadControlSocket has a holder start where one has died, and refuses to where something else stands.
+// TestDeadControlSocket has a holder start in the place of one that has died, but not in the place of anything else.
 func TestDeadControlSocket(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)

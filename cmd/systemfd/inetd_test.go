@@ -46,7 +46,7 @@ func TestSSH(t *testing.T) {
 		lacks(t, "an entry of this user in passwd(5)")
 	}
 	dir := folder(t)
-	if me.Uid == "0" { // where sshd is not a service, nobody has made its folder
+	if me.Uid == "0" { // if sshd is not a service, nobody has made its folder
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -93,7 +93,7 @@ func (l *launched) awaitEnd(t *testing.T) string {
 	return strconv.Itoa(status.ExitStatus())
 }
 
-// isGone fails the test where something is at a path in dir.
+// isGone fails the test if something is at a path in dir.
 func (l *launched) isGone(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {

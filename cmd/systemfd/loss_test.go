@@ -176,7 +176,7 @@ func newLoad(t *testing.T, dial func() (net.Conn, error)) *load {
 					pid, err = request(c, number)
 					c.Close()
 				} else {
-					time.Sleep(time.Millisecond) // not to ask too often where nobody is
+					time.Sleep(time.Millisecond) // not to ask too often while nobody is there
 				}
 				l.answers <- answer{pid, err}
 			}

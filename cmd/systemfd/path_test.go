@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A path is in use where anybody has it bound, listening or not, whatever the type; nobody there notices.
+// A path is in use if anybody has it bound, listening or not, whatever the type; nobody there notices.
 func TestPathInUse(t *testing.T) {
 	t.Parallel()
 	for name, bind := range map[string]func(path string) (io.Closer, error){

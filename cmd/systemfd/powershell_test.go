@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// TestPowerShell parses the code for PowerShell, of which there is no package here: each line does what it should.
+// TestPowerShell parses the code for PowerShell, and does not run it: Debian has no package of it.
 func TestPowerShell(t *testing.T) {
 	t.Parallel()
 	need(t, "node")

@@ -203,7 +203,7 @@ func freeze(t *testing.T, pid int) (thaw func()) {
 	return func() { syscall.Kill(pid, syscall.SIGCONT) }
 }
 
-// killNewHolder kills a holder that a client has just started. The first of its two starts is left alone: the client
+// killNewHolder kills a holder that a client has just started. The first of its two starts is not touched: the client
 // waits for that.
 func (k *killing) killNewHolder(moment time.Duration) {
 	k.t.Helper()

@@ -118,7 +118,7 @@ func TestBashTab(t *testing.T) {
 				t.Errorf("a flag: %q", got)
 			}
 			tab.press(killLine + "systemfd --color=\t\t")
-			tab.awaits(`always +\(also into a file or a pipe\).*auto +\(where stderr is a terminal\).*never .*` + prompt + "systemfd --color=")
+			tab.awaits(`always +\(also into a file or a pipe\).*auto +\(if stderr is a terminal\).*never .*` + prompt + "systemfd --color=")
 			tab.press(killLine + "systemfd -s web=http\t\t")
 			tab.awaits(`http:: +\(tcp listener\).*https:: +\(tcp listener\).*` + prompt + "systemfd -s web=http")
 			tab.press(killLine + "systemfd --no-\t\t")
@@ -186,5 +186,5 @@ func TestZshTab(t *testing.T) {
 	tab := startZsh(t, false)
 	checkTabs(tab)
 	tab.press(killLine + "systemfd --color=\t\t")
-	tab.awaits(`always +-- also into a file or a pipe.*auto +-- where stderr is a terminal`)
+	tab.awaits(`always +-- also into a file or a pipe.*auto +-- if stderr is a terminal`)
 }

@@ -61,7 +61,7 @@ func (p *project) terminal(argv ...string) *terminal {
 	return s
 }
 
-// pollable returns f as a file that Close closes at once, even where somebody reads.
+// pollable returns f as a file that Close closes at once, even if somebody reads.
 func pollable(t *testing.T, f *os.File) *os.File {
 	t.Helper()
 	defer f.Close()

@@ -43,7 +43,7 @@ func main() {
 
 // serve is a server as it takes its socket from systemfd: descriptor 3 in place of net.Listen. On SIGTERM it
 // answers every connection that it has accepted, and ends; what still waits in the queue is for the next
-// process. (http.Server.Shutdown alone would drop what is accepted but not read yet.)
+// process. (http.Server.Shutdown by itself would drop what is accepted but not read yet.)
 func serve() error {
 	listener, err := net.FileListener(os.NewFile(3, "http"))
 	if err != nil {

@@ -27,7 +27,7 @@ func TestFetch(t *testing.T) {
 		own = append(own, open(t, "a=0"))
 		texts = append(texts, "b=http::"+own[i].Address())
 	}
-	alone(func() {
+	umaskKept(func() {
 		if err := c.Keep(os.Getpid(), own); err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func TestKeep(t *testing.T) {
 	sockets := []socket.Socket{opened, {FD: inherited.FD, Name: "b", Opening: inherited.Opening}, port}
 	keep := func(owner int) error {
 		var err error
-		alone(func() { err = c.Keep(owner, sockets) })
+		umaskKept(func() { err = c.Keep(owner, sockets) })
 		return err
 	}
 	if err := keep(owner.Process.Pid); err != nil {
@@ -67,7 +67,7 @@ func TestKeepFails(t *testing.T) {
 	lie := opened
 	lie.Path = dir + "/elsewhere"
 	var err error
-	alone(func() { err = c.Keep(os.Getpid(), []socket.Socket{lie}) })
+	umaskKept(func() { err = c.Keep(os.Getpid(), []socket.Socket{lie}) })
 	if want := fmt.Sprintf("the descriptor for %s/elsewhere is %s/opened (unix listener)", dir, dir); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}

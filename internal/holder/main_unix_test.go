@@ -70,8 +70,8 @@ func use(control string, texts []string) int {
 	return 0
 }
 
-// alone calls f while no other test needs the umask.
-func alone(f func()) {
+// umaskKept calls f while no other test needs the umask.
+func umaskKept(f func()) {
 	testkit.Umask.Lock()
 	defer testkit.Umask.Unlock()
 	f()
@@ -127,7 +127,7 @@ func claim(t testing.TB, c *Client, owner int, texts ...string) Claimed {
 }
 
 func claimAll(c *Client, owner int, wanted []spec.Opening) (claimed Claimed, err error) {
-	alone(func() { claimed, err = c.Claim(owner, wanted) })
+	umaskKept(func() { claimed, err = c.Claim(owner, wanted) })
 	return claimed, err
 }
 
@@ -182,7 +182,7 @@ func awaitClosed(t testing.TB, o spec.Opening) {
 func open(t testing.TB, text string) (s socket.Socket) {
 	t.Helper()
 	var err error
-	alone(func() { s, err = socket.Open(openings(t, text)[0]) })
+	umaskKept(func() { s, err = socket.Open(openings(t, text)[0]) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -199,7 +199,7 @@ func TestHolderIsKilledMeanwhile(t *testing.T) {
 	awaitClosed(t, first.Openings[0])
 	var claimed Claimed
 	var err error
-	alone(func() { claimed, err = c.claimOfReturned(os.Getpid(), first.Openings, opener{}) })
+	umaskKept(func() { claimed, err = c.claimOfReturned(os.Getpid(), first.Openings, opener{}) })
 	if err != nil {
 		t.Fatal(err)
 	}

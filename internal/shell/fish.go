@@ -9,7 +9,7 @@ func (fish) SetPID(name string) string     { return "set -gx " + name + " $fish_
 func (fish) Fail() string                  { return "false;" }
 func (fish) Eval(command string) string    { return command + " | source" }
 
-// Unset succeeds if there is nothing to unset, too, as in the other shells: set -e alone has status 4.
+// Unset succeeds if there is nothing to unset, too, as in the other shells: "set -e" fails with status 4 then.
 func (fish) Unset(name string) string { return "set -e " + name + "; or true;" }
 
 // fishQuoted escapes the two characters that mean something in single quotes.

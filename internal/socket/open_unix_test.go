@@ -161,7 +161,7 @@ func TestSocketOptions(t *testing.T) {
 	}
 }
 
-// TestReusePort: two may share a port only where both say so.
+// TestReusePort: two may share a port only if both say so.
 func TestReusePort(t *testing.T) {
 	for _, typ := range []string{"tcp", "udp"} {
 		shared := open(t, typ+"::0", spec.Options{Backlog: 1, ReusePort: true})

@@ -21,7 +21,7 @@ func typeRemedy(typ, value string) string {
 	return all
 }
 
-// nearest returns the name at the smallest edit distance from word, "" where none is nearer than 3.
+// nearest returns the name at the smallest edit distance from word, "" if none is nearer than 3.
 func nearest(word string, names []string) string {
 	best, bestDistance := "", 3
 	for _, name := range names {

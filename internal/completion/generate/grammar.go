@@ -12,7 +12,7 @@ import (
 func grammar() completion.Grammar {
 	g := completion.Grammar{Values: map[string][]completion.Value{
 		"color": {
-			{Text: "auto", Help: "where stderr is a terminal"},
+			{Text: "auto", Help: "if stderr is a terminal"},
 			{Text: "always", Help: "also into a file or a pipe"},
 			{Text: "never", Help: "plain text"},
 		},

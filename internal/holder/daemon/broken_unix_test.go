@@ -102,7 +102,7 @@ func TestBrokenOffAtTheEnd(t *testing.T) {
 	})
 }
 
-// TestNobodyAskedFor passes descriptors by the hundred where none, or fewer, are wanted.
+// TestNobodyAskedFor passes descriptors by the hundred if none, or fewer, are wanted.
 func TestNobodyAskedFor(t *testing.T) {
 	for name, say := range map[string]func(t *testing.T, c *client, good []*socket.Socket, many []int){
 		"with the request": func(t *testing.T, c *client, _ []*socket.Socket, many []int) {

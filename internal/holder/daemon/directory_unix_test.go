@@ -89,7 +89,7 @@ func TestMakeDirectory(t *testing.T) {
 	}
 }
 
-// TestOpenControl puts a control socket where nothing is, where a dead one is, and nowhere else.
+// TestOpenControl puts a control socket at a free path, or in place of a dead one, and nowhere else.
 func TestOpenControl(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
