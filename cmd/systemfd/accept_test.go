@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -116,6 +117,25 @@ func TestAccept(t *testing.T) {
 		}
 	}
 	awaitChildless(t, l.Process.Pid)
+}
+
+// TestAcceptInherited: the commands have no sockets that systemfd itself was given.
+func TestAcceptInherited(t *testing.T) {
+	t.Parallel()
+	for _, flags := range [][]string{nil, {"--inetd"}} {
+		dir := folder(t)
+		argv := slices.Concat([]string{"systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--", "systemfd", "-q", "--accept"}, flags,
+			[]string{"--info-file", "info", "--", "sh", "-c", `ls -l /proc/$$/fd | grep -c socket: >counted.part; mv counted.part counted`})
+		launch(t, dir, argv...)
+		dialAny(t, "unix", addresses(t, dir)[0])
+		want := map[bool]string{false: "1\n", true: "2\n"}[flags != nil] // the connection; with --inetd it is there twice
+		if got := await(t, "the count", func() (string, bool) {
+			text, err := os.ReadFile(filepath.Join(dir, "counted"))
+			return string(text), err == nil
+		}); got != want {
+			t.Errorf("%q: the command has %q sockets, want %q", flags, got, want)
+		}
+	}
 }
 
 // TestAcceptEnds: a signal stops accepting, goes on to the children, and ends systemfd when they have ended.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/handoff"
+	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
@@ -60,7 +61,7 @@ func TestExitStatus(t *testing.T) {
 		{fs.ErrNotExist, 125}, // of another file than the command
 		{badSet, 125},
 		{&unitfile.MapError{Text: "no"}, 2},
-		{&takeover.Error{Text: "in use"}, 125},
+		{&holder.Error{Text: "in use"}, 125},
 		{&socket.Error{Text: "in use"}, 125},
 		{&socket.Error{Text: "no folder", Err: fs.ErrNotExist}, 125},
 		{&takeover.InheritError{FD: 3, Is: "closed", Closed: true}, 125},
@@ -149,8 +150,8 @@ func TestPrinter(t *testing.T) {
 		p.socket(kept, 4)
 		kept.Owners = nil
 		p.socket(kept, 5)
-		p.warn("%d", 1)
-		p.warn("\x1b[2J\x00 %s", "\u0085ä")
+		p.warn("1")
+		p.warn("\x1b[2J\x00 \u0085ä")
 		p.hint("do")
 		p.fail(&usageError{"text", "way out"})
 		p.fail(&usageError{"text", ""})

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/systemfd/systemfd/completions"
@@ -68,15 +67,11 @@ func printHolders(p *printer) error {
 		return err
 	}
 	for _, state := range states {
-		if _, err := fmt.Fprintf(p.out, "%s\t%s\n", holderName(state), oneLine(holdings(state))); err != nil {
+		if _, err := fmt.Fprintf(p.out, "%s\t%s\n", state.Name(), oneLine(holdings(state))); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func holderName(state holder.State) string {
-	return strings.TrimSuffix(filepath.Base(state.Control), ".sock")
 }
 
 // holdings is the addresses that a holder keeps, and where it was started.

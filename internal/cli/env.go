@@ -110,9 +110,7 @@ func (f *envFlags) owner() (int, error) {
 // keepExports claims sockets, and names them and their holder.
 func keepExports(p *printer, flags *envFlags) ([]export, error) {
 	w, err := flags.wanted()
-	for _, warning := range w.warnings {
-		p.warn("%s", warning)
-	}
+	p.warn(w.warnings...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 	"unicode"
 
 	"github.com/mattn/go-isatty"
 
+	"github.com/systemfd/systemfd/internal/file"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/takeover"
 )
@@ -30,29 +30,10 @@ type printer struct {
 	quiet    bool // only errors and their hints
 }
 
-// stream writes by plain system calls: a write to os.Stdout or os.Stderr whose reader is gone would end this program by
-// SIGPIPE, before it has run the command or removed what it made.
-type stream func(text []byte) (n int, err error)
-
 var (
-	stdout stream = func(text []byte) (int, error) { return syscall.Write(syscall.Stdout, text) }
-	stderr stream = func(text []byte) (int, error) { return syscall.Write(syscall.Stderr, text) }
+	stdout file.Stream = func(text []byte) (int, error) { return syscall.Write(syscall.Stdout, text) }
+	stderr file.Stream = func(text []byte) (int, error) { return syscall.Write(syscall.Stderr, text) }
 )
-
-// Write writes all of text. It waits while a non-blocking stream is full.
-func (write stream) Write(text []byte) (written int, err error) {
-	for written < len(text) {
-		n, err := write(text[written:])
-		switch {
-		case errors.Is(err, syscall.EAGAIN):
-			time.Sleep(time.Millisecond)
-		case err != nil && !errors.Is(err, syscall.EINTR):
-			return written, err
-		}
-		written += max(n, 0)
-	}
-	return written, nil
-}
 
 func newPrinter(out io.Writer, err *os.File) *printer {
 	return &printer{out: out, err: stderr, color: wantsColor("auto", err)}
@@ -145,9 +126,11 @@ func (p *printer) say(text string) {
 	}
 }
 
-func (p *printer) warn(format string, args ...any) {
-	if !p.quiet {
-		p.line(yellow, "warning:", fmt.Sprintf(format, args...))
+func (p *printer) warn(texts ...string) {
+	for _, text := range texts {
+		if !p.quiet {
+			p.line(yellow, "warning:", text)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/systemfd/systemfd/internal/accept"
 	"github.com/systemfd/systemfd/internal/child"
@@ -52,47 +51,47 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	case len(command) == 0:
 		return &usageError{`no command after "--"`, "systemfd -s http::3000 -- ./server"}
 	}
-	h, warnings, err := prepare(&flags, command)
-	for _, warning := range warnings {
-		p.warn("%s", warning)
-	}
+	h := &handover{printer: p, flags: &flags, argv: command, plan: &takeover.Plan{}}
+	err := h.prepare()
+	p.warn(h.wanted.warnings...)
+	p.warn(h.plan.Warnings...)
 	if err != nil {
 		return err
 	}
-	h.printer = p
 	defer h.cleanUp() // if COMMAND does not run
 	return h.exec()
 }
 
 // prepare opens or takes over the sockets, once all else is known to be right. What it warns of is told by the caller,
 // because Reserve may start this program again.
-func prepare(flags *runFlags, command []string) (h *handover, warnings []string, err error) {
-	w, err := flags.wanted()
-	if err != nil {
-		return nil, w.warnings, err
+func (h *handover) prepare() (err error) {
+	if h.wanted, err = h.flags.wanted(); err != nil {
+		return err
 	}
-	flags.Accept = flags.Accept || w.accept
-	if flags.Lazy && flags.Accept {
-		return nil, w.warnings, &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
+	h.flags.Accept = h.flags.Accept || h.wanted.accept
+	if h.flags.Lazy && h.flags.Accept {
+		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
 	}
-	h = &handover{flags: flags, argv: command}
-	if h.file, err = handoff.LookPath(command[0]); err != nil {
-		return nil, w.warnings, err
+	if h.file, err = handoff.LookPath(h.argv[0]); err != nil {
+		return err
 	}
-	if h.plan, err = takeover.Find(os.LookupEnv, w.openings, flags.Append); err == nil {
-		err = flags.checkSockets(h.plan.Specs())
+	if h.plan, err = takeover.Find(os.LookupEnv, h.wanted.openings, h.flags.Append); err != nil {
+		return err
 	}
-	if err == nil {
-		h.environ, err = handoff.Reserve(os.Environ(), h.plan.Count())
+	if err = h.flags.checkSockets(h.plan.Specs()); err != nil {
+		return err
 	}
-	if err == nil {
-		h.sockets, err = h.plan.Take()
+	if h.environ, err = handoff.Reserve(os.Environ(), h.plan.Count()); err != nil {
+		return err
 	}
-	if err == nil && len(h.sockets) == 0 { // all that there was has been stopped
-		err = flags.checkSockets(nil)
+	if h.sockets, err = h.plan.Take(); err != nil {
+		return h.wanted.withMapHint(err)
 	}
-	h.holder = h.plan.Holder(h.sockets)
-	return h, slices.Concat(w.warnings, h.plan.Warnings), w.withMapHint(err)
+	h.holder = h.plan.Holder()
+	if len(h.sockets) == 0 { // all that there was has been stopped
+		return h.flags.checkSockets(nil)
+	}
+	return nil
 }
 
 // checkSockets finds what makes no sense with these sockets, before any is opened.
@@ -117,6 +116,7 @@ type handover struct {
 	flags   *runFlags
 	file    string   // of COMMAND
 	argv    []string // COMMAND as it was typed
+	wanted  wanted
 	environ []string
 	plan    *takeover.Plan
 	sockets []takeover.Socket
@@ -164,7 +164,7 @@ func (h *handover) accept(signals chan os.Signal) error {
 	ending, err := accept.Serve(accept.Service{
 		File: h.file, Argv: h.argv, Environ: h.environ, Listeners: takeover.Sockets(h.sockets), CleanUp: h.cleanUp,
 		Inetd: h.flags.Inetd, Nonblock: h.flags.Nonblock, Nested: h.flags.nested(),
-		Warn: func(err error) { h.printer.warn("%v", err) }, Fail: h.printer.fail,
+		Warn: func(err error) { h.printer.warn(err.Error()) }, Fail: h.printer.fail,
 	}, signals)
 	if err != nil {
 		return err

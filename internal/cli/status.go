@@ -85,9 +85,7 @@ func status(p *printer, args []string) error {
 // states asks every holder, and warns of those that do not answer.
 func states(p *printer) ([]holder.State, error) {
 	states, warnings, err := holder.States()
-	for _, warning := range warnings {
-		p.warn("%s", warning)
-	}
+	p.warn(warnings...)
 	return states, err
 }
 

@@ -7,6 +7,7 @@ package file
 import (
 	"errors"
 	"syscall"
+	"time"
 )
 
 // Read returns what a file has.
@@ -44,16 +45,28 @@ func write(path string, flags int, text []byte, perm uint32) error {
 	if err != nil {
 		return err
 	}
-	for len(text) > 0 && err == nil {
-		var n int
-		n, err = syscall.Write(fd, text)
-		if errors.Is(err, syscall.EINTR) {
-			err = nil
-		}
-		text = text[max(n, 0):]
-	}
+	_, err = Stream(func(text []byte) (int, error) { return syscall.Write(fd, text) }).Write(text)
 	if closeErr := syscall.Close(fd); err == nil {
 		err = closeErr
 	}
 	return err
+}
+
+// Stream writes by plain system calls: a write to os.Stdout or os.Stderr whose reader is gone would end this program by
+// SIGPIPE, before it has run the command or removed what it made.
+type Stream func(text []byte) (n int, err error)
+
+// Write writes all of text. It waits while a non-blocking stream is full.
+func (write Stream) Write(text []byte) (written int, err error) {
+	for written < len(text) {
+		n, err := write(text[written:])
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			time.Sleep(time.Millisecond)
+		case err != nil && !errors.Is(err, syscall.EINTR):
+			return written, err
+		}
+		written += max(n, 0)
+	}
+	return written, nil
 }

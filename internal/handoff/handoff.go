@@ -3,9 +3,7 @@
 package handoff
 
 import (
-	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
 )
@@ -43,17 +41,10 @@ type DescriptorError struct {
 }
 
 func (e *DescriptorError) Error() string {
-	err := e.Err
-	if errors.Is(err, syscall.EINVAL) { // F_DUPFD of fcntl(2) says so of a number beyond the limit
-		err = syscall.EMFILE
-	}
-	return fmt.Sprintf("cannot take %d descriptors from %d on: %v", e.Count, listenfds.Start, err)
+	return fmt.Sprintf("cannot take %d descriptors from %d on: %v", e.Count, listenfds.Start, e.Err)
 }
 
 func (e *DescriptorError) Unwrap() error { return e.Err }
-
-// Hint returns the way out: unless memory ran out, only the limit of open files can cause this.
-func (e *DescriptorError) Hint() string { return "raise the limit of open files: ulimit -n" }
 
 // step moves one descriptor; if both ends are equal, it is there already.
 type step struct{ from, to int }

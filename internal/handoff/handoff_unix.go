@@ -12,7 +12,6 @@ import (
 
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/lowfds"
-	"github.com/systemfd/systemfd/internal/socket"
 )
 
 // Reserve fills what is free of the count descriptors from 3 on, so that nothing else that this process
@@ -57,7 +56,7 @@ func Reserve(environ []string, count int) ([]string, error) {
 func fill(count int) (ours map[int]bool, err error) {
 	ours = map[int]bool{}
 	for {
-		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, listenfds.Start)
+		fd, err := duplicate(0, unix.F_DUPFD_CLOEXEC, listenfds.Start)
 		if err != nil {
 			return nil, err
 		}
@@ -78,19 +77,17 @@ const restarted = "systemfd_restarted"
 func evictPoller(environ []string, count int, ours map[int]bool) ([]string, error) {
 	evict := false
 	for fd := listenfds.Start; inRange(fd, count); fd++ {
+		if ours[fd] || lowfds.Holds(fd) {
+			continue
+		}
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		evict = evict || err == nil && flags&unix.FD_CLOEXEC != 0 && !ours[fd] && !lowfds.Holds(fd)
+		evict = evict || err == nil && flags&unix.FD_CLOEXEC != 0
 	}
-	isSecond := false
-	environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
-		is := strings.HasPrefix(v, restarted+"=")
-		isSecond = isSecond || is
-		return is
-	})
+	rest := slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, restarted+"=") })
 	switch {
 	case !evict:
-		return environ, nil
-	case isSecond:
+		return rest, nil
+	case len(rest) < len(environ): // this is the second time
 		return nil, errors.New("a descriptor of the Go runtime stands there")
 	}
 	program, err := os.Executable()
@@ -113,8 +110,15 @@ func isPipe(fd int) bool {
 }
 
 // above copies fd above the count descriptors of the sockets.
-func above(fd, cmd, count int) (int, error) {
-	return unix.FcntlInt(uintptr(fd), cmd, listenfds.Start+count)
+func above(fd, cmd, count int) (int, error) { return duplicate(fd, cmd, listenfds.Start+count) }
+
+// duplicate copies fd to the first free number from first on.
+func duplicate(fd, cmd, first int) (int, error) {
+	copied, err := unix.FcntlInt(uintptr(fd), cmd, first)
+	if errors.Is(err, unix.EINVAL) { // fcntl(2) says so of a number beyond the limit
+		err = unix.EMFILE
+	}
+	return copied, err
 }
 
 func at(moved map[int]int, fd int) int {
@@ -133,7 +137,7 @@ func Become(c Command) error {
 		if s.IsShared {
 			continue
 		}
-		if err := socket.SetNonblock(s.FD, c.Nonblock); err != nil {
+		if err := unix.SetNonblock(s.FD, c.Nonblock); err != nil {
 			return err
 		}
 	}

@@ -129,10 +129,12 @@ func (c *Client) claim(owner int, wanted []spec.Opening, from source) (Claimed, 
 		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", owner), Remedy: "--owner PID names one that lives"}
 	}
 	claimed, err := c.claimOrStart(owner, wanted, from)
-	if c.isLost(err) {
+	named := c.InUse(err)
+	if named == err && isSystemfds(err) { // a holder that nobody can reach
 		claimed, err = c.claimOfReturned(owner, wanted, from)
+		named = c.InUse(err)
 	}
-	return claimed, c.InUse(err)
+	return claimed, named
 }
 
 // claimOrStart tries again while others claim, or while the holder of before ends.
@@ -174,10 +176,6 @@ func (c *Client) claimOfReturned(owner int, wanted []spec.Opening, from source) 
 	}
 	return c.claimOrStart(owner, wanted, from)
 }
-
-// isLost reports whether what is in the way is a holder that nobody can reach: another one that can be reached keeps it
-// no more than this one.
-func (c *Client) isLost(err error) bool { return isSystemfds(err) && c.InUse(err) == err }
 
 // isSystemfds reports whether an address is in use by a systemfd, or nobody knows by whom.
 func isSystemfds(err error) bool {
@@ -270,7 +268,7 @@ func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 			return claimed, nil, nil, err
 		}
 		if option := wanted[i].Differs(claimed.Openings[i].Options); option != "" {
-			return claimed, nil, nil, differs(claimed.Openings[i], option)
+			return claimed, nil, nil, Differs(Kept{Opening: claimed.Openings[i]}, option)
 		}
 	}
 	for _, text := range a.Kept {
@@ -281,11 +279,6 @@ func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 		kept = append(kept, o)
 	}
 	return claimed, missing, kept, nil
-}
-
-// differs is the error for an option that a kept socket does not have.
-func differs(kept spec.Opening, option string) error {
-	return &Error{Text: fmt.Sprintf("%s is kept open, but without %s", kept.Address(), option), Remedy: "close it first: systemfd stop"}
 }
 
 // store is the second half: the sockets that were missing.

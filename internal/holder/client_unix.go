@@ -5,7 +5,6 @@ package holder
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -124,7 +123,7 @@ func (c *Client) found(s *wire.Socket, names map[int]string, wanted spec.Opening
 	}
 	var users []process.Process
 	for _, p := range kept.Users {
-		if p.PID != os.Getpid() && !process.IsAncestor(p.PID) {
+		if !process.IsAncestor(p.PID) {
 			users = append(users, p)
 		}
 	}

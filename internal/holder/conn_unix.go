@@ -110,7 +110,7 @@ func is[E error](err error) bool {
 
 func trouble(control string, err error) error {
 	e := &Error{Text: fmt.Sprintf("cannot talk to the holder at %q: %v", control, err), Err: err}
-	if errors.Is(err, unix.EMFILE) || errors.Is(err, socket.ErrTruncated) {
+	if errors.Is(err, unix.EMFILE) {
 		e.Remedy = "raise the limit of open files: ulimit -n"
 	}
 	return e

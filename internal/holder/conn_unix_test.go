@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -40,7 +39,7 @@ func TestJudge(t *testing.T) {
 		{fmt.Errorf("read: %w", io.EOF), ErrGone, errNoAnswer},
 		{unix.EACCES, unix.EACCES, unix.EACCES},
 		{unix.ENOTSOCK, unix.ENOTSOCK, unix.ENOTSOCK},
-		{socket.ErrTruncated, socket.ErrTruncated, socket.ErrTruncated},
+		{unix.EMFILE, unix.EMFILE, unix.EMFILE},
 	} {
 		for path, want := range map[string]error{dir + "/dead": test.dead, dir + "/missing": test.dead, dir + "/alive": test.live} {
 			if got := (&Client{control: path}).judge(test.err); !errors.Is(got, want) || want == nil && got != nil {
@@ -52,10 +51,8 @@ func TestJudge(t *testing.T) {
 	if got := c.judge(unix.EACCES); got.Error() != `cannot talk to the holder at "/x": permission denied` || hint(got) != "" {
 		t.Errorf("got %v, hint %q", got, hint(got))
 	}
-	for _, err := range []error{unix.EMFILE, socket.ErrTruncated} {
-		if got := c.judge(err); hint(got) != "raise the limit of open files: ulimit -n" {
-			t.Errorf("%v: got %v, hint %q", err, got, hint(got))
-		}
+	if got := c.judge(unix.EMFILE); hint(got) != "raise the limit of open files: ulimit -n" {
+		t.Errorf("got %v, hint %q", got, hint(got))
 	}
 }
 

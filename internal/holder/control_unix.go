@@ -27,11 +27,6 @@ type Client struct {
 // Control returns the path of the control socket, as SYSTEMFD_HOLDER says it.
 func (c *Client) Control() string { return c.control }
 
-// Name returns the holder as systemfd stop takes it.
-func (c *Client) Name() string { return strings.TrimSuffix(filepath.Base(c.control), suffix) }
-
-const suffix = ".sock"
-
 // Named returns the holder with a name or, if that is "", the one that all terminals in the working directory share.
 func Named(name string) (*Client, error) {
 	if name == "" {

@@ -6,6 +6,9 @@ package holder
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/systemfd/systemfd/internal/holder/daemon"
@@ -49,4 +52,19 @@ type State struct {
 	Directory string // in which it was started
 	PID       int
 	Sockets   []Kept
+}
+
+// suffix ends the path of a control socket.
+const suffix = ".sock"
+
+// Name is that of the holder, as systemfd stop takes it.
+func (s State) Name() string { return strings.TrimSuffix(filepath.Base(s.Control), suffix) }
+
+// Differs is the error for an option that a kept socket does not have.
+func Differs(kept Kept, option string) error {
+	owners := ""
+	if len(kept.Owners) > 0 {
+		owners = " for " + process.Join(kept.Owners)
+	}
+	return &Error{Text: fmt.Sprintf("%s is kept open%s, but without %s", kept.Opening.Address(), owners, option), Remedy: "close it first: systemfd stop"}
 }

@@ -32,9 +32,6 @@ func States() ([]State, []string, error) { return nil, nil, nil }
 // Control has no path.
 func (*Client) Control() string { return "" }
 
-// Name has none.
-func (*Client) Name() string { return "" }
-
 // IsHere finds no holder.
 func (*Client) IsHere(State) bool { return false }
 

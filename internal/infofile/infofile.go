@@ -64,14 +64,9 @@ func writeDescriptor(fd int, text []byte) error {
 	if !socket.DescribeInherited(fd).Open {
 		return syscall.EBADF
 	}
-	f := os.NewFile(uintptr(fd), "")
-	kept = append(kept, f)
-	_, err := f.Write(text)
+	_, err := socket.Stream(fd).Write(text)
 	return err
 }
-
-// kept are files that must not be collected: that would close their descriptors, which are the command's too.
-var kept []*os.File
 
 func writeFile(path string, text []byte) (undo func(), err error) {
 	target, err := follow(path)

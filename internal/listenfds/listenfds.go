@@ -65,14 +65,14 @@ func Parse(lookup func(string) (string, bool)) (Set, error) {
 	}
 	var err error
 	if set.Count, err = parseNumber(FDs, value); err != nil {
-		return Set{}, err
+		return set, err
 	}
 	if value, _ := lookup(FirstFD); value != "" {
 		if set.First, err = parseNumber(FirstFD, value); err != nil {
-			return Set{}, err
+			return set, err
 		}
 		if set.First < Start {
-			return Set{}, &Error{FirstFD, value, "the standard streams are no passed descriptors"}
+			return set, &Error{FirstFD, value, "the standard streams are no passed descriptors"}
 		}
 	}
 	if value, _ := lookup(FDNames); value != "" {

@@ -86,7 +86,10 @@ func TestParseBad(t *testing.T) {
 			t.Errorf("first %s: %+v, %v", first, set, err)
 		}
 	}
-	_, err := Parse(env("LISTEN_FDS=-1"))
+	set, err := Parse(env("LISTEN_FDS=-1", "SYSTEMFD_HOLDER="))
+	if !set.NoHolder {
+		t.Errorf("beside what is wrong: %+v", set)
+	}
 	if got, want := err.Error(), `LISTEN_FDS is "-1": not a number of descriptors`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -8,6 +8,7 @@ package process
 import (
 	"fmt"
 	"os"
+	"strings"
 )
 
 // Init is the number of the first process. It counts as running for ever: when it ends, so do all the others, in a
@@ -29,6 +30,15 @@ func (p Process) String() string {
 		return fmt.Sprintf("pid %d", p.PID)
 	}
 	return fmt.Sprintf("%s (pid %d)", p.Name, p.PID)
+}
+
+// Join returns the strings of processes, with commas between.
+func Join(processes []Process) string {
+	texts := make([]string, len(processes))
+	for i, p := range processes {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, ", ")
 }
 
 // Error says why a process cannot be watched, or why there is no owner.
@@ -57,10 +67,10 @@ func Parent(pid int) int {
 // OpenBSD, NetBSD and DragonFly do not tell the difference.
 func IsAlive(pid int) bool { return pid == Init || pid > Init && isAlive(pid) }
 
-// IsAncestor reports whether a process started this one, however indirectly. Init did not: it is the parent of
-// whatever lost its own.
+// IsAncestor reports whether a process is this one, or started it, however indirectly. Init did not: it is the parent
+// of whatever lost its own.
 func IsAncestor(pid int) bool {
-	for at := os.Getppid(); at > Init; at = Parent(at) {
+	for at := os.Getpid(); at > Init; at = Parent(at) {
 		if at == pid {
 			return true
 		}

@@ -77,7 +77,10 @@ func TestZombie(t *testing.T) {
 
 func TestIsAncestor(t *testing.T) {
 	t.Parallel()
-	for _, pid := range []int{Init, 0, -1, os.Getpid(), noPID} {
+	if !IsAncestor(os.Getpid()) {
+		t.Error("this process is none of its own")
+	}
+	for _, pid := range []int{Init, 0, -1, noPID} {
 		if IsAncestor(pid) {
 			t.Errorf("process %d is an ancestor", pid)
 		}

@@ -23,6 +23,7 @@ func NewListener(s Socket) (*Listener, error) {
 		unix.Close(fd)
 		return nil, err
 	}
+	unix.CloseOnExec(s.FD) // no child is to have it
 	return &Listener{os.NewFile(uintptr(fd), s.Spec.Address())}, nil
 }
 

@@ -6,16 +6,17 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/file"
 )
 
 // SetNonblock sets or clears O_NONBLOCK. The flag belongs to the open file description: it outlives the server that set
 // it, and clearing it under one that lives freezes that server.
-func SetNonblock(fd int, nonblock bool) error {
-	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	if err == nil && (flags&unix.O_NONBLOCK != 0) != nonblock {
-		err = unix.SetNonblock(fd, nonblock)
-	}
-	return err
+func SetNonblock(fd int, nonblock bool) error { return unix.SetNonblock(fd, nonblock) }
+
+// Stream writes to a descriptor.
+func Stream(fd int) file.Stream {
+	return func(text []byte) (int, error) { return unix.Write(fd, text) }
 }
 
 // HasRoom returns an error if fewer than count descriptors can be opened.

@@ -3,13 +3,8 @@
 package socket
 
 import (
-	"errors"
-
 	"golang.org/x/sys/unix"
 )
-
-// ErrTruncated means that descriptors of a message were lost: the limit of open files is reached.
-var ErrTruncated = errors.New("too many open files")
 
 // Send writes text to a connected unix socket, with copies of the descriptors fds: SCM_RIGHTS of unix(7). At most
 // MaxRights of them go with one message. It may write less than all of text.
@@ -31,7 +26,7 @@ func Receive(fd int, buf []byte) (n int, fds []int, err error) {
 	}
 	fds, err = parseRights(oob[:oobn])
 	if err == nil && flags&unix.MSG_CTRUNC != 0 {
-		err = ErrTruncated
+		err = unix.EMFILE // descriptors were lost: recvmsg(2)
 	}
 	return n, fds, err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/systemfd/systemfd/internal/file"
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
@@ -36,6 +37,9 @@ func Absolute(path string) string { return path }
 
 // IsForeignLink knows of no owners.
 func IsForeignLink(string) bool { return false }
+
+// Stream has no descriptors to write to.
+func Stream(int) file.Stream { return func([]byte) (int, error) { return 0, errors.ErrUnsupported } }
 
 // HasRoom finds none.
 func HasRoom(int) error { return errors.ErrUnsupported }

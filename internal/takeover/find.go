@@ -3,7 +3,6 @@ package takeover
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
@@ -17,12 +16,12 @@ type Plan struct {
 	Warnings []string
 
 	inherited []Socket
-	held      []spec.Opening      // to be fetched
-	owners    [][]process.Process // of held, if no variable said what is held
-	openings  []spec.Opening      // to be fetched if a holder keeps them, else to be opened
-	holder    *holder.Client      // of inherited and held; nil if there is none
-	asked     *holder.Client      // for openings; nil if there is none
-	noHolder  bool                // SYSTEMFD_HOLDER is set and empty
+	held      []spec.Opening // to be fetched
+	isFound   bool           // held, and no variable said so
+	openings  []spec.Opening // to be fetched if a holder keeps them, else to be opened
+	holder    *holder.Client // of inherited and held; nil if there is none
+	asked     *holder.Client // for openings; nil if there is none
+	noHolder  bool           // SYSTEMFD_HOLDER is set and empty
 }
 
 // Count is how many descriptors the command will get, at most.
@@ -94,24 +93,23 @@ func forget(set listenfds.Set) {
 // take takes what the variables name: the inherited sockets if they verify, else the held ones.
 func (p *Plan) take(set listenfds.Set) error {
 	sockets, isStale, err := Inherit(set)
-	held, parseErr := spec.ParseOpenings(set.Sockets)
 	isHeld := set.Holder != "" && set.Sockets != "" && (err != nil || set.Count == 0)
 	switch {
 	case isStale:
 		p.warn("the sockets from descriptor %d on are not the ones of %s; they are passed as they are", set.First, listenfds.Sockets)
 		p.inherit(sockets)
 		return nil
-	case isHeld && parseErr != nil:
-		return &listenfds.Error{Variable: listenfds.Sockets, Value: set.Sockets, Problem: parseErr.Error()}
 	case isHeld:
-		p.held = held
+		if p.held, err = spec.ParseOpenings(set.Sockets); err != nil {
+			return &listenfds.Error{Variable: listenfds.Sockets, Value: set.Sockets, Problem: err.Error()}
+		}
 		p.holder, err = holder.At(set.Holder)
 		return err
 	case err != nil:
 		return err
 	case set.Holder != "" && len(sockets) > 0:
 		p.holder, err = holder.At(set.Holder)
-	case len(sockets) == 0 && len(p.openings) == 0:
+	case len(sockets) == 0:
 		p.warnNone()
 	}
 	p.inherit(sockets)
@@ -119,7 +117,9 @@ func (p *Plan) take(set listenfds.Set) error {
 }
 
 func (p *Plan) warnNone() {
-	p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
+	if len(p.openings) == 0 {
+		p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
+	}
 }
 
 func (p *Plan) inherit(sockets []socket.Socket) {
@@ -137,22 +137,20 @@ func (p *Plan) lookHere() {
 		state, err = here.Status()
 	}
 	if err != nil || !here.IsHere(state) || len(state.Sockets) == 0 {
-		if len(p.openings) == 0 {
-			p.warnNone()
-		}
+		p.warnNone()
 		return
 	}
 	if users := usersOf(state); len(users) > 0 {
-		p.warn("the sockets that are kept open for this folder are in use by %s; none is passed", list(users))
+		p.warn("the sockets that are kept open for this folder are in use by %s; none is passed", process.Join(users))
 		return
 	}
-	p.holder = here
+	p.holder, p.isFound = here, true
 	for _, kept := range state.Sockets {
-		p.held, p.owners = append(p.held, kept.Opening), append(p.owners, kept.Owners)
+		p.held = append(p.held, kept.Opening)
 	}
 }
 
-// usersOf returns who has fetched sockets of a holder and lives, each once, but our ancestors.
+// usersOf returns who has fetched sockets of a holder and lives, each once, but for our ancestors and us.
 func usersOf(state holder.State) (users []process.Process) {
 	for _, kept := range state.Sockets {
 		for _, user := range kept.Users {
@@ -162,12 +160,4 @@ func usersOf(state holder.State) (users []process.Process) {
 		}
 	}
 	return users
-}
-
-func list(processes []process.Process) string {
-	texts := make([]string, len(processes))
-	for i, p := range processes {
-		texts[i] = p.String()
-	}
-	return strings.Join(texts, ", ")
 }

@@ -46,15 +46,15 @@ func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error)
 		fd := set.First + i
 		is := socket.DescribeInherited(fd)
 		s := socket.Socket{FD: fd, Opening: spec.Opening{Spec: is.Spec, Options: spec.Defaults()}}
-		s.Mode = socket.ModeAt(s.Path)
 		want := ""
 		if wants != nil {
 			want = wants[i].Display()
-			if is.Is(wants[i].Spec) {
-				s.Opening = wants[i]
-			} else {
-				stale = true
-			}
+		}
+		if wants != nil && is.Is(wants[i].Spec) {
+			s.Opening = wants[i]
+		} else {
+			s.Mode = socket.ModeAt(s.Path)
+			stale = stale || wants != nil
 		}
 		if !is.Open || set.Sockets != "" && !is.Ready {
 			return nil, false, &InheritError{FD: fd, Want: want, Is: is.Text, Closed: !is.Open}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/process"
@@ -27,7 +26,7 @@ func (p *Plan) Take() ([]Socket, error) {
 	}
 	for _, s := range sockets {
 		if len(s.Users) > 0 {
-			p.warn("%s is also in use by %s", s.Address(), list(s.Users))
+			p.warn("%s is also in use by %s", s.Address(), process.Join(s.Users))
 		}
 	}
 	return append(sockets, opened...), nil
@@ -42,12 +41,8 @@ func (p *Plan) fetch() (sockets []Socket, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, f := range fetched {
-		s := Socket{Socket: f.Socket, Origin: Held, Users: f.Users}
-		if s.IsFound = p.owners != nil; s.IsFound {
-			s.Owners = p.owners[i]
-		}
-		sockets = append(sockets, s)
+	for _, f := range fetched {
+		sockets = append(sockets, Socket{Socket: f.Socket, Origin: Held, Users: f.Users, IsFound: p.isFound, Owners: f.Owners})
 	}
 	return sockets, nil
 }
@@ -68,7 +63,7 @@ func (p *Plan) fetchOrHeal() ([]holder.Fetched, error) {
 		}
 		holder.CloseFetched(fetched)
 		if heals == maxHeals {
-			return nil, &Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
+			return nil, &holder.Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
 		}
 		if isHealed, err := p.heal(isGone, missing); !isHealed {
 			return nil, err
@@ -96,7 +91,7 @@ const maxHeals = 3
 func (p *Plan) heal(isGone bool, missing string) (isHealed bool, err error) {
 	owner := os.Getpid()
 	switch {
-	case p.owners != nil: // no variable says anything, and what was found is gone by now
+	case p.isFound: // no variable says anything, and what was found is gone by now
 		p.warnNone()
 		p.holder = nil
 		return false, nil
@@ -197,6 +192,7 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 			return nil, err
 		}
 		kept[indexes[j]] = Socket{Socket: f.Socket, Origin: Held, IsFound: true, Owners: f.Owners}
+		p.holder = p.asked
 	}
 	return kept, nil
 }
@@ -207,26 +203,13 @@ func usable(wanted spec.Opening, f holder.Fetched) error {
 		return socket.InUse(wanted.Spec, f.Users[0])
 	}
 	if option := wanted.Differs(f.Opening.Options); option != "" {
-		return &Error{Text: fmt.Sprintf("%s is kept open for %s, but without %s", wanted.Address(), list(f.Owners), option), Remedy: "close it first: systemfd stop"}
+		return holder.Differs(f.Kept, option)
 	}
 	return nil
 }
 
 // Holder returns the holder that keeps sockets, nil if there is none.
-func (p *Plan) Holder(sockets []Socket) *holder.Client {
-	if p.holder == nil && slices.ContainsFunc(sockets, func(s Socket) bool { return s.Origin == Held }) {
-		return p.asked
-	}
-	return p.holder
-}
+func (p *Plan) Holder() *holder.Client { return p.holder }
 
 // NoHolder reports whether the environment says that no holder is to be looked for.
 func (p *Plan) NoHolder() bool { return p.noHolder }
-
-// Error says why a socket of a holder cannot be had.
-type Error struct{ Text, Remedy string }
-
-func (e *Error) Error() string { return e.Text }
-
-// Hint returns the way out.
-func (e *Error) Hint() string { return e.Remedy }

@@ -139,7 +139,7 @@ func lost(err error, wait time.Duration) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &Error{Text: fmt.Sprintf("the sockets were not stored within %v", wait)}
-	case errors.Is(err, socket.ErrTruncated):
+	case errors.Is(err, unix.EMFILE):
 		return shortage(err)
 	case errors.Is(err, wire.ErrTooLarge), errors.Is(err, wire.ErrMalformed):
 		return &Error{Text: err.Error()}

@@ -298,7 +298,7 @@ func parseAll(texts []string) ([]spec.Opening, error) {
 
 // shortage words what fails for want of descriptors.
 func shortage(err error) error {
-	if errors.Is(err, unix.EMFILE) || errors.Is(err, socket.ErrTruncated) {
+	if errors.Is(err, unix.EMFILE) {
 		return &Error{Text: "cannot take the sockets: too many open files", Remedy: "raise the limit of open files: ulimit -n"}
 	}
 	return err

@@ -62,7 +62,6 @@ func serve(listener int, path, directory string) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT)
 	s, err := newServer(listener, path, directory)
 	if err != nil {
-		socket.RemoveFile(path, socket.FileAt(path)) // nobody else puts theirs there while listener is open
 		return err
 	}
 	time.AfterFunc(emptyTime, s.endIfEmpty)
@@ -98,6 +97,7 @@ func netListener(fd int, path string) (*net.UnixListener, error) {
 	defer file.Close()
 	l, err := net.FileListener(file)
 	if err != nil {
+		socket.RemoveFile(path, socket.FileAt(path)) // nobody else puts theirs there while file is open
 		return nil, err
 	}
 	control, ok := l.(*net.UnixListener)
