@@ -10,13 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // addresses returns all that --info-file=info in dir tells of.
@@ -65,14 +66,14 @@ func children(t *testing.T, pid int) (states map[int]string) {
 
 func awaitChildless(t *testing.T, pid int) {
 	t.Helper()
-	await(t, "the children to be reaped", func() (struct{}, bool) { return struct{}{}, len(children(t, pid)) == 0 })
+	testkit.Await(t, "the children to be reaped", func() bool { return len(children(t, pid)) == 0 })
 }
 
 // TestAccept: each connection has a command of its own, which finds what systemd gives one of Accept=yes.
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	const script = `{ env; echo "pid $$"; ls -l /proc/$$/fd; } >&3; probe options >&3`
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	l := launch(t, dir, "env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no", "systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "-s", "unix-seqpacket::./q",
 		"--accept", "--info-file", "info", "--", "sh", "-c", script)
 	found := addresses(t, dir)
@@ -122,18 +123,12 @@ func TestAccept(t *testing.T) {
 // TestAcceptInherited: the commands have no sockets that systemfd itself was given.
 func TestAcceptInherited(t *testing.T) {
 	t.Parallel()
-	for _, flags := range [][]string{nil, {"--inetd"}} {
-		dir := folder(t)
-		argv := slices.Concat([]string{"systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--", "systemfd", "-q", "--accept"}, flags,
-			[]string{"--info-file", "info", "--", "sh", "-c", `ls -l /proc/$$/fd | grep -c socket: >counted.part; mv counted.part counted`})
-		launch(t, dir, argv...)
-		dialAny(t, "unix", addresses(t, dir)[0])
-		want := map[bool]string{false: "1\n", true: "2\n"}[flags != nil] // the connection; with --inetd it is there twice
-		if got := await(t, "the count", func() (string, bool) {
-			text, err := os.ReadFile(filepath.Join(dir, "counted"))
-			return string(text), err == nil
-		}); got != want {
-			t.Errorf("%q: the command has %q sockets, want %q", flags, got, want)
+	for flag, want := range map[string]string{"--quiet": "1\n", "--inetd": "2\n"} { // the connection; with --inetd it is there twice
+		p := newProject(t)
+		launch(t, p.dir, "systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--", "systemfd", "--accept", flag, "--info-file", "info", "--", "sh", "-c", "ls -l /proc/$$/fd | grep -c socket: >counted")
+		dialAny(t, "unix", addresses(t, p.dir)[0])
+		if got := p.awaitFile("counted"); got != want {
+			t.Errorf("%s: the command has %q sockets, want %q", flag, got, want)
 		}
 	}
 }
@@ -145,7 +140,7 @@ func TestAcceptEnds(t *testing.T) {
 		for _, inetd := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, inetd), func(t *testing.T) {
 				t.Parallel()
-				dir := folder(t)
+				dir := testkit.Directory(t)
 				argv := []string{"systemfd", "-q", "-s", "./s", "--accept", "--info-file", "info"}
 				if inetd {
 					argv = append(argv, "--inetd")
@@ -158,9 +153,9 @@ func TestAcceptEnds(t *testing.T) {
 					text, _ := os.ReadFile(filepath.Join(dir, file))
 					return strings.Count(string(text), "\n")
 				}
-				await(t, "two children", func() (struct{}, bool) { return struct{}{}, lines("up") == 2 })
+				testkit.Await(t, "two children", func() bool { return lines("up") == 2 })
 				l.send(t, s)
-				await(t, "the children to be told", func() (struct{}, bool) { return struct{}{}, lines("told") == 2 })
+				testkit.Await(t, "the children to be told", func() bool { return lines("told") == 2 })
 				l.isGone(t, "s", "info")
 				if n := len(children(t, l.Process.Pid)); n != 2 {
 					t.Errorf("%d children, want 2: it waits for them", n)
@@ -181,7 +176,7 @@ func TestAcceptEnds(t *testing.T) {
 func TestAcceptCannotStart(t *testing.T) {
 	t.Parallel()
 	for _, inetd := range []bool{false, true} {
-		dir := folder(t)
+		dir := testkit.Directory(t)
 		program := "#!/bin/sh\ncat\n"
 		if inetd {
 			program = "cat\n" // without #!, which is execvp's /bin/sh
@@ -209,8 +204,8 @@ func TestAcceptCannotStart(t *testing.T) {
 				t.Errorf("nothing says %q", text)
 			}
 		}
-		await(t, "the errors", func() (struct{}, bool) {
-			return struct{}{}, strings.Count(l.read(t, "err"), `error: cannot run "./srv": `) == 3
+		testkit.Await(t, "the errors", func() bool {
+			return strings.Count(l.read(t, "err"), `error: cannot run "./srv": `) == 3
 		})
 		put()
 		if got, err := getLine(address); err != nil || got != "hello" {
@@ -234,12 +229,9 @@ func TestAcceptLeavesOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := testkit.Directory(t)
 			l := launch(t, dir, "systemfd", "-q", "-s", "./a.sock", "-s", "./b.sock", "--accept", "--info-file", "info", "--", "cat")
-			await(t, "the sockets", func() (struct{}, bool) {
-				_, err := os.Lstat(filepath.Join(dir, "info"))
-				return struct{}{}, err == nil
-			})
+			opened(t, dir)
 			for _, file := range []string{"a.sock", "info"} {
 				if err := os.Remove(filepath.Join(dir, file)); err != nil {
 					t.Fatal(err)
@@ -272,13 +264,10 @@ func TestStayAsInit(t *testing.T) {
 		for signal, want := range map[syscall.Signal]string{syscall.SIGTERM: "143", syscall.SIGHUP: "129", syscall.SIGINT: "130"} {
 			t.Run(fmt.Sprint(form, " ", signal), func(t *testing.T) {
 				t.Parallel()
-				dir := folder(t)
+				dir := testkit.Directory(t)
 				argv := inPIDNamespace(t, "sh", "-c", "trap '' HUP INT TERM; exec env --default-signal=HUP,INT,TERM systemfd -q "+form+" -s ./a.sock --info-file info -- cat")
 				l := launch(t, dir, argv...)
-				await(t, "the socket", func() (struct{}, bool) {
-					_, err := os.Lstat(filepath.Join(dir, "info"))
-					return struct{}{}, err == nil
-				})
+				opened(t, dir)
 				pids, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", l.Process.Pid, l.Process.Pid))
 				if err != nil {
 					t.Fatal(err)
@@ -302,7 +291,7 @@ func TestStayAsInit(t *testing.T) {
 // TestAcceptMany: 500 at once, each with a cat of its own; then all are reaped.
 func TestAcceptMany(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	l := launch(t, dir, "systemfd", "-q", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
 	address := opened(t, dir)
 	var answered, closing sync.WaitGroup
@@ -352,7 +341,7 @@ func TestAcceptMany(t *testing.T) {
 // TestAcceptUnit: Accept=yes of a unit is --accept.
 func TestAcceptUnit(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	write(t, dir, "echo.socket", "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\nAccept=yes\n")
 	launch(t, dir, "systemfd", "-q", "-u", "echo.socket", "--map", "/no/such/a=./a", "--map", "/no/such/b=./b", "--inetd", "--info-file", "info", "--", "cat")
 	for i, network := range []string{"unix", "unixpacket"} {
@@ -370,7 +359,7 @@ func TestInheritedChannel(t *testing.T) {
 		lacks(t, "javac")
 	}
 	for _, spec := range []string{"tcp::0", "unix::./s"} {
-		dir := folder(t)
+		dir := testkit.Directory(t)
 		l := launch(t, dir, "systemfd", "-q", "-s", spec, "--inetd", "--info-file", "info", "--", "java", "-XX:TieredStopAtLevel=1", source(t, "Inherited.java"))
 		network, _, _ := strings.Cut(spec, "::")
 		c := dialAny(t, network, opened(t, dir))
@@ -387,7 +376,7 @@ func TestBus(t *testing.T) {
 	need(t, "dbus-daemon", "dbus-send")
 	unit := shippedUnit(t, "/dbus-user-session/usr/lib/systemd/user/dbus.socket")
 	for _, flags := range [][]string{nil, {"--lazy"}} {
-		dir := folder(t)
+		dir := testkit.Directory(t)
 		from := "/run/bus"
 		if os.Geteuid() != 0 {
 			from = dir + "/bus"

@@ -92,8 +92,7 @@ func completionProject(t *testing.T) *project {
 		t.Fatal(err)
 	}
 	p.env = append(p.env, "PATH="+p.home+":"+os.Getenv("PATH"), "HISTFILE=", "COLUMNS=120")
-	pid, end := p.owner()
-	t.Cleanup(end)
+	pid, _ := sleeper(t)
 	if got := handOff(t, p.in, "env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.status != 0 {
 		t.Fatal(got.err)
 	}

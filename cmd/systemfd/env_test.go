@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestEvalFails has each shell evaluate what systemfd env prints if it fails: that fails too, and says why.
@@ -59,12 +60,7 @@ func (p *project) script(s shell, script string) outcome {
 	argv := s.command(p.t, p.dir, script)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	p.in(cmd)
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	if _, exited := errors.AsType[*exec.ExitError](cmd.Run()); !exited && cmd.ProcessState == nil {
-		p.t.Fatalf("%q does not start", argv)
-	}
-	return outcome{cmd.Process.Pid, cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
+	return finish(p.t, cmd)
 }
 
 // TestEnvFails looks at the two outputs of a systemfd env that fails: the code does nothing but fail, the message is on stderr.
@@ -184,7 +180,7 @@ func TestEnvOfThisShell(t *testing.T) {
 		for _, reader := range strict {
 			t.Run(s.name+" "+reader.name, func(t *testing.T) {
 				t.Parallel()
-				dir := folder(t)
+				dir := testkit.Directory(t)
 				program := reader.command(t)
 				script := s.evaluate("") + s.output("env -0", "seen") + "exec " + strings.Join(program, " ") + "\n"
 				start(t, dir, "", withSockets(append([]string{"sh", "-c", below, "sh"}, s.command(t, dir, script)...)...)...)
@@ -240,30 +236,12 @@ func TestNamesAreQuoted(t *testing.T) {
 	}
 }
 
-// owner starts a process that does nothing, for sockets to be kept for, and returns what ends it.
-func (p *project) owner() (pid int, end func()) {
-	p.t.Helper()
-	cmd := exec.Command("cat")
-	p.in(cmd)
-	stdin, err := cmd.StdinPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return cmd.Process.Pid, func() {
-		stdin.Close()
-		cmd.Wait()
-	}
-}
-
 // TestHolderOfTheFolder is shared by all terminals in a folder, and by no other folder.
 func TestHolderOfTheFolder(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	one, endOne := p.owner()
-	two, endTwo := p.owner()
+	one, endOne := sleeper(t)
+	two, endTwo := sleeper(t)
 	env := func(dir string, owner int, flags ...string) outcome {
 		t.Helper()
 		got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = dir, p.env }, append([]string{"env", "--owner", fmt.Sprint(owner)}, flags...)...)
@@ -293,12 +271,12 @@ func TestHolderOfTheFolder(t *testing.T) {
 	}
 
 	endOne()
-	await(t, "the owner to go", func() (struct{}, bool) {
+	testkit.Await(t, "the owner to go", func() bool {
 		owners := 0
 		for _, s := range p.held() {
 			owners += len(s.Owners)
 		}
-		return struct{}{}, owners == 2
+		return owners == 2
 	})
 	if !slices.Contains(p.holders(), holder) {
 		t.Error("with one of its two owners the holder ended")

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // This file is what can go wrong around a holder. Whatever does, no process, no socket file and no control socket
@@ -159,13 +161,13 @@ func TestClaimMeetsEnd(t *testing.T) {
 		if got.status != 0 || got.err != "" {
 			t.Fatalf("status %d, %s", got.status, got.err)
 		}
-		await(t, "one holder", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 1 })
+		testkit.Await(t, "one holder", func() bool { return len(p.holders()) == 1 })
 		if got := p.with(environ, "--", "probe"); got.status != 0 || got.err != "" {
 			t.Fatalf("status %d, %s", got.status, got.err)
 		}
-		await(t, "one owner", func() (struct{}, bool) {
+		testkit.Await(t, "one owner", func() bool {
 			held := p.held()
-			return struct{}{}, len(held) == 2 && len(held[0].Owners) == 1 && held[0].Owners[0].PID == second
+			return len(held) == 2 && len(held[0].Owners) == 1 && held[0].Owners[0].PID == second
 		})
 		if c, err := net.Dial("unix", path); err != nil {
 			t.Fatal(err)
@@ -231,18 +233,18 @@ func TestHolderIsTerminated(t *testing.T) {
 // TestAnotherProjectHasThePort names it.
 func TestAnotherProjectHasThePort(t *testing.T) {
 	t.Parallel()
-	p, other := newProject(t), folder(t)
+	p, other := newProject(t), testkit.Directory(t)
 	owner, end := sleeper(t)
 	address, path := freePort(t), p.path("a.sock")
-	p.mustKeep(owner, "-s", address, "-s", path)
-	keeper := p.holder()
+	environ := p.mustKeep(owner, "-s", address, "-s", path)
+	keeper, name := p.holder(), strings.TrimSuffix(filepath.Base(variable(t, environ, "SYSTEMFD_HOLDER")), ".sock")
 	elsewhere := func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = other, p.env }
 	_, port, _ := strings.Cut(address, ":")
 	try := func(spec, holders string) {
 		t.Helper()
 		got := handOff(t, elsewhere, "env", "-s", "0", "-s", spec, "--owner", strconv.Itoa(owner))
 		bare := strings.TrimPrefix(spec, "unix::")
-		want := fmt.Sprintf("error: %s is in use by the holder of %q (pid %d)\nhint: close it there: systemfd stop\n", bare, p.dir, keeper)
+		want := fmt.Sprintf("error: %s is in use by the holder of %q (pid %d)\nhint: close it: systemfd stop %s\n", bare, p.dir, keeper, name)
 		if got.status != 1 || got.out != "false;\n" || got.err != want {
 			t.Errorf("%s: status %d, %s%swant %s", holders, got.status, got.out, got.err, want)
 		}
@@ -272,13 +274,7 @@ func TestHeldPathIsReplaced(t *testing.T) {
 	for name, replace := range map[string]func(path string) error{
 		"by a file":   func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
 		"by a folder": func(path string) error { return os.Mkdir(path, 0o700) },
-		"by a socket": func(path string) error {
-			dead, err := bindOnly(path)
-			if err == nil {
-				err = dead.Close()
-			}
-			return err
-		},
+		"by a socket": func(path string) error { return testkit.DeadSocket(path, syscall.SOCK_STREAM) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -351,7 +347,7 @@ func TestOneOfTwoOwnersEnds(t *testing.T) {
 	p.mustKeep(one, "-s", address, "-s", "unix::./a.sock")
 	environ := p.mustKeep(two, "-s", address)
 	endOne()
-	await(t, "what one owner wanted to be gone", func() (struct{}, bool) { return struct{}{}, len(p.held()) == 1 })
+	testkit.Await(t, "what one owner wanted to be gone", func() bool { return len(p.held()) == 1 })
 	if _, err := os.Lstat(p.path("a.sock")); err == nil {
 		t.Error("the path is left")
 	}

@@ -23,30 +23,21 @@ import (
 
 	// testdata/servers/gosystemd needs it, and go mod tidy does not look there.
 	_ "github.com/coreos/go-systemd/v22/activation"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // This file holds what servers_test.go, watchers_test.go, peers_test.go and loss_test.go share: a command that
 // runs in a folder of its own until the test ends, and the servers that it starts.
 
 // patience is how long anything may take before a test gives up.
-const patience = 30 * time.Second
+const patience = testkit.Patience
 
 // names is what every strict reader finds in LISTEN_FDNAMES.
 const names = "app:ctl"
 
 // shellLoop restarts a server for as long as it lives: a shell with these arguments, then the server's.
 var shellLoop = []string{"sh", "-c", `while :; do systemfd -- "$@"; done`, "sh"}
-
-// folder makes a folder with a short name, for unix sockets.
-func folder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "sfd-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
 
 // start runs a command in dir, its output in dir/log, with stdin as its input. When the test ends, every
 // process below it is killed, and no line of systemfd's may have told of trouble.
@@ -70,7 +61,7 @@ func start(t *testing.T, dir, stdin string, argv ...string) {
 	t.Cleanup(func() {
 		text, _ := os.ReadFile(output.Name())
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		await(t, "the processes below "+argv[0]+" to end", func() (struct{}, bool) { return struct{}{}, killIn(dir) == 0 })
+		testkit.Await(t, "the processes below "+argv[0]+" to end", func() bool { return killIn(dir) == 0 })
 		cmd.Wait()
 		if complaint := regexp.MustCompile(`(?m)^(error|warning): .*`).Find(text); complaint != nil {
 			t.Errorf("systemfd says %q", complaint)
@@ -210,8 +201,8 @@ func kill(t *testing.T, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		t.Fatalf("kill %d: %v", pid, err)
 	}
-	await(t, fmt.Sprintf("process %d to end", pid), func() (struct{}, bool) {
-		return struct{}{}, errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	testkit.Await(t, fmt.Sprintf("process %d to end", pid), func() bool {
+		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 	})
 }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestRuntimeFolderIsRefused(t *testing.T) {
@@ -23,7 +25,7 @@ func TestRuntimeFolderIsRefused(t *testing.T) {
 		prepare func(t *testing.T, path string) error
 		problem string
 	}{
-		"a symbolic link":        {func(t *testing.T, path string) error { return os.Symlink(folder(t), path) }, "it is a symbolic link"},
+		"a symbolic link":        {func(t *testing.T, path string) error { return os.Symlink(testkit.Directory(t), path) }, "it is a symbolic link"},
 		"a link to nowhere":      {func(_ *testing.T, path string) error { return os.Symlink("/nowhere", path) }, "it is a symbolic link"},
 		"a file":                 {func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, "it is not a folder"},
 		"writable for the world": {func(_ *testing.T, path string) error { return makeFolder(path, 0o777) }, `others may use it \(mode 0777\)`},
@@ -90,7 +92,7 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := testkit.Directory(t)
 			switch name {
 			case "with a blank":
 				os.Mkdir(dir+"/with blank", 0o700)
@@ -113,6 +115,7 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 			}
 			got := handOff(t, in, "env", "-q", "-s", "0", "--name", own, "--owner", strconv.Itoa(owner))
 			control := fmt.Sprintf("/tmp/systemfd-%d/%s.sock", os.Geteuid(), own)
+			t.Cleanup(func() { os.Remove(strings.TrimSuffix(control, ".sock") + ".stopped") })
 			if got.status != 0 || got.err != "" {
 				t.Fatalf("status %d, %s", got.status, got.err)
 			}
@@ -137,12 +140,7 @@ func TestDeadControlSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	control := filepath.Join(p.runtime, "systemfd", "x.sock")
-	dead, err := bindOnly(control)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead.Close()
-	if _, err := os.Lstat(control); err != nil {
+	if err := testkit.DeadSocket(control, unix.SOCK_STREAM); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"status"}, {"stop", "--all"}} {

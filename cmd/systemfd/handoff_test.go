@@ -32,11 +32,17 @@ func handOff(t testing.TB, prepare func(*exec.Cmd), args ...string) outcome {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "systemfd", args...)
 	cmd.Dir = t.TempDir()
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if prepare != nil {
 		prepare(cmd)
 	}
+	return finish(t, cmd)
+}
+
+// finish runs a command to its end.
+func finish(t testing.TB, cmd *exec.Cmd) outcome {
+	t.Helper()
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
 	err := cmd.Run()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatal(err)

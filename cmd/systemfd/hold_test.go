@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // holding is a command under a systemfd that opens and holds what withSockets does.
@@ -188,7 +190,7 @@ func TestHoldEndsWithCommand(t *testing.T) {
 			if err := syscall.Kill(command, signal); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "the holder to end", func() (struct{}, bool) { return struct{}{}, !isAlive(keeper) })
+			dies(t, keeper)
 			if c, err := net.Dial("tcp", address); err == nil {
 				c.Close()
 				t.Errorf("somebody listens at %s", address)
@@ -227,12 +229,12 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 			if err := syscall.Kill(sockets[0].Owners[0].PID, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "only the server to own the sockets", func() (struct{}, bool) {
+			testkit.Await(t, "only the server to own the sockets", func() bool {
 				sockets := h.status(t)
-				return struct{}{}, len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
+				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
 			})
 			kill(t, s.process(t, pid))
-			await(t, "the holder to end", func() (struct{}, bool) { return struct{}{}, !isAlive(sockets[0].Holder) })
+			dies(t, sockets[0].Holder)
 			if _, err := os.Lstat(filepath.Join(h.dir, "ctl")); err != nil {
 				t.Errorf("the path was there before us, and is gone: %v", err)
 			}
@@ -280,15 +282,15 @@ func TestHoldOfHeld(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			await(t, "only the server to own the sockets", func() (struct{}, bool) {
+			testkit.Await(t, "only the server to own the sockets", func() bool {
 				sockets := h.status(t)
-				return struct{}{}, len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
+				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
 			})
 			if _, err := s.ask(before[0].Address); err != nil {
 				t.Errorf("process %d, which has the socket, does not answer: %v", pid, err)
 			}
 			kill(t, s.process(t, pid))
-			await(t, "nothing to be kept", func() (struct{}, bool) { return struct{}{}, len(h.status(t)) == 0 })
+			testkit.Await(t, "nothing to be kept", func() bool { return len(h.status(t)) == 0 })
 		})
 	}
 }
@@ -360,9 +362,9 @@ func TestHeldSocketChangesServers(t *testing.T) {
 
 	blocking := []string{"python3", source(t, "blocking.py")}
 	log := h.below(t, "contrary", variables, "--nonblock", blocking)
-	await(t, "a blocking reader to fail with O_NONBLOCK", func() (struct{}, bool) {
+	testkit.Await(t, "a blocking reader to fail with O_NONBLOCK", func() bool {
 		text, _ := os.ReadFile(log)
-		return struct{}{}, bytes.Contains(text, []byte("BlockingIOError")) && bytes.HasSuffix(text, []byte("\nended\n"))
+		return bytes.Contains(text, []byte("BlockingIOError")) && bytes.HasSuffix(text, []byte("\nended\n"))
 	})
 
 	h.below(t, "blocking", variables, "", blocking)

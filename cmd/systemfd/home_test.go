@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // home is a folder in which commands run, with holders of its own.
@@ -22,11 +23,11 @@ type home struct{ dir string }
 // newHome makes a home. When the test ends, and all that it started, nothing of a holder may be left there.
 func newHome(t *testing.T) home {
 	t.Helper()
-	h := home{folder(t)}
+	h := home{testkit.Directory(t)}
 	t.Cleanup(func() {
 		defer h.stop() // if the next line fails
-		await(t, "the holders to end", func() (struct{}, bool) {
-			return struct{}{}, len(leftIn(filepath.Join(h.dir, "systemfd"))) == 0
+		testkit.Await(t, "the holders to end", func() bool {
+			return len(leftIn(filepath.Join(h.dir, "systemfd"))) == 0
 		})
 	})
 	return h
@@ -77,16 +78,7 @@ func (h home) env(t *testing.T, args ...string) (variables []string) {
 	t.Helper()
 	got := h.run(t, nil, slices.Concat([]string{"env", "--json", "--owner", strconv.Itoa(os.Getpid())}, args)...)
 	t.Cleanup(h.stop)
-	var values map[string]*string
-	if err := json.Unmarshal([]byte(got.out), &values); err != nil {
-		t.Fatalf("%v: %s%s", err, got.out, got.err)
-	}
-	for name, value := range values {
-		if value != nil {
-			variables = append(variables, name+"="+*value)
-		}
-	}
-	return variables
+	return parseVariables(t, got.out)
 }
 
 // held is what systemfd status --json says of a socket.
@@ -104,11 +96,10 @@ type held struct {
 func (h home) status(t *testing.T) []held {
 	t.Helper()
 	got := h.run(t, nil, "status", "--json")
-	var answer struct{ Sockets []held }
-	if err := json.Unmarshal([]byte(got.out), &answer); err != nil || got.err != "" {
-		t.Fatalf("%v: %s%s", err, got.out, got.err)
+	if got.err != "" {
+		t.Fatal(got.err)
 	}
-	return answer.Sockets
+	return parseHeld(t, got.out)
 }
 
 // isAlive reports whether a process runs. One that nobody has waited for does not, and has closed its descriptors.

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestInetdNonblock: the connection blocks, unless --nonblock says otherwise.
@@ -19,7 +21,7 @@ func TestInetdNonblock(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ flag, want string }{{"--quiet", "02"}, {"--nonblock", "04002"}} {
 		for _, inetd := range []bool{true, false} {
-			dir := folder(t)
+			dir := testkit.Directory(t)
 			argv := []string{"systemfd", "-q", test.flag, "-s", "./s", "--accept", "--info-file", "info"}
 			fd := "3"
 			if inetd {
@@ -45,7 +47,7 @@ func TestSSH(t *testing.T) {
 	if err != nil {
 		lacks(t, "an entry of this user in passwd(5)")
 	}
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	if me.Uid == "0" { // if sshd is not a service, nobody has made its folder
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			t.Fatal(err)

@@ -14,20 +14,21 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // injection is a form of systemfd whose system calls fail, one after the other.
 type injection struct {
 	name    string
 	args    []string
-	below   bool                // an outer systemfd has opened a socket
-	prepare func(p *project)    // what is there before each run
-	stays   bool                // it is ended by a signal
-	held    bool                // a holder keeps sockets before, and SYSTEMFD_* say so
-	refuses bool                // its exit status is 1 all the same
-	forks   bool                // what it starts is not looked at: it would not end
-	leaves  map[string]struct{} // files that are there before it, or after a run that works
+	below   bool             // an outer systemfd has opened a socket
+	prepare func(p *project) // what is there before each run
+	stays   bool             // it is ended by a signal
+	held    bool             // a holder keeps sockets before, and SYSTEMFD_* say so
+	refuses bool             // its exit status is 1 all the same
+	forks   bool             // what it starts is not looked at: it would not end
+	leaves  []string         // files that are there before it, or after a run that works
 }
 
 // injected are the system calls of our own code, and how each fails. Those of the Go runtime are left out: it cannot
@@ -42,43 +43,33 @@ var injected = map[string]string{
 }
 
 var injections = []injection{
-	{name: "open", args: []string{"-s", "PORT", "-s", "./a.sock", "--info-file", "info", "--", "true"}, leaves: files("a.sock", "info")},
+	{name: "open", args: []string{"-s", "PORT", "-s", "./a.sock", "--info-file", "info", "--", "true"}, leaves: []string{"a.sock", "info"}},
 	{name: "replace", args: []string{"-s", "./dead.sock", "--", "true"}, prepare: func(p *project) {
-		dead, err := bindOnly(p.path("dead.sock"))
-		if err != nil {
+		if err := testkit.DeadSocket(p.path("dead.sock"), syscall.SOCK_STREAM); err != nil {
 			p.t.Fatal(err)
 		}
-		dead.Close()
-	}, leaves: files("dead.sock")},
+	}, leaves: []string{"dead.sock"}},
 	{name: "unit", args: []string{"-u", "app.socket", "--", "true"}, prepare: func(p *project) {
 		write(p.t, p.dir, "app.socket", "[Socket]\nListenStream="+p.path("made/a.sock")+"\nSocketMode=0600\n")
-	}, leaves: files("app.socket", "made")},
+	}, leaves: []string{"app.socket", "made"}},
 	{name: "long path", args: []string{"-s", "./" + strings.Repeat("d", 100) + "/a.sock", "--", "true"}, prepare: func(p *project) {
 		if err := os.MkdirAll(p.path(strings.Repeat("d", 100)), 0o700); err != nil {
 			p.t.Fatal(err)
 		}
-	}, leaves: files(strings.Repeat("d", 100))},
+	}, leaves: []string{strings.Repeat("d", 100)}},
 	{name: "inherited", below: true, args: []string{"--", "true"}},
-	{name: "append", below: true, args: []string{"--append", "-s", "./a.sock", "--", "true"}, leaves: files("a.sock")},
+	{name: "append", below: true, args: []string{"--append", "-s", "./a.sock", "--", "true"}, leaves: []string{"a.sock"}},
 	{name: "hold", args: []string{"--hold", "-s", "./a.sock", "-s", "PORT", "--", "true"}, forks: true},
 	{name: "held", args: []string{"--", "true"}, held: true},
-	{name: "kept", args: []string{"-s", "./kept.sock", "-s", "./a.sock", "--", "true"}, held: true, leaves: files("a.sock")},
+	{name: "kept", args: []string{"-s", "./kept.sock", "-s", "./a.sock", "--", "true"}, held: true, leaves: []string{"a.sock"}},
 	{name: "lazy", args: []string{"--lazy", "-s", "./a.sock", "--info-file", "info", "--", "true"}, stays: true},
 	{name: "accept", args: []string{"--accept", "-s", "./a.sock", "--info-file", "info", "--", "true"}, stays: true},
-	{name: "inetd", args: []string{"--inetd", "-s", "./a.sock", "--", "true"}, leaves: files("a.sock")},
+	{name: "inetd", args: []string{"--inetd", "-s", "./a.sock", "--", "true"}, leaves: []string{"a.sock"}},
 	{name: "env", args: []string{"env", "--owner", "OWNER", "-s", "./b.sock", "-s", "PORT"}, forks: true},
 	{name: "env again", args: []string{"env", "--owner", "OWNER", "-s", "./kept.sock", "-s", "./b.sock"}, held: true, forks: true},
 	{name: "status", args: []string{"status"}, held: true},
 	{name: "stop", args: []string{"stop"}, held: true, forks: true},
 	{name: "inspect", below: true, args: []string{"inspect"}, refuses: true},
-}
-
-func files(names ...string) map[string]struct{} {
-	set := map[string]struct{}{}
-	for _, name := range names {
-		set[name] = struct{}{}
-	}
-	return set
 }
 
 // TestInjectedFailures fails each system call of our own code once, in every form: the form goes on without it, or ends
@@ -166,16 +157,16 @@ func (form injection) run(t *testing.T, p *project, args []string, strace ...str
 		close(ended)
 	}()
 	isTold := false // a second signal would meet a process that is about to end
-	await(t, "the form to end", func() (struct{}, bool) {
+	testkit.Await(t, "the form to end", func() bool {
 		if _, err := os.Lstat(p.path("info")); err == nil && form.stays && !isTold {
 			isTold = true
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		}
 		select {
 		case <-ended:
-			return struct{}{}, true
+			return true
 		default:
-			return struct{}{}, false
+			return false
 		}
 	})
 	status := cmd.ProcessState.ExitCode()
@@ -187,7 +178,7 @@ func (form injection) run(t *testing.T, p *project, args []string, strace ...str
 
 // clean removes what was there before, and what a run that works leaves.
 func (form injection) clean(p *project) {
-	for name := range form.leaves {
+	for _, name := range form.leaves {
 		os.RemoveAll(p.path(name))
 	}
 }
@@ -215,12 +206,11 @@ func (form injection) calls(t *testing.T) (calls []call) {
 		}
 		name := line[2]
 		count[name]++
-		if injected[name] == "" || isRuntimes(name, line[3]) || name == "execve" && count[name] == 1 {
-			continue
-		}
-		calls = append(calls, call{name, count[name]})
-		if name == "execve" {
-			break
+		switch {
+		case name == "execve" && count[name] == 2: // strace does not count the first, its own
+			return append(calls, call{name, 1})
+		case injected[name] != "" && name != "execve" && !isRuntimes(name, line[3]):
+			calls = append(calls, call{name, count[name]})
 		}
 	}
 	return calls
@@ -232,18 +222,33 @@ func isRuntimes(name, args string) bool {
 		name == "read" && strings.Contains(args, "hpage") || (name == "read" || name == "write") && regexp.MustCompile(`^[012], `).MatchString(args)
 }
 
-// fail has one call fail.
+// fail has one call fail. A run in which that call is on another thread is made again.
 func (form injection) fail(t *testing.T, c call) {
 	t.Helper()
-	name := c.name
-	p, address, args := form.ready(t)
-	what := fmt.Sprintf("%s, call %d of %s", form.name, c.when, name)
-	begun := time.Now()
-	got := form.run(t, p, args, "-o", os.DevNull, "-e", fmt.Sprintf("trace=%s", name), "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", name, injected[name], c.when))
-	defer form.clean(p)
-	if took := time.Since(begun); took > 2*time.Second {
-		t.Logf("%s: it takes %v, exit %d: %s", what, took, got.status, got.err)
+	what := fmt.Sprintf("%s, call %d of %s", form.name, c.when, c.name)
+	for range 5 {
+		p, address, args := form.ready(t)
+		trace := filepath.Join(t.TempDir(), "trace")
+		got := form.run(t, p, args, "-o", trace, "-e", "trace="+c.name, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", c.name, injected[c.name], c.when))
+		text, err := os.ReadFile(trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isInjected := bytes.Contains(text, []byte("(INJECTED)"))
+		if isInjected {
+			form.check(t, what, c.name, p, address, got)
+		}
+		form.clean(p)
+		if isInjected {
+			return
+		}
 	}
+	t.Logf("%s: it is not made again", what)
+}
+
+// check looks at a run in which a call has failed.
+func (form injection) check(t *testing.T, what, name string, p *project, address string, got outcome) {
+	t.Helper()
 	errors := strings.Count(got.err, "error: ")
 	switch {
 	case strings.Contains(got.err, "goroutine") || strings.Contains(got.err, "panic"):
@@ -269,7 +274,7 @@ func (form injection) fail(t *testing.T, c call) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if _, was := form.leaves[entry.Name()]; was && form.prepare != nil && entry.Name() != "made" || form.held && entry.Name() == "kept.sock" {
+		if slices.Contains(form.leaves, entry.Name()) && form.prepare != nil && entry.Name() != "made" || form.held && entry.Name() == "kept.sock" {
 			continue
 		}
 		t.Errorf("%s: %s is left", what, entry.Name())

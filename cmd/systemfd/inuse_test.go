@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestInUse has a second command take a held socket from under Node, which needs its O_NONBLOCK.
@@ -60,9 +61,9 @@ func TestInUse(t *testing.T) {
 		lives(strings.Join(test.args, " "))
 	}
 
-	await(t, "status to name only node", func() (struct{}, bool) {
+	testkit.Await(t, "status to name only node", func() bool {
 		users := h.status(t)[0].Users
-		return struct{}{}, len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
+		return len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
 	})
 	says(t, h.run(t, nil, "status").out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+h.dir)
 
@@ -72,7 +73,7 @@ func TestInUse(t *testing.T) {
 		t.Errorf("without node it says %q", got.err)
 	}
 	says(t, got.out, "fd 3 .* blocking "+here)
-	await(t, "status to name no user", func() (struct{}, bool) { return struct{}{}, len(h.status(t)[0].Users) == 0 })
+	testkit.Await(t, "status to name no user", func() bool { return len(h.status(t)[0].Users) == 0 })
 }
 
 // TestStatusCountsWaiting has connections wait, and a server take them.
@@ -102,7 +103,7 @@ func TestStatusCountsWaiting(t *testing.T) {
 	}
 
 	h.below(t, "server", variables, "", []string{"probe", "serve"})
-	await(t, "the server to take them", func() (struct{}, bool) { return struct{}{}, h.status(t)[0].Waiting == 0 })
+	testkit.Await(t, "the server to take them", func() bool { return h.status(t)[0].Waiting == 0 })
 }
 
 // TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // launched is a systemfd that stays: --lazy, or --accept.
@@ -52,7 +54,7 @@ func launch(t *testing.T, dir string, argv ...string) *launched {
 	}()
 	t.Cleanup(func() {
 		syscall.Kill(-l.Process.Pid, syscall.SIGKILL)
-		await(t, "the processes below "+argv[0]+" to end", func() (struct{}, bool) { return struct{}{}, killIn(dir) == 0 })
+		testkit.Await(t, "the processes below "+argv[0]+" to end", func() bool { return killIn(dir) == 0 })
 		<-l.ended
 		if t.Failed() {
 			t.Logf("%q printed\n%s%s", argv, l.read(t, "out"), l.read(t, "err"))
@@ -113,7 +115,7 @@ func dialAny(t *testing.T, network, address string) net.Conn {
 	t.Helper()
 	dialer := net.Dialer{Timeout: patience}
 	if network == "unixgram" {
-		dialer.LocalAddr = &net.UnixAddr{Name: filepath.Join(folder(t), "client"), Net: network}
+		dialer.LocalAddr = &net.UnixAddr{Name: filepath.Join(testkit.Directory(t), "client"), Net: network}
 	}
 	c, err := dialer.Dial(network, address)
 	if err != nil {
@@ -137,7 +139,7 @@ func TestLazy(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.spec, func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := testkit.Directory(t)
 			l := launch(t, dir, "systemfd", "--lazy", "-s", test.spec, "--info-file", "info", "--", "sh", "-c", "touch started; sleep 2; exec probe serve")
 			address := opened(t, dir)
 			says(t, l.read(t, "err"), "~> socket .* -> fd #3")
@@ -161,7 +163,7 @@ func TestLazySecondSocket(t *testing.T) {
 		{"systemfd", "-q", "-s", "./s", "--", "systemfd", "-q", "--lazy", "--append", "-s", "./quiet", "--info-file", "info", "--", "probe"},
 		{"systemfd", "-q", "-s", "./s", "--info-file", "info", "--", "systemfd", "-q", "--lazy", "--", "probe"},
 	} {
-		dir := folder(t)
+		dir := testkit.Directory(t)
 		l := launch(t, dir, argv...)
 		opened(t, dir)
 		dialAny(t, "unix", filepath.Join(dir, "s"))
@@ -192,7 +194,7 @@ func TestLazySignals(t *testing.T) {
 		for _, flags := range []string{"--lazy", "--lazy --hold", "--accept", "--accept --hold"} {
 			t.Run(s.String()+" "+flags, func(t *testing.T) {
 				t.Parallel()
-				dir := folder(t)
+				dir := testkit.Directory(t)
 				write(t, dir, "app.socket", "[Socket]\nListenStream=/no/such/folder/s\nListenStream=/no/such/other\n")
 				argv := append([]string{"systemfd", "-u", "app.socket", "--map", "/no/such/folder/s=./made/for/s", "--map", "/no/such/other=./made/t", "--info-file", "info"}, strings.Fields(flags)...)
 				l := launch(t, dir, append(argv, "--", "touch", "ran")...)
@@ -203,9 +205,9 @@ func TestLazySignals(t *testing.T) {
 				}
 				l.isGone(t, "made", "info", "ran")
 				saysNot(t, l.read(t, "err"), "goroutine.*", "error:.*", "warning:.*")
-				await(t, "the holder to end", func() (struct{}, bool) {
+				testkit.Await(t, "the holder to end", func() bool {
 					left, err := filepath.Glob(filepath.Join(dir, "systemfd", "*.sock"))
-					return struct{}{}, err == nil && len(left) == 0
+					return err == nil && len(left) == 0
 				})
 			})
 		}
@@ -215,14 +217,14 @@ func TestLazySignals(t *testing.T) {
 // TestLazyIgnoredSignal: SIGINT that was ignored stays so, while waiting and for the command.
 func TestLazyIgnoredSignal(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	l := launch(t, dir, "sh", "-c", `trap "" INT HUP; exec systemfd -q --lazy -s ./s --info-file info -- sh -c 'grep SigIgn /proc/self/status'`)
 	opened(t, dir)
 	l.send(t, syscall.SIGINT)
 	l.send(t, syscall.SIGHUP)
-	await(t, "the signals to be ignored", func() (struct{}, bool) {
+	testkit.Await(t, "the signals to be ignored", func() bool {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.Process.Pid))
-		return struct{}{}, regexp.MustCompile(`(?m)^ShdPnd:\s+0+$`).Match(status)
+		return regexp.MustCompile(`(?m)^ShdPnd:\s+0+$`).Match(status)
 	})
 	dialAny(t, "unix", filepath.Join(dir, "s"))
 	if end := l.awaitEnd(t); end != "0" {
@@ -256,7 +258,7 @@ func TestLazyHold(t *testing.T) {
 // TestLazyCPU: waiting costs nothing.
 func TestLazyCPU(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	l := launch(t, dir, "systemfd", "-q", "--lazy", "-s", "tcp::0", "-s", "udp::0", "--info-file", "info", "--", "true")
 	opened(t, dir)
 	if used := cpuTime(t, l.Process.Pid, 500*time.Millisecond); used > 50*time.Millisecond {

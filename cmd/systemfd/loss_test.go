@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // endpoint is a server that restarts whenever it has ended, once the test has let it.
@@ -66,7 +68,7 @@ func request(c net.Conn, number int) (pid int, err error) {
 // away has a server answer and end, and keeps it from starting again until open is called.
 func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, open func()) {
 	t.Helper()
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	gate := filepath.Join(dir, "gate")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
@@ -242,7 +244,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	for _, e := range passed {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLoad(t, e.run(t, folder(t), ":"))
+			l := newLoad(t, e.run(t, testkit.Directory(t), ":"))
 			l.until("the server", func() bool { return l.current != 0 })
 			for range 50 {
 				l.restart()
@@ -262,7 +264,7 @@ func TestRestartWithoutSystemfd(t *testing.T) {
 	for _, e := range unaided {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLoad(t, e.run(t, folder(t), ":"))
+			l := newLoad(t, e.run(t, testkit.Directory(t), ":"))
 			l.until("the server", func() bool { return l.current != 0 })
 			l.failed = nil
 			for range 50 {

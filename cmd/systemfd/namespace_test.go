@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // inPIDNamespace is a command below another process 1, which sees neither the leader of its group nor of its session.
@@ -90,7 +92,7 @@ func TestInitIsOwner(t *testing.T) {
 	p.checkOwnerAfter(1)
 	release()
 	wait()
-	await(t, "the holder to be killed", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
+	testkit.Await(t, "the holder to be killed", func() bool { return len(p.holders()) == 0 })
 
 	got := handOff(t, p.in, append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
 	if got.status != 0 {

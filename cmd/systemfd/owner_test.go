@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // claim is what these tests have kept open: a port, and a path that must not be left over.
@@ -23,15 +25,10 @@ const claim = "-s http::0 -s ./u.sock"
 // checkOwner looks whether the sockets of claim are held, only for process owner, and returns their holder.
 func (p *project) checkOwner(owner int) (holder int) {
 	p.t.Helper()
-	sockets := p.held()
-	if len(sockets) != 2 {
+	if sockets := p.held(); len(sockets) != 2 {
 		p.t.Fatalf("held is %v", sockets)
 	}
-	for _, s := range sockets {
-		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
-			p.t.Errorf("%s is held for %v, want process %d", s.Address, s.Owners, owner)
-		}
-	}
+	p.checkOwnersAre(owner)
 	if _, err := os.Lstat(p.path("u.sock")); err != nil {
 		p.t.Error(err)
 	}
@@ -291,8 +288,8 @@ echo $SESSION >owner
 		bash -c 'LEADER=$$ bash ./orphan & exit' & wait
 		cat gate`)
 	holder := p.checkKeeper()
-	await(t, "the script to end", func() (struct{}, bool) {
-		return struct{}{}, !slices.ContainsFunc(commandLines(), func(line string) bool {
+	testkit.Await(t, "the script to end", func() bool {
+		return !slices.ContainsFunc(commandLines(), func(line string) bool {
 			return strings.Contains(line, "./orphan") && strings.Contains(line, p.dir)
 		})
 	})
@@ -339,7 +336,7 @@ func TestTmux(t *testing.T) {
 	}
 	defer func() {
 		exec.Command("kill", "-9", strconv.Itoa(server)).Run()
-		await(t, "tmux to end", func() (struct{}, bool) { return struct{}{}, !isAlive(server) })
+		dies(t, server)
 	}()
 	window := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
 	other := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
@@ -369,7 +366,7 @@ func TestTmux(t *testing.T) {
 func TestNamedOwner(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	pid, end := p.owner()
+	pid, end := sleeper(t)
 	env := func(flags ...string) {
 		t.Helper()
 		if got := handOff(t, p.in, slices.Concat([]string{"env", "--owner", strconv.Itoa(pid)}, flags)...); got.status != 0 {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // activate is systemd's own tool, which gives its child none of its environment but what it is told.
@@ -18,7 +20,7 @@ func TestBelowSystemdSocketActivate(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir, address := s.command(t), folder(t), freePort(t)
+			command, dir, address := s.command(t), testkit.Directory(t), freePort(t)
 			argv := append(activate[:len(activate):len(activate)], "-l", address, "-l", dir+"/ctl", "systemfd", "--")
 			start(t, dir, "", append(append(argv, shellLoop...), command...)...)
 			awaitListener(t, address)
@@ -34,7 +36,7 @@ func TestAboveSystemdSocketActivate(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), folder(t)
+			command, dir := s.command(t), testkit.Directory(t)
 			start(t, dir, "", withSockets(append(activate[:len(activate):len(activate)], command...)...)...)
 			if _, err := s.ask(opened(t, dir)); err != nil {
 				t.Error(err)
@@ -42,7 +44,7 @@ func TestAboveSystemdSocketActivate(t *testing.T) {
 		})
 		t.Run(s.name+" in a loop", func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), folder(t)
+			command, dir := s.command(t), testkit.Directory(t)
 			start(t, dir, "", withSockets(append(append(activate[:len(activate):len(activate)], shellLoop...), command...)...)...)
 			s.restarts(t, opened(t, dir))
 		})
@@ -64,11 +66,11 @@ func freePort(t *testing.T) string {
 // awaitListener waits until somebody listens; the connection that finds out asks for nothing.
 func awaitListener(t *testing.T, address string) {
 	t.Helper()
-	await(t, "a listener at "+address, func() (struct{}, bool) {
+	testkit.Await(t, "a listener at "+address, func() bool {
 		c, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			c.Close()
 		}
-		return struct{}{}, err == nil
+		return err == nil
 	})
 }

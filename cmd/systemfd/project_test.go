@@ -3,9 +3,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // project is a folder to work in, whose holders nobody else has: their control sockets are in a folder of its own.
@@ -30,13 +30,13 @@ type project struct {
 // none of them may be left.
 func newProject(t *testing.T) *project {
 	t.Helper()
-	p := &project{t: t, dir: folder(t), runtime: folder(t), home: folder(t)}
+	p := &project{t: t, dir: testkit.Directory(t), runtime: testkit.Directory(t), home: testkit.Directory(t)}
 	p.env = append(os.Environ(), "XDG_RUNTIME_DIR="+p.runtime, "HOME="+p.home, "ENV=", "BASH_ENV=", "TERM=dumb", "NO_COLOR=1")
 	for _, name := range []string{"CONFIG", "DATA", "CACHE", "STATE"} {
 		p.env = append(p.env, "XDG_"+name+"_HOME="+filepath.Join(p.home, name))
 	}
 	t.Cleanup(func() {
-		await(t, "the processes in "+p.dir+" to end", func() (struct{}, bool) { return struct{}{}, killIn(p.dir) == 0 })
+		testkit.Await(t, "the processes in "+p.dir+" to end", func() bool { return killIn(p.dir) == 0 })
 		stop := exec.Command("systemfd", "stop", "--all")
 		stop.Env = p.env
 		if out, err := stop.CombinedOutput(); err != nil {
@@ -96,7 +96,7 @@ func (p *project) holder() int {
 // awaitNothing waits until no holder is left, and looks for what one could have left.
 func (p *project) awaitNothing() {
 	p.t.Helper()
-	await(p.t, "the holders to end", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
+	testkit.Await(p.t, "the holders to end", func() bool { return len(p.holders()) == 0 })
 	sockets := leftIn(filepath.Join(p.runtime, "systemfd"))
 	held, _ := filepath.Glob(p.path("*.sock"))
 	if left := append(sockets, held...); len(left) > 0 {
@@ -140,17 +140,22 @@ func (p *project) keep(owner int, args ...string) (environ []string, got outcome
 	if got.status != 0 {
 		return nil, got
 	}
-	var variables map[string]*string
-	if err := json.Unmarshal([]byte(got.out), &variables); err != nil {
-		p.t.Fatalf("%q: %v", got.out, err)
+	return append(slices.Clone(p.env), parseVariables(p.t, got.out)...), got
+}
+
+// parseVariables reads what systemfd env --json sets.
+func parseVariables(t *testing.T, text string) (variables []string) {
+	t.Helper()
+	var values map[string]*string
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		t.Fatalf("%q: %v", text, err)
 	}
-	environ = slices.Clone(p.env)
-	for name, value := range variables {
+	for name, value := range values {
 		if value != nil {
-			environ = append(environ, name+"="+*value)
+			variables = append(variables, name+"="+*value)
 		}
 	}
-	return environ, got
+	return variables
 }
 
 // mustKeep is keep that has to work.
@@ -169,13 +174,7 @@ func (p *project) with(environ []string, args ...string) outcome {
 	cmd := exec.CommandContext(p.t.Context(), "sh", append([]string{"-c", `systemfd "$@"; exit $?`, "sh"}, args...)...)
 	cmd.Dir, cmd.Env = p.dir, environ
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
-	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		p.t.Fatal(err)
-	}
-	return outcome{cmd.Process.Pid, cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
+	return finish(p.t, cmd)
 }
 
 // variable returns the last value in an environment.
@@ -193,7 +192,7 @@ func variable(t *testing.T, environ []string, name string) string {
 // dies waits until a process is no more, or nobody's child that only has to be waited for.
 func dies(t *testing.T, pid int) {
 	t.Helper()
-	await(t, fmt.Sprintf("process %d to end", pid), func() (struct{}, bool) { return struct{}{}, !isAlive(pid) })
+	testkit.Await(t, fmt.Sprintf("process %d to end", pid), func() bool { return !isAlive(pid) })
 }
 
 func isFree(address string) bool {
@@ -222,5 +221,5 @@ func openFiles(t *testing.T, pid int) []string {
 
 func (p *project) awaitHolders(number int) {
 	p.t.Helper()
-	await(p.t, fmt.Sprintf("%d holders", number), func() (struct{}, bool) { return struct{}{}, len(p.holders()) == number })
+	testkit.Await(p.t, fmt.Sprintf("%d holders", number), func() bool { return len(p.holders()) == number })
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 var servers = []server{
@@ -82,7 +84,7 @@ func TestServers(t *testing.T) {
 	for _, s := range servers {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), folder(t)
+			command, dir := s.command(t), testkit.Directory(t)
 			loop := []string{"sh", "-c", `while :; do systemfd ` + strings.Join(s.flags, " ") + ` -- "$@"; done`, "sh"}
 			start(t, dir, "", withSockets(append(loop, command...)...)...)
 			address := opened(t, dir)
@@ -98,7 +100,7 @@ func TestServers(t *testing.T) {
 func TestNonblockIsCleared(t *testing.T) {
 	t.Parallel()
 	blocking := libsystemd.command(t)
-	command, dir := gunicorn.command(t), folder(t)
+	command, dir := gunicorn.command(t), testkit.Directory(t)
 	sequence := `systemfd -- "$@"; probe >between; while :; do systemfd -- ` + blocking[0] + `; done`
 	start(t, dir, "", withSockets(append([]string{"sh", "-c", sequence, "sh"}, command...)...)...)
 	address := opened(t, dir)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // dialect is how a family of shells writes what these tests have them do.
@@ -212,14 +214,14 @@ func (p *project) runScript(argv ...string) (release func() error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	await(p.t, "the end of the script", func() (struct{}, bool) {
+	testkit.Await(p.t, "the end of the script", func() bool {
 		select {
 		case err := <-ended:
 			p.t.Fatalf("the script ended early, %v:\n%s", err, p.read("log"))
 		default:
 		}
 		_, err := os.Stat(p.path("end"))
-		return struct{}{}, err == nil
+		return err == nil
 	})
 	if text := p.read("log"); text != "" && !strings.Contains(text, "~>") {
 		p.t.Errorf("the script said %q", text)

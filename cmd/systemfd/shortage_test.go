@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // limit sets a soft limit of a running process; undo sets the old one.
@@ -46,8 +48,8 @@ func checkShortage(t *testing.T, l *launched, address, warning string, shorten f
 		for range 3 {
 			waiting = append(waiting, dialAny(t, "tcp", address))
 		}
-		await(t, "the warning", func() (struct{}, bool) {
-			return struct{}{}, strings.Count(l.read(t, "err"), "warning: ") >= before+warnings
+		testkit.Await(t, "the warning", func() bool {
+			return strings.Count(l.read(t, "err"), "warning: ") >= before+warnings
 		})
 		if used := cpuTime(t, l.Process.Pid, time.Second); used > 200*time.Millisecond {
 			t.Errorf("it uses %v of CPU time in a second", used)
@@ -100,7 +102,7 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(free), func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := testkit.Directory(t)
 			l := launch(t, dir, "systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
 			address := opened(t, dir)
 			if got, err := getLine(address); err != nil || got != "hello" {
@@ -125,7 +127,7 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	if _, err := user.LookupId(uid); err == nil {
 		t.Skipf("user %s is somebody", uid)
 	}
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,9 @@ func TestNonblockingStdin(t *testing.T) {
 			args = append(args, "--", "systemfd", "-q")
 		}
 		args = append(args, "--", "probe")
-		got := handOff(t, func(cmd *exec.Cmd) { cmd.Stdin = nonblocking(t) }, args...)
+		stdin, done := nonblocking(t)
+		got := handOff(t, func(cmd *exec.Cmd) { cmd.Stdin = stdin }, args...)
+		done()
 		says(t, got.out, "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", fmt.Sprintf("env LISTEN_PID=%d", got.pid))
 		if got.status != 0 || got.err != "" {
 			t.Fatalf("start %d: exit %d: %s", i, got.status, got.err)
@@ -34,8 +36,8 @@ func TestNonblockingStdin(t *testing.T) {
 	}
 }
 
-// nonblocking returns the read end of a pipe in O_NONBLOCK, as a standard input.
-func nonblocking(t *testing.T) *os.File {
+// nonblocking returns the read end of a pipe in O_NONBLOCK, as a standard input. Done closes it.
+func nonblocking(t *testing.T) (stdin *os.File, done func()) {
 	t.Helper()
 	var ends [2]int
 	if err := unix.Pipe(ends[:]); err != nil {
@@ -47,11 +49,10 @@ func nonblocking(t *testing.T) *os.File {
 		t.Fatal(err)
 	}
 	read, write := os.NewFile(uintptr(ends[0]), "stdin"), os.NewFile(uintptr(ends[1]), "")
-	t.Cleanup(func() {
+	return read, func() {
 		read.Close()
 		write.Close()
-	})
-	return read
+	}
 }
 
 // TestNonblockingStdinExecs counts: the poller stands above the sockets from the first start on, but for more of them than
@@ -62,10 +63,12 @@ func TestNonblockingStdinExecs(t *testing.T) {
 	for sockets, want := range map[int]int{1: 2, 64: 2, 65: 3, 200: 3} {
 		trace := filepath.Join(t.TempDir(), "trace")
 		cmd := exec.Command("strace", slices.Concat([]string{"-f", "-o", trace, "-e", "trace=execve", "systemfd", "-q"}, slices.Repeat([]string{"-s", "0"}, sockets), []string{"--", "true"})...)
-		cmd.Stdin = nonblocking(t)
+		stdin, done := nonblocking(t)
+		cmd.Stdin = stdin
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+		done()
 		text, err := os.ReadFile(trace)
 		if err != nil {
 			t.Fatal(err)
@@ -82,8 +85,10 @@ func TestNonblockingStdinLimits(t *testing.T) {
 	need(t, "sh")
 	for limit := 6; limit <= 75; limit++ {
 		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec systemfd -q -s 0 -- true", limit))
-		cmd.Stdin = nonblocking(t)
+		stdin, done := nonblocking(t)
+		cmd.Stdin = stdin
 		out, err := cmd.CombinedOutput()
+		done()
 		short := regexp.MustCompile(`\Aerror: .*too many open files\nhint: raise the limit of open files: ulimit -n\n\z`)
 		if status := cmd.ProcessState.ExitCode(); (err != nil || len(out) > 0) && (status != 125 || !short.Match(out)) {
 			t.Errorf("with %d descriptors: exit %d, %s", limit, status, out)

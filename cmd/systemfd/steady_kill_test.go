@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // This file kills holders, owners and clients at random moments.
@@ -161,9 +163,9 @@ func (k *killing) use(environ []string, isKept bool) {
 		k.port.mustListen()
 		defer k.port.mayRefuse()
 	}
-	await(k.t, "one holder", func() (struct{}, bool) {
+	testkit.Await(k.t, "one holder", func() bool {
 		holders := len(k.holders())
-		return struct{}{}, holders == 1 || holders == 0 && !isKept
+		return holders == 1 || holders == 0 && !isKept
 	})
 	var commands sync.WaitGroup
 	for range 2 {
@@ -193,9 +195,9 @@ func (p *project) killed(moment time.Duration, argv ...string) {
 func freeze(t *testing.T, pid int) (thaw func()) {
 	t.Helper()
 	syscall.Kill(pid, syscall.SIGSTOP)
-	await(t, "every thread to stop", func() (struct{}, bool) {
+	testkit.Await(t, "every thread to stop", func() bool {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-		return struct{}{}, !slices.ContainsFunc(threads, func(thread string) bool {
+		return !slices.ContainsFunc(threads, func(thread string) bool {
 			status, _ := os.ReadFile(thread)
 			return !strings.Contains(string(status), "\nState:\tT")
 		})
@@ -224,9 +226,9 @@ func (k *killing) killNewHolder(moment time.Duration) {
 // would have removed it was killed.
 func (k *killing) sweep(mayLeavePath bool) {
 	k.t.Helper()
-	await(k.t, "the holders to end", func() (struct{}, bool) {
+	testkit.Await(k.t, "the holders to end", func() bool {
 		k.breakOff()
-		return struct{}{}, len(k.holders()) == 0
+		return len(k.holders()) == 0
 	})
 	if got := handOff(k.t, k.in, "status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
 		k.t.Errorf("status: status %d, %s%s", got.status, got.out, got.err)
@@ -272,7 +274,7 @@ func TestSteadyHoldIsKilled(t *testing.T) {
 		}
 		p.killed(rand.N(within), "systemfd", "--hold", "-q", "-s", "127.0.0.1:0", "--", "sleep", "600")
 	}
-	await(t, "the holders to end by themselves", func() (struct{}, bool) { return struct{}{}, len(p.holders()) == 0 })
+	testkit.Await(t, "the holders to end by themselves", func() bool { return len(p.holders()) == 0 })
 	if got := handOff(t, p.in, "status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
 		t.Errorf("status: status %d, %s%s", got.status, got.out, got.err)
 	}
@@ -310,7 +312,7 @@ func TestSteadyShellIsKilled(t *testing.T) {
 						}
 					}
 				}
-				await(t, "nothing to be kept", func() (struct{}, bool) { return struct{}{}, len(p.held()) == 0 })
+				testkit.Await(t, "nothing to be kept", func() bool { return len(p.held()) == 0 })
 			}
 			p.awaitNothing()
 			if !isFree(address) {
@@ -356,7 +358,7 @@ func TestSteadyServerOwns(t *testing.T) {
 				p.env = environ
 			}
 			p.detached("systemfd", "--", "probe", "serve")
-			await(t, "the server to have the socket", func() (struct{}, bool) { return struct{}{}, len(p.held()[0].Users) == 1 })
+			testkit.Await(t, "the server to have the socket", func() bool { return len(p.held()[0].Users) == 1 })
 			before, err := os.Lstat(path)
 			if err != nil {
 				t.Fatal(err)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // This file puts holders under stress without killing anybody: many clients at once, thousands of sockets, a control
@@ -155,9 +157,9 @@ func TestSteadyDirectoryRemoved(t *testing.T) {
 	close(over)
 	clients.Wait()
 	t.Logf("claims, fetches and looks: %v", calls)
-	await(t, "one holder, that can be reached", func() (struct{}, bool) {
+	testkit.Await(t, "one holder, that can be reached", func() bool {
 		held, pids := p.held(), p.holders()
-		return struct{}{}, len(pids) == 1 && len(held) == 1 && held[0].Address == address && held[0].Holder == pids[0]
+		return len(pids) == 1 && len(held) == 1 && held[0].Address == address && held[0].Holder == pids[0]
 	})
 	port.check(t)
 	port.mayRefuse()
@@ -218,7 +220,7 @@ func (p *project) inTime(args ...string) outcome {
 // TestSteadyNeighbours has status and completion meet a holder that is stopped, and files that are no control sockets.
 func TestSteadyNeighbours(t *testing.T) {
 	t.Parallel()
-	p, other := newProject(t), folder(t)
+	p, other := newProject(t), testkit.Directory(t)
 	owner, end := sleeper(t)
 	address := freePort(t)
 	p.mustKeep(owner, "-s", address)
@@ -332,10 +334,7 @@ func TestSteadyForeignHolder(t *testing.T) {
 	t.Parallel()
 	private := func(path string) error { return os.WriteFile(path, []byte("a private key"), 0o600) }
 	link := func(path string) error { return errors.Join(private(path+"2"), os.Symlink(path+"2", path)) }
-	dead := func(path string) error {
-		socket, err := bindOnly(path)
-		return errors.Join(err, socket.Close())
-	}
+	dead := func(path string) error { return testkit.DeadSocket(path, unix.SOCK_STREAM) }
 	for name, test := range map[string]struct {
 		holder string // below a directory of mode 700
 		make   func(path string) error

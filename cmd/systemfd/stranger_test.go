@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -158,8 +157,8 @@ func TestHostileClients(t *testing.T) {
 			if got := p.with(environ, "--", "probe"); got.status != 0 || got.err != "" {
 				t.Errorf("status %d, %s", got.status, got.err)
 			}
-			await(t, fmt.Sprintf("the holder to have %d descriptors again", before), func() (struct{}, bool) {
-				return struct{}{}, len(openFiles(t, keeper)) <= before
+			testkit.Await(t, fmt.Sprintf("the holder to have %d descriptors again", before), func() bool {
+				return len(openFiles(t, keeper)) <= before
 			})
 			if held := p.held(); p.holder() != keeper || len(held) != 1 || len(held[0].Owners) != 1 || held[0].Owners[0].PID != owner {
 				t.Errorf("process %d was the holder; now held is %+v", keeper, held)
@@ -184,22 +183,6 @@ func isRefused(t *testing.T, control string, c *net.UnixConn, want string) {
 	c.Close()
 }
 
-// TestManySilentClients takes all that a holder serves at once: it lets go of them.
-func TestManySilentClients(t *testing.T) {
-	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
-	control := variable(t, p.mustKeep(owner, "-s", "0"), "SYSTEMFD_HOLDER")
-	for range 40 {
-		talk(t, control, "")
-	}
-	if got := handOff(t, p.in, "stop"); got.status != 0 || got.err != "" {
-		t.Errorf("status %d, %s", got.status, got.err)
-	}
-	end()
-	p.awaitNothing()
-}
-
 // TestManySockets passes more than one SCM_RIGHTS message carries.
 func TestManySockets(t *testing.T) {
 	t.Parallel()
@@ -219,10 +202,7 @@ func TestManySockets(t *testing.T) {
 	}
 	saysNot(t, got.out, "fd 303 .*")
 
-	got = p.with(environ, "--", "sh", "-c", "true") // the same without room for them
-	if got.status != 0 {
-		t.Errorf("status %d, %s", got.status, got.err)
-	}
+	// the same without room for them
 	limited := exec.CommandContext(t.Context(), "sh", "-c", "ulimit -n 200; exec systemfd -- probe")
 	limited.Dir, limited.Env = p.dir, environ
 	text, err := limited.CombinedOutput()
@@ -241,22 +221,13 @@ func TestManySockets(t *testing.T) {
 	p.awaitNothing()
 }
 
-// as runs f on a thread that is another user's. The thread ends with it.
+// as is testkit.As for root, and for nobody else.
 func as(t *testing.T, uid int, f func() error) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		lacks(t, "a second user, only for root,")
 	}
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocks
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
-			result <- errno
-			return
-		}
-		result <- f()
-	}()
-	return <-result
+	return testkit.As(uid, f)
 }
 
 // TestAnotherUser opens everything up for another user: still the holder does not talk to it.

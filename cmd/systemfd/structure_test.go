@@ -66,7 +66,7 @@ func TestOneOfEach(t *testing.T) {
 	}
 }
 
-// parseModule returns the files of the program by their paths, without tests, examples and what is generated.
+// parseModule returns the files of the program by their paths, without tests and their kit, examples and what is generated.
 func parseModule(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
@@ -77,7 +77,7 @@ func parseModule(t *testing.T) map[string]*ast.File {
 		}
 		name := entry.Name()
 		switch {
-		case entry.IsDir() && path != root && (name == "testdata" || name == "examples" || name == "dist" || strings.HasPrefix(name, ".")):
+		case entry.IsDir() && path != root && (name == "testdata" || name == "testkit" || name == "examples" || name == "dist" || strings.HasPrefix(name, ".")):
 			return filepath.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // typist is an interactive shell in which Control-T writes the line that is being edited to the file answers.
@@ -37,14 +39,14 @@ func (p *project) typist(argv ...string) *typist {
 func (tab *typist) awaits(pattern string) {
 	tab.t.Helper()
 	re := regexp.MustCompile("(?s)" + pattern)
-	await(tab.t, "the screen to show "+pattern, func() (struct{}, bool) {
+	testkit.Await(tab.t, "the screen to show "+pattern, func() bool {
 		tab.mu.Lock()
 		defer tab.mu.Unlock()
 		at := re.FindIndex(tab.screen.Bytes()[tab.seen:])
 		if at != nil {
 			tab.seen += at[1]
 		}
-		return struct{}{}, at != nil
+		return at != nil
 	})
 }
 

@@ -16,6 +16,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // terminal is a shell that somebody types into.
@@ -105,12 +107,12 @@ func (s *terminal) hangUp() { s.tty.Close() }
 // awaitEnd waits until the shell has ended.
 func (s *terminal) awaitEnd() {
 	s.t.Helper()
-	await(s.t, "the shell to end", func() (struct{}, bool) {
+	testkit.Await(s.t, "the shell to end", func() bool {
 		select {
 		case <-s.ended:
-			return struct{}{}, true
+			return true
 		default:
-			return struct{}{}, false
+			return false
 		}
 	})
 }
@@ -130,10 +132,10 @@ func TestColorOnTerminal(t *testing.T) {
 			t.Parallel()
 			s := newProject(t).terminal("env", "TERM=xterm", "NO_COLOR=", "CLICOLOR_FORCE=", test.variable, "systemfd", test.flag, "-s", "0", "--", "true")
 			s.awaitEnd()
-			await(t, "the line on the screen", func() (struct{}, bool) {
+			testkit.Await(t, "the line on the screen", func() bool {
 				s.mu.Lock()
 				defer s.mu.Unlock()
-				return struct{}{}, regexp.MustCompile(test.want).Match(s.screen.Bytes())
+				return regexp.MustCompile(test.want).Match(s.screen.Bytes())
 			})
 		})
 	}
@@ -154,14 +156,14 @@ func TestHolderIsDetached(t *testing.T) {
 	}
 	keeper := p.holder()
 	var counts map[string]int
-	await(t, "the holder to have only what it needs", func() (struct{}, bool) { // the conversation may still be ending
+	testkit.Await(t, "the holder to have only what it needs", func() bool { // the conversation may still be ending
 		counts = map[string]int{}
 		for _, file := range openFiles(t, keeper) {
 			kind, _, _ := strings.Cut(file, ":[")
 			counts[kind]++
 		}
 		own := counts["anon_inode"] + counts["pidfd"] // of the Go runtime, and to watch the owner
-		return struct{}{}, len(counts) <= 4 && counts["/dev/null"] == 3 && counts["socket"] == 3 && own == 3
+		return len(counts) <= 4 && counts["/dev/null"] == 3 && counts["socket"] == 3 && own == 3
 	})
 	if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", keeper)); cwd != "/" {
 		t.Errorf("it is in %q, %v", cwd, err)

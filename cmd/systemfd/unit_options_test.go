@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // umask is this process's; asking umask(2) would change it for all who run meanwhile.
@@ -97,7 +99,7 @@ func TestAsSystemdSocketActivate(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.directive+" "+test.address, func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := testkit.Directory(t)
 			address, target := "", ""
 			switch {
 			case test.address[0] == '/':

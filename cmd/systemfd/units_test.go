@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
@@ -181,7 +182,7 @@ func TestShippedUnits(t *testing.T) {
 // checkUnit compares the sockets of one unit with its text.
 func checkUnit(t *testing.T, file, text string) {
 	t.Helper()
-	dir := folder(t)
+	dir := testkit.Directory(t)
 	runtime, accept := "/run", regexp.MustCompile(`(?m)^Accept=(yes|true)$`).MatchString(text)
 	if os.Geteuid() != 0 {
 		runtime = dir

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // makefile serves below make's jobserver, which a line that starts with + is given.
@@ -47,7 +49,7 @@ func TestWatchers(t *testing.T) {
 			t.Run(w.name+" "+s.name, func(t *testing.T) {
 				t.Parallel()
 				need(t, w.tool, "make")
-				command, dir := s.command(t), folder(t)
+				command, dir := s.command(t), testkit.Directory(t)
 				write(t, dir, "Makefile", makefile)
 				write(t, dir, "watched", "")
 				start(t, dir, w.stdin, w.command(command)...)
@@ -87,13 +89,13 @@ func TestBelowMake(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), folder(t)
+			command, dir := s.command(t), testkit.Directory(t)
 			write(t, dir, "Makefile", makefile)
 			start(t, dir, "", "make", "-j4", "open", "SERVER="+strings.Join(command, " "))
 			s.restarts(t, opened(t, dir))
-			await(t, "the inner make to run two jobs, the second on a token of the outer one's", func() (struct{}, bool) {
+			testkit.Await(t, "the inner make to run two jobs, the second on a token of the outer one's", func() bool {
 				_, err := os.Stat(filepath.Join(dir, "beside"))
-				return struct{}{}, err == nil
+				return err == nil
 			})
 		})
 	}

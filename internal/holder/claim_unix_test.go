@@ -44,19 +44,19 @@ func TestClaimChanges(t *testing.T) {
 	if !isKept() {
 		t.Errorf("%s was closed in between", bound[1].Address())
 	}
-	if exists(path) {
+	if testkit.Exists(path) {
 		t.Errorf("%q is claimed no more, and stays", path)
 	}
 
 	want := `folder "/nowhere/at" does not exist`
-	if claimed, err := claimAll(c, owner, openings(t, "127.0.0.1:0", "unix::"+path, "/nowhere/at/all")); err == nil || err.Error() != want {
+	if claimed, err := claimAll(c, owner, testkit.Openings(t, "127.0.0.1:0", "unix::"+path, "/nowhere/at/all")); err == nil || err.Error() != want {
 		t.Errorf("got %+v, %v", claimed, err)
 	}
 	state := status(t, c)
 	if len(state.Sockets) != 2 || state.Sockets[0].Opening.Addr != changed.Openings[0].Addr || state.Sockets[1].Opening.Addr != changed.Openings[1].Addr || state.PID != first.PID {
 		t.Errorf("a claim that fails leaves %+v", state)
 	}
-	if exists(path) {
+	if testkit.Exists(path) {
 		t.Errorf("%q is left by a claim that fails", path)
 	}
 }
@@ -104,13 +104,13 @@ func TestTwoOwners(t *testing.T) {
 	if left := state.Sockets[0]; left.Owners[0].PID != two.Process.Pid || left.Opening.Encode() != "mine=tcp::"+bound.Address() {
 		t.Errorf("left is %+v", left)
 	}
-	if !listens(t, bound) {
+	if !testkit.Listens(t, bound) {
 		t.Errorf("%s is closed", bound.Address())
 	}
 	if err := c.Release(two.Process.Pid); err != nil {
 		t.Error(err)
 	}
-	awaitClosed(t, bound)
+	testkit.AwaitClosed(t, bound)
 	isGone(t, c, first.PID)
 	if err := c.Release(two.Process.Pid); err != nil {
 		t.Errorf("nothing to release: %v", err)
@@ -127,7 +127,7 @@ func TestTwoOwners(t *testing.T) {
 func TestOptionsComeBack(t *testing.T) {
 	t.Parallel()
 	c, path := client(t), testkit.Directory(t)+"/a"
-	wanted := openings(t, "127.0.0.1:0", "http::127.0.0.1:0", "unix::"+path, "udp::127.0.0.1:0")
+	wanted := testkit.Openings(t, "127.0.0.1:0", "http::127.0.0.1:0", "unix::"+path, "udp::127.0.0.1:0")
 	wanted[0].Backlog, wanted[0].NoDelay = 77, true
 	wanted[1].ReusePort, wanted[1].NoReuse = true, true
 	wanted[2].Mode, wanted[2].Backlog = spec.Some[uint32](0o640), 3
@@ -141,7 +141,7 @@ func TestOptionsComeBack(t *testing.T) {
 		t.Errorf("claimed again: %v, %v", again, err)
 	}
 	plain := claim(t, c, testkit.Sleeper(t).Process.Pid, "0", "0", "unix::"+path, "udp::0") // who asks for nothing gets what there is
-	fetched, err := c.Fetch(openings(t, "0", "0", "unix::"+path, "udp::0"))
+	fetched, err := c.Fetch(testkit.Openings(t, "0", "0", "unix::"+path, "udp::0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,11 +175,11 @@ func TestOptionsDiffer(t *testing.T) {
 		test.change(&wanted[test.opening])
 		want := fmt.Sprintf("%s is kept open, but without %s", wanted[test.opening].Address(), test.option)
 		claimed, err := claimAll(c, os.Getpid(), wanted)
-		if err == nil || err.Error() != want || hint(err) != "close it first: systemfd stop" || claimed.Openings != nil {
+		if err == nil || err.Error() != want || testkit.Hint(err) != "close it first: systemfd stop" || claimed.Openings != nil {
 			t.Errorf("got %+v, %v; want %q", claimed, err, want)
 		}
 	}
-	if state := status(t, c); len(state.Sockets) != 2 || !exists(path) {
+	if state := status(t, c); len(state.Sockets) != 2 || !testkit.Exists(path) {
 		t.Errorf("left are %+v", state)
 	}
 }
@@ -204,12 +204,12 @@ func TestClaimRefuses(t *testing.T) {
 		{os.Getpid(), fmt.Sprintf("127.0.0.1:%d", every), fmt.Sprintf("127.0.0.1:%d is in use by %s, which is kept open here", every, mine.Openings[1].Address())},
 	}
 	for _, test := range tests {
-		_, err := claimAll(c, test.owner, openings(t, test.spec))
-		if err == nil || err.Error() != test.want || hint(err) == "" {
+		_, err := claimAll(c, test.owner, testkit.Openings(t, test.spec))
+		if err == nil || err.Error() != test.want || testkit.Hint(err) == "" {
 			t.Errorf("%d claims %s: got %v, want %q", test.owner, test.spec, err, test.want)
 		}
 	}
-	if state := status(t, c); len(state.Sockets) != 2 || len(state.Sockets[0].Owners) != 1 || exists(inControlDirectory) {
+	if state := status(t, c); len(state.Sockets) != 2 || len(state.Sockets[0].Owners) != 1 || testkit.Exists(inControlDirectory) {
 		t.Errorf("left are %+v", state)
 	}
 }
@@ -220,7 +220,7 @@ func TestClaimUndoes(t *testing.T) {
 	t.Parallel()
 	c, dir := client(t), testkit.Directory(t)
 	address, _ := taken(t)
-	wanted := openings(t, "unix::"+dir+"/a", "unix::"+dir+"/sub/b", address)
+	wanted := testkit.Openings(t, "unix::"+dir+"/a", "unix::"+dir+"/sub/b", address)
 	wanted[1].MakeDirectories = true
 	_, err := claimAll(c, os.Getpid(), wanted)
 	if failed, ok := errors.AsType[*socket.Error](err); !ok || !errors.Is(err, unix.EADDRINUSE) || !strings.HasPrefix(failed.Error(), address+" is in use") {
@@ -229,7 +229,7 @@ func TestClaimUndoes(t *testing.T) {
 	if entries, _ := filepath.Glob(dir + "/*"); len(entries) > 0 {
 		t.Errorf("left are %q", entries)
 	}
-	testkit.Await(t, "the holder to end", func() bool { return !exists(c.control) })
+	testkit.Await(t, "the holder to end", func() bool { return !testkit.Exists(c.control) })
 }
 
 // TestLocalhost: a host name is looked up before anything is claimed.
@@ -252,7 +252,7 @@ func TestRelativePath(t *testing.T) {
 	claim(t, c, os.Getpid(), "0")
 	t.Chdir(dir)
 	claimed := claim(t, c, os.Getpid(), "unix::./a")
-	if claimed.Openings[0].Path != dir+"/a" || !listens(t, claimed.Openings[0]) {
+	if claimed.Openings[0].Path != dir+"/a" || !testkit.Listens(t, claimed.Openings[0]) {
 		t.Errorf("claimed is %v", claimed.Openings)
 	}
 	if again := claim(t, c, os.Getpid(), "unix::"+dir+"/a"); again.IsNew[0] {
@@ -272,13 +272,13 @@ func TestRelativePath(t *testing.T) {
 func TestDescriptorsOfClaim(t *testing.T) {
 	c, dir := client(t), testkit.Directory(t)
 	claim(t, c, os.Getpid(), "0")
-	before := descriptors(t)
+	before := testkit.Descriptors(t)
 	claim(t, c, os.Getpid(), "0", "udp::0", "unix::"+dir+"/a")
 	claim(t, c, os.Getpid(), "0")
-	if _, err := claimAll(c, os.Getpid(), openings(t, "udp::0", "unix::"+dir+"/b/c")); err == nil {
+	if _, err := claimAll(c, os.Getpid(), testkit.Openings(t, "udp::0", "unix::"+dir+"/b/c")); err == nil {
 		t.Error("there is no directory b")
 	}
-	if after := descriptors(t); after != before {
+	if after := testkit.Descriptors(t); after != before {
 		t.Errorf("%d descriptors, before %d", after, before)
 	}
 }

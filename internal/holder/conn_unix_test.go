@@ -48,11 +48,11 @@ func TestJudge(t *testing.T) {
 		}
 	}
 	c := &Client{control: "/x"}
-	if got := c.judge(unix.EACCES); got.Error() != `cannot talk to the holder at "/x": permission denied` || hint(got) != "" {
-		t.Errorf("got %v, hint %q", got, hint(got))
+	if got := c.judge(unix.EACCES); got.Error() != `cannot talk to the holder at "/x": permission denied` || testkit.Hint(got) != "" {
+		t.Errorf("got %v, hint %q", got, testkit.Hint(got))
 	}
-	if got := c.judge(unix.EMFILE); hint(got) != "raise the limit of open files: ulimit -n" {
-		t.Errorf("got %v, hint %q", got, hint(got))
+	if got := c.judge(unix.EMFILE); testkit.Hint(got) != "raise the limit of open files: ulimit -n" {
+		t.Errorf("got %v, hint %q", got, testkit.Hint(got))
 	}
 }
 
@@ -106,7 +106,7 @@ func TestFullQueue(t *testing.T) {
 func TestError(t *testing.T) {
 	t.Parallel()
 	err := error(&Error{Text: "no", Remedy: "go", Err: unix.EMFILE})
-	if err.Error() != "no" || hint(err) != "go" || !errors.Is(err, unix.EMFILE) {
-		t.Errorf("got %v, %q", err, hint(err))
+	if err.Error() != "no" || testkit.Hint(err) != "go" || !errors.Is(err, unix.EMFILE) {
+		t.Errorf("got %v, %q", err, testkit.Hint(err))
 	}
 }

@@ -97,11 +97,11 @@ func TestNamed(t *testing.T) {
 		}
 	}
 	for _, name := range []string{".", "..", ".a", "a/b", "../a", "/", "a b", "a'b", "ä", "a\x00", "a\n", strings.Repeat("a", 33)} {
-		if c, err := Named(name); err == nil || err.Error() != fmt.Sprintf("bad holder name %q", name) || hint(err) == "" {
+		if c, err := Named(name); err == nil || err.Error() != fmt.Sprintf("bad holder name %q", name) || testkit.Hint(err) == "" {
 			t.Errorf("name %q gives %+v, %v", name, c, err)
 		}
 	}
-	if exists(dir + "/systemfd") {
+	if testkit.Exists(dir + "/systemfd") {
 		t.Error("a directory is made without need")
 	}
 }
@@ -113,7 +113,7 @@ func TestWorkingDirectoryIsGone(t *testing.T) {
 	if err := os.Remove(dir); err != nil {
 		t.Skip(err)
 	}
-	if c, err := Named(""); err == nil || !strings.HasPrefix(err.Error(), "cannot tell the working directory: ") || hint(err) == "" {
+	if c, err := Named(""); err == nil || !strings.HasPrefix(err.Error(), "cannot tell the working directory: ") || testkit.Hint(err) == "" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 	if _, err := Named("a"); err != nil {
@@ -144,7 +144,7 @@ func TestAt(t *testing.T) {
 	if _, err := At(elsewhere + "/x.sock"); err == nil {
 		t.Error("a directory that is not there is another's")
 	}
-	if exists(ours) || exists(elsewhere) {
+	if testkit.Exists(ours) || testkit.Exists(elsewhere) {
 		t.Error("a directory is made by looking")
 	}
 	for _, path := range []string{ours, elsewhere, unsafe, dir + "/.ssh"} {
@@ -196,7 +196,7 @@ func TestAt(t *testing.T) {
 		dir + "/missing/systemfd/x.sock": "is not safe: no such file or directory",
 	}
 	for control, want := range tests {
-		if c, err := At(control); err == nil || !strings.HasSuffix(err.Error(), want) || hint(err) == "" {
+		if c, err := At(control); err == nil || !strings.HasSuffix(err.Error(), want) || testkit.Hint(err) == "" {
 			t.Errorf("%q: %+v, %v", control, c, err)
 		}
 	}
@@ -205,30 +205,32 @@ func TestAt(t *testing.T) {
 			t.Errorf("%q is %q, %v", path, text, err)
 		}
 	}
-	if exists(dir + "/missing") {
+	if testkit.Exists(dir + "/missing") {
 		t.Error("a directory is made by looking")
 	}
 }
 
-// socketAt leaves a socket at path, until the test ends if it is to be alive.
+// socketAt leaves a socket at path, which listens until the test ends if it is to be alive.
 func socketAt(t *testing.T, path string, isAlive bool) {
 	t.Helper()
+	if !isAlive {
+		if err := testkit.DeadSocket(path, unix.SOCK_STREAM); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err == nil {
 		unix.CloseOnExec(fd)
 		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 	}
-	if err == nil && isAlive {
+	if err == nil {
 		err = unix.Listen(fd, 128)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if isAlive {
-		t.Cleanup(func() { unix.Close(fd) })
-	} else {
-		unix.Close(fd)
-	}
+	t.Cleanup(func() { unix.Close(fd) })
 }
 
 // TestAtOfAnotherUser is root with the variables of somebody else, as sudo -E has them.
@@ -256,7 +258,7 @@ func TestAtOfAnotherUser(t *testing.T) {
 func TestAll(t *testing.T) {
 	dir := testkit.Directory(t)
 	t.Setenv("XDG_RUNTIME_DIR", dir)
-	if all, err := All(); all != nil || err != nil || exists(dir+"/systemfd") {
+	if all, err := All(); all != nil || err != nil || testkit.Exists(dir+"/systemfd") {
 		t.Errorf("without a directory there are %v, %v", all, err)
 	}
 	if err := os.Mkdir(dir+"/systemfd", 0o700); err != nil {

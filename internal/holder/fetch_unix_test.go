@@ -32,13 +32,13 @@ func TestFetch(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	all, err := c.Fetch(openings(t, texts...))
+	all, err := c.Fetch(testkit.Openings(t, texts...))
 	if err != nil || len(all) != len(own) {
 		t.Fatalf("fetched %d sockets, %v", len(all), err)
 	}
 	defer CloseFetched(all)
 	for i, f := range all {
-		if inode(t, f.Socket.FD) != inode(t, own[i].FD) || f.Socket.Addr != own[i].Addr {
+		if testkit.Inode(t, f.Socket.FD) != testkit.Inode(t, own[i].FD) || f.Socket.Addr != own[i].Addr {
 			t.Fatalf("socket %d is %+v, not %+v", i, f.Socket, own[i])
 		}
 		if !f.IsKept || f.Socket.Name != "b" || f.Socket.Type != "http" || f.Kept.Opening != own[i].Opening || f.Owners[0].PID != os.Getpid() || f.Users != nil {
@@ -55,7 +55,7 @@ func TestFetchOfWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	c := client(t)
 	bound := claim(t, c, os.Getpid(), "a=0").Openings[0]
-	wanted := openings(t, "127.0.0.1:1", bound.Address(), bound.Address(), "udp::"+bound.Address())
+	wanted := testkit.Openings(t, "127.0.0.1:1", bound.Address(), bound.Address(), "udp::"+bound.Address())
 	for name, fetch := range map[string]func() ([]Fetched, error){
 		"Fetch": func() ([]Fetched, error) { return c.Fetch(wanted) },
 		"Look":  func() ([]Fetched, error) { return c.Look(wanted) },
@@ -159,14 +159,14 @@ func TestUserIsOwner(t *testing.T) {
 	claimed := claim(t, c, shell.Process.Pid, "0", path)
 	server := user(t, c, "unix::"+path)
 	testkit.End(shell)
-	awaitClosed(t, claimed.Openings[0])
+	testkit.AwaitClosed(t, claimed.Openings[0])
 	state := status(t, c)
-	if len(state.Sockets) != 1 || state.Sockets[0].Owners != nil || len(state.Sockets[0].Users) != 1 || state.Sockets[0].Users[0].PID != server.Process.Pid || !listens(t, claimed.Openings[1]) {
+	if len(state.Sockets) != 1 || state.Sockets[0].Owners != nil || len(state.Sockets[0].Users) != 1 || state.Sockets[0].Users[0].PID != server.Process.Pid || !testkit.Listens(t, claimed.Openings[1]) {
 		t.Errorf("the state is %+v", state)
 	}
 	testkit.End(server)
 	isGone(t, c, claimed.PID)
-	if exists(path) {
+	if testkit.Exists(path) {
 		t.Error("the path is left")
 	}
 }
@@ -175,7 +175,7 @@ func TestUserIsOwner(t *testing.T) {
 func TestDescriptorsOfFetch(t *testing.T) {
 	c := client(t)
 	bound := claim(t, c, os.Getpid(), "0", "udp::0").Openings
-	before := descriptors(t)
+	before := testkit.Descriptors(t)
 	for _, fetch := range []func() ([]Fetched, error){
 		func() ([]Fetched, error) { return c.Fetch(bound) },
 		func() ([]Fetched, error) { return c.Look(bound) },
@@ -188,7 +188,7 @@ func TestDescriptorsOfFetch(t *testing.T) {
 		CloseFetched(all)
 		status(t, c)
 	}
-	if after := descriptors(t); after != before {
+	if after := testkit.Descriptors(t); after != before {
 		t.Errorf("%d descriptors, before %d", after, before)
 	}
 }

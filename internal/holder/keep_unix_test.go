@@ -31,12 +31,12 @@ func TestKeep(t *testing.T) {
 		t.Errorf("kept are %+v", state)
 	}
 	for _, s := range sockets {
-		if !listens(t, s.Opening) {
+		if !testkit.Listens(t, s.Opening) {
 			t.Errorf("nobody listens at %s", s.Address())
 		}
 	}
-	fetched, err := c.Fetch(append(openings(t, "unix::"+dir+"/inherited"), port.Opening))
-	if err != nil || inode(t, fetched[0].Socket.FD) != inode(t, inherited.FD) || inode(t, fetched[1].Socket.FD) != inode(t, port.FD) {
+	fetched, err := c.Fetch(append(testkit.Openings(t, "unix::"+dir+"/inherited"), port.Opening))
+	if err != nil || testkit.Inode(t, fetched[0].Socket.FD) != testkit.Inode(t, inherited.FD) || testkit.Inode(t, fetched[1].Socket.FD) != testkit.Inode(t, port.FD) {
 		t.Errorf("fetched %+v, %v", fetched, err)
 	}
 	CloseFetched(fetched)
@@ -47,10 +47,10 @@ func TestKeep(t *testing.T) {
 	if err := c.Stop(); err != nil {
 		t.Error(err)
 	}
-	if exists(dir+"/opened") || !exists(dir+"/inherited") {
-		t.Errorf("left are the path that was opened: %v, and the inherited one: %v", exists(dir+"/opened"), exists(dir+"/inherited"))
+	if testkit.Exists(dir+"/opened") || !testkit.Exists(dir+"/inherited") {
+		t.Errorf("left are the path that was opened: %v, and the inherited one: %v", testkit.Exists(dir+"/opened"), testkit.Exists(dir+"/inherited"))
 	}
-	if !listens(t, port.Opening) {
+	if !testkit.Listens(t, port.Opening) {
 		t.Error("our own is closed")
 	}
 }
@@ -71,8 +71,8 @@ func TestKeepFails(t *testing.T) {
 	if want := fmt.Sprintf("the descriptor for %s/elsewhere is %s/opened (unix listener)", dir, dir); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
-	if !listens(t, opened.Opening) || !exists(dir+"/opened") {
+	if !testkit.Listens(t, opened.Opening) || !testkit.Exists(dir+"/opened") {
 		t.Error("it is closed")
 	}
-	testkit.Await(t, "the holder to end", func() bool { return !exists(c.control) })
+	testkit.Await(t, "the holder to end", func() bool { return !testkit.Exists(c.control) })
 }

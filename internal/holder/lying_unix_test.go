@@ -91,28 +91,15 @@ func TestLies(t *testing.T) {
 			l.say("\x00", fds...)
 		}
 	}
-	wanted := openings(t, "3000")
-	look := func(c *Client) error {
-		all, err := c.Look(wanted)
-		CloseFetched(all)
-		return err
-	}
+	look, use, status := questions(t)
 	lookForTwo := func(c *Client) error {
-		all, err := c.Look(openings(t, "3000", "4000"))
+		all, err := c.Look(testkit.Openings(t, "3000", "4000"))
 		CloseFetched(all)
-		return err
-	}
-	use := func(c *Client) error {
-		_, err := c.Use(wanted)
-		return err
-	}
-	status := func(c *Client) error {
-		_, err := c.Status()
 		return err
 	}
 	release := func(c *Client) error { return c.Release(1) }
 	claim := func(c *Client) error {
-		_, err := c.Claim(os.Getpid(), openings(t, "0"))
+		_, err := c.Claim(os.Getpid(), testkit.Openings(t, "0"))
 		return err
 	}
 	const (
@@ -187,7 +174,7 @@ func TestLies(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			before := descriptors(t)
+			before := testkit.Descriptors(t)
 			c, stop := lying(t, test.say)
 			begin := time.Now()
 			err := test.ask(c)
@@ -198,7 +185,7 @@ func TestLies(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 			stop()
-			testkit.Await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
+			testkit.Await(t, "all descriptors to be closed", func() bool { return testkit.Descriptors(t) <= before })
 		})
 	}
 }
@@ -215,8 +202,8 @@ func TestBusyHolder(t *testing.T) {
 		}
 	})
 	begin := time.Now()
-	_, err := c.Claim(os.Getpid(), openings(t, "0"))
-	if err == nil || err.Error() != "not today" || hint(err) != "tomorrow" || asked.Load() != 4 {
+	_, err := c.Claim(os.Getpid(), testkit.Openings(t, "0"))
+	if err == nil || err.Error() != "not today" || testkit.Hint(err) != "tomorrow" || asked.Load() != 4 {
 		t.Errorf("after %d claims: %v", asked.Load(), err)
 	}
 	if took := time.Since(begin); took < 3*wire.BusyPause {
@@ -224,22 +211,30 @@ func TestBusyHolder(t *testing.T) {
 	}
 }
 
-// TestSlowHolder: a look has one deadline, however little comes, and as long as anything does.
-func TestSlowHolder(t *testing.T) {
-	t.Parallel()
-	wanted := openings(t, "3000")
-	look := func(c *Client) error {
-		_, err := c.Look(wanted)
+// questions are what a client may ask of a holder that keeps port 3000.
+func questions(t *testing.T) (look, use, status func(c *Client) error) {
+	t.Helper()
+	wanted := testkit.Openings(t, "3000")
+	look = func(c *Client) error {
+		all, err := c.Look(wanted)
+		CloseFetched(all)
 		return err
 	}
-	use := func(c *Client) error {
+	use = func(c *Client) error {
 		_, err := c.Use(wanted)
 		return err
 	}
-	status := func(c *Client) error {
+	status = func(c *Client) error {
 		_, err := c.Status()
 		return err
 	}
+	return look, use, status
+}
+
+// TestSlowHolder: a look has one deadline, however little comes, and as long as anything does.
+func TestSlowHolder(t *testing.T) {
+	t.Parallel()
+	look, use, status := questions(t)
 	var all sync.WaitGroup
 	for _, test := range []struct {
 		name, begin, goOn string
@@ -263,7 +258,7 @@ func TestSlowHolder(t *testing.T) {
 			all.Go(func() { // all at once: each takes a second
 				begin := time.Now()
 				err := ask(c)
-				if want := fmt.Sprintf("the holder at %q does not answer", c.control); err == nil || err.Error() != want || hint(err) == "" {
+				if want := fmt.Sprintf("the holder at %q does not answer", c.control); err == nil || err.Error() != want || testkit.Hint(err) == "" {
 					t.Errorf("%s: got %v, want %q", test.name, err, want)
 				}
 				if took := time.Since(begin); took < lookTime || took > 3*lookTime {

@@ -5,9 +5,7 @@ package holder
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -94,24 +92,10 @@ func clientAt(t testing.TB, control string) *Client {
 	return c
 }
 
-// openings parses specifications, with the options that nobody asks for.
-func openings(t testing.TB, texts ...string) []spec.Opening {
-	t.Helper()
-	var all []spec.Opening
-	for _, text := range texts {
-		s, err := spec.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, spec.Opening{Spec: s, Options: spec.Defaults()})
-	}
-	return all
-}
-
 // claim claims openings that work, for a process that ends with the test.
 func claim(t testing.TB, c *Client, owner int, texts ...string) Claimed {
 	t.Helper()
-	claimed, err := claimAll(c, owner, openings(t, texts...))
+	claimed, err := claimAll(c, owner, testkit.Openings(t, texts...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +132,7 @@ func status(t testing.TB, c *Client) State {
 func isGone(t testing.TB, c *Client, pid int) {
 	t.Helper()
 	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
-	if exists(c.control) {
+	if testkit.Exists(c.control) {
 		t.Error("the control socket is left")
 	}
 	if _, err := c.Status(); !errors.Is(err, ErrGone) {
@@ -156,65 +140,14 @@ func isGone(t testing.TB, c *Client, pid int) {
 	}
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-// listens reports whether somebody listens; the connection that finds out asks for nothing.
-func listens(t testing.TB, o spec.Opening) bool {
-	t.Helper()
-	network := map[spec.Family]string{spec.Inet: "tcp", spec.Unix: "unix"}[o.Type.Family()]
-	c, err := net.DialTimeout(network, o.Address(), testkit.Patience)
-	if err == nil {
-		c.Close()
-	}
-	return err == nil
-}
-
-// awaitClosed waits until nobody listens: a child that a test beside this one starts has all descriptors until it execs.
-func awaitClosed(t testing.TB, o spec.Opening) {
-	t.Helper()
-	testkit.Await(t, o.Address()+" to be closed", func() bool { return !listens(t, o) })
-}
-
 // open opens something here, until the test ends.
 func open(t testing.TB, text string) (s socket.Socket) {
 	t.Helper()
 	var err error
-	umaskKept(func() { s, err = socket.Open(openings(t, text)[0]) })
+	umaskKept(func() { s, err = socket.Open(testkit.Openings(t, text)[0]) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Forget() })
 	return s
-}
-
-func inode(t testing.TB, fd int) uint64 {
-	t.Helper()
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		t.Fatal(err)
-	}
-	return uint64(stat.Ino)
-}
-
-// descriptors counts what this process has open. Nothing else may run meanwhile.
-func descriptors(t testing.TB) int {
-	t.Helper()
-	entries, err := filepath.Glob("/dev/fd/*")
-	if err != nil || len(entries) < 3 {
-		t.Fatalf("/dev/fd has %v, %v", entries, err)
-	}
-	return len(entries)
-}
-
-func hint(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		return e.Hint()
-	}
-	return ""
 }

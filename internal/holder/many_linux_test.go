@@ -47,14 +47,14 @@ func TestHolderIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := append([]string{"0", dir + "/kept", dir + "/new"}, slices.Repeat([]string{"udp::0"}, 2000)...)
-	_, err := claimAll(c, os.Getpid(), openings(t, texts...))
-	if err == nil || err.Error() != "cannot take the sockets: too many open files" || hint(err) != "raise the limit of open files: ulimit -n" {
-		t.Errorf("got %v, hint %q", err, hint(err))
+	_, err := claimAll(c, os.Getpid(), testkit.Openings(t, texts...))
+	if err == nil || err.Error() != "cannot take the sockets: too many open files" || testkit.Hint(err) != "raise the limit of open files: ulimit -n" {
+		t.Errorf("got %v, hint %q", err, testkit.Hint(err))
 	}
 	if left, _ := filepath.Glob(dir + "/*"); !slices.Equal(left, []string{dir + "/kept"}) {
 		t.Errorf("left are %q", left)
 	}
-	if state := status(t, c); len(state.Sockets) != 2 || state.PID != claimed.PID || !listens(t, claimed.Openings[0]) || !listens(t, claimed.Openings[1]) {
+	if state := status(t, c); len(state.Sockets) != 2 || state.PID != claimed.PID || !testkit.Listens(t, claimed.Openings[0]) || !testkit.Listens(t, claimed.Openings[1]) {
 		t.Errorf("the state is %+v", state)
 	}
 	if err := c.Stop(); err != nil {

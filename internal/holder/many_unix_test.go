@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // needDescriptors skips a test if this process, or a holder, cannot have so many.
@@ -28,7 +29,7 @@ func manySockets(t *testing.T, count int) (pid int) {
 	t.Helper()
 	c := client(t)
 	pid = claim(t, c, os.Getpid(), "udp::0").PID
-	wanted := openings(t, slices.Repeat([]string{freeHost() + ":0"}, count)...)
+	wanted := testkit.Openings(t, slices.Repeat([]string{freeHost() + ":0"}, count)...)
 	var bound []spec.Opening
 	for i := range 2 {
 		claimed, err := c.Claim(os.Getpid(), wanted)
@@ -56,8 +57,8 @@ func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	c := client(t)
 	claim(t, c, os.Getpid(), "0")
-	wanted := openings(t, slices.Repeat([]string{"unix::/tmp/" + strings.Repeat("a", 100_000)}, 12)...)
-	if _, err := claimAll(c, os.Getpid(), wanted); err == nil || err.Error() != "the message is too large" || hint(err) != "open fewer sockets at once" {
+	wanted := testkit.Openings(t, slices.Repeat([]string{"unix::/tmp/" + strings.Repeat("a", 100_000)}, 12)...)
+	if _, err := claimAll(c, os.Getpid(), wanted); err == nil || err.Error() != "the message is too large" || testkit.Hint(err) != "open fewer sockets at once" {
 		t.Errorf("claimed: %v", err)
 	}
 	if _, err := c.Fetch(wanted); err == nil || err.Error() != "the message is too large" {

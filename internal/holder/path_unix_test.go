@@ -94,7 +94,7 @@ func TestLongDirectory(t *testing.T) {
 			t.Errorf("socket %d: %+v, %v", i, fetched, err)
 		}
 	}
-	fetched, err := c.Fetch(openings(t, long+"/a.sock", long+"/b.sock"))
+	fetched, err := c.Fetch(testkit.Openings(t, long+"/a.sock", long+"/b.sock"))
 	if err != nil || len(fetched) != 2 || fetched[0].Socket.Path != long+"/a.sock" || fetched[1].Socket.Path != long+"/b.sock" {
 		t.Errorf("fetched %+v, %v", fetched, err)
 	}
@@ -115,7 +115,7 @@ func TestAbstract(t *testing.T) {
 	}
 	c := client(t)
 	claimed := claim(t, c, os.Getpid(), "@"+c.control)
-	if !claimed.IsNew[0] || claimed.Openings[0].Path != "@"+c.control || !listens(t, claimed.Openings[0]) {
+	if !claimed.IsNew[0] || claimed.Openings[0].Path != "@"+c.control || !testkit.Listens(t, claimed.Openings[0]) {
 		t.Errorf("claimed is %+v", claimed)
 	}
 	if again := claim(t, c, os.Getpid(), "@"+c.control); again.IsNew[0] {

@@ -28,7 +28,7 @@ func TestStart(t *testing.T) {
 	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t)
 	claimed := claim(t, c, owner.Process.Pid, "0", dir+"/a")
 	for _, o := range claimed.Openings {
-		if !listens(t, o) {
+		if !testkit.Listens(t, o) {
 			t.Errorf("nobody listens at %s", o.Address())
 		}
 	}
@@ -42,10 +42,10 @@ func TestStart(t *testing.T) {
 	}
 	testkit.End(owner)
 	isGone(t, c, claimed.PID)
-	if exists(dir + "/a") {
+	if testkit.Exists(dir + "/a") {
 		t.Error("the path is left")
 	}
-	awaitClosed(t, claimed.Openings[0])
+	testkit.AwaitClosed(t, claimed.Openings[0])
 }
 
 // TestStartTogether has many claim the same of a holder that does not run yet: they share one. It is not parallel: the
@@ -57,7 +57,7 @@ func TestStartTogether(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range claimed {
 		all.Go(func() {
-			claimed[i], errs[i] = (&Client{c.control, c.peer}).Claim(os.Getpid(), openings(t, "0", dir+"/a"))
+			claimed[i], errs[i] = (&Client{c.control, c.peer}).Claim(os.Getpid(), testkit.Openings(t, "0", dir+"/a"))
 		})
 	}
 	all.Wait()
@@ -76,7 +76,7 @@ func TestStartTogether(t *testing.T) {
 			opened++
 		}
 	}
-	if state := status(t, c); opened != 1 || state.PID != claimed[0].PID || len(state.Sockets) != 2 || !listens(t, claimed[0].Openings[1]) {
+	if state := status(t, c); opened != 1 || state.PID != claimed[0].PID || len(state.Sockets) != 2 || !testkit.Listens(t, claimed[0].Openings[1]) {
 		t.Errorf("%d have opened it; the state is %+v", opened, state)
 	}
 	if err := c.Release(os.Getpid()); err != nil {
@@ -117,7 +117,7 @@ func TestSamePortAtOnce(t *testing.T) {
 		var both sync.WaitGroup
 		for i := range owners {
 			owners[i] = testkit.Sleeper(t).Process.Pid
-			both.Go(func() { got[i], errs[i] = c.Claim(owners[i], openings(t, "http::"+address)) })
+			both.Go(func() { got[i], errs[i] = c.Claim(owners[i], testkit.Openings(t, "http::"+address)) })
 		}
 		both.Wait()
 		if errs[0] != nil || errs[1] != nil {
@@ -141,7 +141,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 		released.Go(func() { c.Release(owner.Process.Pid) })
 		second := claim(t, c, os.Getpid(), address)
 		released.Wait()
-		if state := status(t, c); len(state.Sockets) != 1 || state.PID != second.PID || !listens(t, first.Openings[0]) || second.IsNew[0] != (second.PID != first.PID) {
+		if state := status(t, c); len(state.Sockets) != 1 || state.PID != second.PID || !testkit.Listens(t, first.Openings[0]) || second.IsNew[0] != (second.PID != first.PID) {
 			t.Fatalf("the claim gives %+v; the state is %+v", second, state)
 		}
 		if second.PID == first.PID {
@@ -163,8 +163,8 @@ func TestHolderIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(first.PID) })
-	if _, err := c.Status(); !errors.Is(err, ErrGone) || !exists(c.control) {
-		t.Errorf("there is %v, the control socket: %v", err, exists(c.control))
+	if _, err := c.Status(); !errors.Is(err, ErrGone) || !testkit.Exists(c.control) {
+		t.Errorf("there is %v, the control socket: %v", err, testkit.Exists(c.control))
 	}
 	second := claim(t, c, os.Getpid(), address, path)
 	if second.PID == first.PID || !second.IsNew[0] || !second.IsNew[1] || c.WasStopped() {
@@ -196,7 +196,7 @@ func TestHolderIsKilledMeanwhile(t *testing.T) {
 	}
 	unix.Kill(first.PID, unix.SIGKILL)
 	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(first.PID) })
-	awaitClosed(t, first.Openings[0])
+	testkit.AwaitClosed(t, first.Openings[0])
 	var claimed Claimed
 	var err error
 	umaskKept(func() { claimed, err = c.claimOfReturned(os.Getpid(), first.Openings, opener{}) })
@@ -237,8 +237,8 @@ func TestPortIsTaken(t *testing.T) {
 	address, pid := taken(t)
 	testkit.Await(t, "the answer to be quick", func() bool { // a child of ours may have all descriptors until it execs
 		begin := time.Now()
-		_, err := claimAll(c, os.Getpid(), openings(t, address))
-		if !errors.Is(err, unix.EADDRINUSE) || !strings.HasPrefix(err.Error(), address+" is in use") || hint(err) == "" {
+		_, err := claimAll(c, os.Getpid(), testkit.Openings(t, address))
+		if !errors.Is(err, unix.EADDRINUSE) || !strings.HasPrefix(err.Error(), address+" is in use") || testkit.Hint(err) == "" {
 			t.Fatalf("got %v", err)
 		}
 		return runtime.GOOS != "linux" || time.Since(begin) < searchTime && err.Error() == fmt.Sprintf("%s is in use by sleep (pid %d)", address, pid)
@@ -256,10 +256,10 @@ func TestStop(t *testing.T) {
 	if err := c.Stop(); err != nil {
 		t.Error(err)
 	}
-	if exists(path) || exists(c.control) || !c.WasStopped() {
-		t.Errorf("left are the path: %v, the control socket: %v; stopped: %v", exists(path), exists(c.control), c.WasStopped())
+	if testkit.Exists(path) || testkit.Exists(c.control) || !c.WasStopped() {
+		t.Errorf("left are the path: %v, the control socket: %v; stopped: %v", testkit.Exists(path), testkit.Exists(c.control), c.WasStopped())
 	}
-	awaitClosed(t, claimed.Openings[0])
+	testkit.AwaitClosed(t, claimed.Openings[0])
 	isGone(t, c, claimed.PID)
 	if err := c.Stop(); !errors.Is(err, ErrGone) || !c.WasStopped() {
 		t.Errorf("once more: %v; stopped: %v", err, c.WasStopped())
@@ -297,10 +297,10 @@ func TestControlPathIsTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 			before, _ := os.Lstat(c.control)
-			if _, err := claimAll(c, os.Getpid(), openings(t, path)); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := claimAll(c, os.Getpid(), testkit.Openings(t, path)); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
-			if after, _ := os.Lstat(c.control); exists(path) || (before == nil) != (after == nil) || before != nil && !os.SameFile(before, after) {
+			if after, _ := os.Lstat(c.control); testkit.Exists(path) || (before == nil) != (after == nil) || before != nil && !os.SameFile(before, after) {
 				t.Errorf("the control path was %v, and is %v", before, after)
 			}
 			if _, err := c.Status(); !errors.Is(err, ErrGone) {
@@ -317,7 +317,7 @@ func TestWithoutHolder(t *testing.T) {
 	if state, err := c.Status(); !errors.Is(err, ErrGone) {
 		t.Errorf("the state is %+v, %v", state, err)
 	}
-	wanted := openings(t, "3000")
+	wanted := testkit.Openings(t, "3000")
 	if all, err := c.Fetch(wanted); !errors.Is(err, ErrGone) || all != nil {
 		t.Errorf("fetched %v, %v", all, err)
 	}
@@ -333,7 +333,7 @@ func TestWithoutHolder(t *testing.T) {
 	if err := c.Release(os.Getpid()); err != nil || c.WasStopped() {
 		t.Errorf("released: %v", err)
 	}
-	if exists(filepath.Dir(c.control)) {
+	if testkit.Exists(filepath.Dir(c.control)) {
 		t.Error("a directory is made by asking")
 	}
 }

@@ -86,7 +86,7 @@ func (c *Client) InUse(err error) error {
 			if state.Control != c.control && (kept.Opening.SameSocket(wanted.Spec) || kept.Opening.Overlaps(wanted)) {
 				return &Error{
 					Text:   fmt.Sprintf("%s is in use by the holder of %q (pid %d)", wanted.Address(), state.Directory, state.PID),
-					Remedy: "close it there: systemfd stop", Err: unix.EADDRINUSE,
+					Remedy: "close it: systemfd stop " + state.Name(), Err: unix.EADDRINUSE,
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -38,7 +40,7 @@ func named(t *testing.T, name string) *Client {
 // state of the others.
 func TestStates(t *testing.T) {
 	dir := ownDirectory(t)
-	if states, warnings, err := States(); states != nil || warnings != nil || err != nil || exists(dir) {
+	if states, warnings, err := States(); states != nil || warnings != nil || err != nil || testkit.Exists(dir) {
 		t.Errorf("without a directory there are %v, %v, %v", states, warnings, err)
 	}
 	one, two, stopped := named(t, "one"), named(t, "two"), named(t, "stopped")
@@ -79,7 +81,7 @@ func TestStates(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	for name, stays := range map[string]bool{"/dead.sock": false, "/old.stopped": false, "/new.stopped": true, "/file.sock": true, "/other": true, "/mute.sock": true, "/stopped.sock": true} {
-		if exists(dir+name) != stays {
+		if testkit.Exists(dir+name) != stays {
 			t.Errorf("%s is left: %v", name, !stays)
 		}
 	}
@@ -109,10 +111,29 @@ func TestSweep(t *testing.T) {
 	}
 	dead := client(t)
 	dead.sweep() // there is not even a directory
-	if err := os.WriteFile(dead.control[:len(dead.control)-len("/systemfd/x.sock")]+"/systemfd", nil, 0o600); err != nil {
+	if err := os.Mkdir(filepath.Dir(dead.control), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	dead.sweep()
+	socketAt(t, dead.control, false)
+	unlock, err := socket.LockFolder(filepath.Dir(dead.control))
+	if err != nil {
+		t.Fatal(err)
+	}
+	swept := make(chan struct{})
+	go func() {
+		dead.sweep()
+		close(swept)
+	}()
+	select {
+	case <-swept:
+		t.Error("it does not wait")
+	case <-time.After(20 * time.Millisecond): // for nothing to happen
+	}
+	unlock()
+	<-swept
+	if testkit.Exists(dead.control) {
+		t.Error("the dead socket is left")
+	}
 }
 
 // TestInUse names the holder that has the address, which the system does not know as such.
@@ -126,18 +147,18 @@ func TestInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{first.Openings[0].Address(), fmt.Sprintf("*:%d", port)} {
-		wanted := openings(t, text)
+		wanted := testkit.Openings(t, text)
 		want := fmt.Sprintf("%s is in use by the holder of %q (pid %d)", wanted[0].Address(), here, first.PID)
 		begin := time.Now()
 		_, err := claimAll(two, os.Getpid(), wanted)
-		if err == nil || err.Error() != want || hint(err) == "" || !errors.Is(err, unix.EADDRINUSE) {
+		if err == nil || err.Error() != want || testkit.Hint(err) == "" || !errors.Is(err, unix.EADDRINUSE) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		if took := time.Since(begin); took > searchTime {
 			t.Errorf("it took %v, as if that holder were gone", took)
 		}
-		if exists(two.control) {
-			testkit.Await(t, "the holder that has nothing to end", func() bool { return !exists(two.control) })
+		if testkit.Exists(two.control) {
+			testkit.Await(t, "the holder that has nothing to end", func() bool { return !testkit.Exists(two.control) })
 		}
 	}
 	other := errors.New("another error")
@@ -148,33 +169,8 @@ func TestInUse(t *testing.T) {
 		t.Errorf("no error becomes %v", err)
 	}
 	address, _ := taken(t)
-	_, err = claimAll(two, os.Getpid(), openings(t, address))
+	_, err = claimAll(two, os.Getpid(), testkit.Openings(t, address))
 	if named := two.InUse(err); err == nil || named == nil || named.Error() != err.Error() {
 		t.Errorf("%v becomes %v", err, named)
-	}
-}
-
-// TestIdleConnections has any number of clients say nothing to a holder: that is in nobody's way.
-func TestIdleConnections(t *testing.T) {
-	t.Parallel()
-	c := client(t)
-	claim(t, c, os.Getpid(), "0")
-	for range 300 {
-		k, err := c.dial(answerTime)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer k.close()
-	}
-	begin := time.Now()
-	status(t, c)
-	claim(t, c, os.Getpid(), "0", "0")
-	if all, err := c.Look(openings(t, "0")); err != nil || !all[0].IsKept {
-		t.Errorf("found is %+v, %v", all, err)
-	} else {
-		CloseFetched(all)
-	}
-	if took := time.Since(begin); took > wire.RequestTime {
-		t.Errorf("it took %v", took)
 	}
 }

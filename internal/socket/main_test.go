@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // openVariable makes this program another process that has a socket open.
@@ -165,19 +166,6 @@ func rawSocket(t *testing.T, family, sotype int, sa unix.Sockaddr) int {
 	return fd
 }
 
-// deadSocket leaves a socket at path that nobody has bound.
-func deadSocket(t *testing.T, path string, sotype int) {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_UNIX, sotype, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // needIPv6 skips the test by name if the host has no IPv6.
 func needIPv6(t *testing.T) {
 	t.Helper()
@@ -188,5 +176,13 @@ func needIPv6(t *testing.T) {
 	}
 	if err != nil {
 		t.Skipf("this host has no IPv6: %v", err)
+	}
+}
+
+// deadSocket leaves a socket at path that nobody has bound.
+func deadSocket(t *testing.T, path string, sotype int) {
+	t.Helper()
+	if err := testkit.DeadSocket(path, sotype); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // ends returns the two ends of a connection.
@@ -18,15 +20,6 @@ func ends(t *testing.T) (a, b int) {
 	}
 	t.Cleanup(func() { CloseAll(fds[:]) })
 	return fds[0], fds[1]
-}
-
-func inode(t *testing.T, fd int) uint64 {
-	t.Helper()
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		t.Fatal(err)
-	}
-	return uint64(stat.Ino)
 }
 
 // TestMessages sends text with descriptors, and gets copies of these, with FD_CLOEXEC.
@@ -48,7 +41,7 @@ func TestMessages(t *testing.T) {
 			t.Fatalf("got %q with %d descriptors, %v", buf[:n], len(got), err)
 		}
 		for i, fd := range got {
-			if inode(t, fd) != inode(t, fds[i]) || fd == fds[i] {
+			if testkit.Inode(t, fd) != testkit.Inode(t, fds[i]) || fd == fds[i] {
 				t.Errorf("descriptor %d is another file", i)
 			}
 			if flags := fcntl(t, fd, unix.F_GETFD); flags&unix.FD_CLOEXEC == 0 {

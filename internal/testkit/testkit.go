@@ -3,21 +3,25 @@ package testkit
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // Patience is how long anything may take that is to happen.
-const Patience = 20 * time.Second
+const Patience = 30 * time.Second
 
 // Await calls isReady until it says yes.
 func Await(t testing.TB, what string, isReady func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(Patience); !isReady(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(Patience); !isReady(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}
@@ -48,6 +52,64 @@ func Directory(t testing.TB) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// Exists reports whether something is at path.
+func Exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// Hint returns the way out that an error names, "" if it names none.
+func Hint(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		return e.Hint()
+	}
+	return ""
+}
+
+// Descriptors counts what this process has open. Nothing else may run meanwhile.
+func Descriptors(t testing.TB) int {
+	t.Helper()
+	entries, err := filepath.Glob("/dev/fd/*")
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("/dev/fd has %v, %v", entries, err)
+	}
+	return len(entries)
+}
+
+// Openings parses specifications, with the options that nobody asks for.
+func Openings(t testing.TB, texts ...string) []spec.Opening {
+	t.Helper()
+	var all []spec.Opening
+	for _, text := range texts {
+		s, err := spec.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, spec.Opening{Spec: s, Options: spec.Defaults()})
+	}
+	return all
+}
+
+// Listens reports whether somebody listens; the connection that finds out asks for nothing.
+func Listens(t testing.TB, o spec.Opening) bool {
+	t.Helper()
+	network := map[spec.Family]string{spec.Inet: "tcp", spec.Unix: "unix"}[o.Type.Family()]
+	c, err := net.DialTimeout(network, o.Address(), Patience)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+// AwaitClosed waits until nobody listens: a child that a test beside this one starts has all descriptors until it execs.
+func AwaitClosed(t testing.TB, o spec.Opening) {
+	t.Helper()
+	Await(t, o.Address()+" to be closed", func() bool { return !Listens(t, o) })
 }
 
 // Sleeper is a process that does nothing. It ends when the test does, whatever becomes of that.

@@ -21,15 +21,8 @@ func reborn(t *testing.T, pid int) *exec.Cmd {
 		if err := os.WriteFile(last, []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			t.Fatalf("process IDs cannot be chosen: %v", err)
 		}
-		cmd := exec.Command("cat")
-		if _, err := cmd.StdinPipe(); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd := testkit.Sleeper(t)
 		if cmd.Process.Pid == pid {
-			t.Cleanup(func() { testkit.End(cmd) })
 			return cmd
 		}
 		testkit.End(cmd)
@@ -76,7 +69,7 @@ func TestProcessIDComesAgain(t *testing.T) {
 			t.Fatalf("refused: %+v", h)
 		}
 		time.Sleep(5 * time.Millisecond) // for nothing to happen
-		if number, isWatched := s.numberOf(party{pid, owner}); number == 0 || !isWatched || !listens(t, bound[0]) {
+		if number, isWatched := s.numberOf(party{pid, owner}); number == 0 || !isWatched || !testkit.Listens(t, parsed(t, bound[0])) {
 			t.Errorf("the claim is %d, watched: %v", number, isWatched)
 		}
 		testkit.End(second)

@@ -40,7 +40,7 @@ func TestDeadWatchIsNotUsed(t *testing.T) {
 		t.Errorf("claim %d becomes %d, watched: %v, and keeps %v of %v", before, after, isWatched, s.addresses(t), kept)
 	}
 	s.locked(func() { s.release(before) }) // the news
-	if again, isWatched := s.numberOf(party{pid, owner}); again != after || !isWatched || !listens(t, bound[0]) {
+	if again, isWatched := s.numberOf(party{pid, owner}); again != after || !isWatched || !testkit.Listens(t, parsed(t, bound[0])) {
 		t.Errorf("the news makes claim %d of %d, watched: %v", again, after, isWatched)
 	}
 	testkit.End(cmd)

@@ -76,7 +76,7 @@ func TestBrokenOff(t *testing.T) {
 					}
 					c.close()
 					if len(good) > 0 {
-						awaitClosed(t, good[0].Encode())
+						testkit.AwaitClosed(t, parsed(t, good[0].Encode()))
 					}
 				})
 			})
@@ -98,7 +98,7 @@ func TestBrokenOffAtTheEnd(t *testing.T) {
 		})
 		testkit.Await(t, "the conversation to be over", func() bool { return len(s.slots) == 0 })
 		forget(good)
-		awaitClosed(t, good[0].Encode())
+		testkit.AwaitClosed(t, parsed(t, good[0].Encode()))
 	})
 }
 
@@ -167,7 +167,7 @@ func TestNobodyAskedFor(t *testing.T) {
 				c.close()
 				forget(good)
 				asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
-				awaitClosed(t, good[0].Encode())
+				testkit.AwaitClosed(t, parsed(t, good[0].Encode()))
 			})
 		})
 	}
@@ -223,13 +223,13 @@ func TestStoreNeverComes(t *testing.T) {
 		"half of a line": func(c *client) { c.say(`{"Sockets"`) },
 		"no descriptors": func(c *client) { c.say(`{"Sockets":[{}]}` + "\n") },
 		"text for ever": func(c *client) {
-			for c.say(" ") == nil {
+			for c.t.Context().Err() == nil && c.say(" ") == nil {
 				time.Sleep(10 * time.Millisecond)
 			}
 		},
 		"bytes for descriptors, for ever": func(c *client) {
 			c.say(`{"Sockets":[{}]}` + "\n")
-			for c.say("\x00") == nil {
+			for c.t.Context().Err() == nil && c.say("\x00") == nil {
 				time.Sleep(10 * time.Millisecond)
 			}
 		},
@@ -244,7 +244,7 @@ func TestStoreNeverComes(t *testing.T) {
 			c.answer()
 			var said sync.WaitGroup
 			said.Go(func() { say(c) })
-			defer said.Wait()
+			t.Cleanup(said.Wait)
 			if h := c.header(); h.Error != "the sockets were not stored within 300ms" {
 				t.Errorf("refused: %+v", h)
 			}

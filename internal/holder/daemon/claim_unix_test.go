@@ -87,10 +87,10 @@ func TestClaimChanges(t *testing.T) {
 	if after := s.addresses(t); len(after) != 2 || after[stays] != before[stays] {
 		t.Errorf("kept %v, then %v; %s was to stay", before, after, stays)
 	}
-	if exists(path) {
+	if testkit.Exists(path) {
 		t.Errorf("%q is claimed no more, and stays", path)
 	}
-	awaitClosed(t, bound[0])
+	testkit.AwaitClosed(t, parsed(t, bound[0]))
 	state := asked(t, s.path, wire.Request{Op: wire.Status})
 	if got := state.Sockets; len(got) != 2 || got[0].Bound != "c=tcp::"+stays || got[1].Bound != changed[1] {
 		t.Errorf("the state is %+v, after %v", state, changed)
@@ -156,16 +156,16 @@ func TestOwnerEnds(t *testing.T) {
 	bound := claimed(t, s.path, one.Process.Pid, "0", dir+"/one")
 	claimed(t, s.path, two.Process.Pid, parsed(t, bound[0]).Address(), dir+"/two")
 	testkit.End(one)
-	testkit.Await(t, "the path to go", func() bool { return !exists(dir + "/one") })
-	if got := s.addresses(t); len(got) != 2 || got[parsed(t, bound[0]).Address()] == 0 || !exists(dir+"/two") {
+	testkit.Await(t, "the path to go", func() bool { return !testkit.Exists(dir + "/one") })
+	if got := s.addresses(t); len(got) != 2 || got[parsed(t, bound[0]).Address()] == 0 || !testkit.Exists(dir+"/two") {
 		t.Errorf("kept are %v", got)
 	}
 	testkit.End(two)
 	s.isOver(t)
-	if exists(dir + "/two") {
+	if testkit.Exists(dir + "/two") {
 		t.Error("a path is left")
 	}
-	awaitClosed(t, bound[0])
+	testkit.AwaitClosed(t, parsed(t, bound[0]))
 }
 
 // TestRelease: without an owner there is nothing to release, and the last one ends the holder.
@@ -178,12 +178,12 @@ func TestRelease(t *testing.T) {
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: one})
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: one})
-	if got := s.addresses(t); len(got) != 1 || !listens(t, bound[0]) {
+	if got := s.addresses(t); len(got) != 1 || !testkit.Listens(t, parsed(t, bound[0])) {
 		t.Errorf("kept are %v", got)
 	}
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: two})
 	s.isOver(t)
-	awaitClosed(t, bound[0])
+	testkit.AwaitClosed(t, parsed(t, bound[0]))
 }
 
 // TestStaysOpenMeanwhile: what have named stays open until the conversation ends, even if its owner ends.
@@ -212,14 +212,14 @@ func TestStaysOpenMeanwhile(t *testing.T) {
 					s.locked(func() { is = len(s.ledger.claims) == 1 })
 					return is
 				})
-				if got := s.addresses(t); !maps.Equal(got, before) || !listens(t, bound[0]) || !exists(path) {
+				if got := s.addresses(t); !maps.Equal(got, before) || !testkit.Listens(t, parsed(t, bound[0])) || !testkit.Exists(path) {
 					t.Errorf("kept are %v of %v", got, before)
 				}
 				if !isStored {
 					c.close()
 					s.isOver(t)
-					awaitClosed(t, bound[0])
-					if exists(path) {
+					testkit.AwaitClosed(t, parsed(t, bound[0]))
+					if testkit.Exists(path) {
 						t.Error("the path is left")
 					}
 					return
@@ -253,11 +253,11 @@ func TestOwnerCannotBeWatched(t *testing.T) {
 			}
 			c.ends()
 			s.isOver(t)
-			if !exists(path) { // the client's to remove
+			if !testkit.Exists(path) { // the client's to remove
 				t.Error("the path is gone")
 			}
 			forget(opened)
-			awaitClosed(t, opened[0].Encode())
+			testkit.AwaitClosed(t, parsed(t, opened[0].Encode()))
 		})
 	}
 }
@@ -267,12 +267,7 @@ func TestPathOfKeptSocketIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, replace := range map[string]func(path string) error{
 		"by a socket": func(path string) error {
-			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-			if err == nil {
-				defer unix.Close(fd)
-				err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
-			}
-			return err
+			return testkit.DeadSocket(path, unix.SOCK_STREAM)
 		},
 		"by a file":      func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
 		"by a link":      func(path string) error { return os.Symlink(path+".was", path) },
@@ -311,7 +306,7 @@ func TestInheritedPathStays(t *testing.T) {
 	}
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
 	s.isOver(t)
-	if !exists(path) {
+	if !testkit.Exists(path) {
 		t.Error("it is gone")
 	}
 }

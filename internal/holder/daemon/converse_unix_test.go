@@ -103,13 +103,12 @@ func TestRequestIsLate(t *testing.T) {
 	s := serving(t)
 	clients := map[string]*client{}
 	var said sync.WaitGroup
-	defer said.Wait()
 	begin := time.Now()
 	for name, say := range map[string]func(c *client){
 		"silence":        func(*client) {},
 		"half of a line": func(c *client) { c.say(`{"Protocol":2`) },
 		"a byte now and then": func(c *client) {
-			for c.say(" ") == nil {
+			for c.t.Context().Err() == nil && c.say(" ") == nil {
 				time.Sleep(10 * time.Millisecond)
 			}
 		},
@@ -118,6 +117,7 @@ func TestRequestIsLate(t *testing.T) {
 		clients[name] = c
 		said.Go(func() { say(c) })
 	}
+	t.Cleanup(said.Wait)
 	for name, c := range clients {
 		if h := c.header(); h.Error != "no request within 2s" {
 			t.Errorf("%s: refused: %+v", name, h)

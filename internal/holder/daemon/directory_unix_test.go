@@ -56,18 +56,11 @@ func TestCheckDirectory(t *testing.T) {
 				t.Error(err)
 			case test.want != "" && (err == nil || err.Error() != fmt.Sprintf("folder %q is not safe: %s", path, test.want)):
 				t.Errorf("got %v, want %q", err, test.want)
-			case test.want != "" && hint(err) == "":
+			case test.want != "" && testkit.Hint(err) == "":
 				t.Error("there is no way out")
 			}
 		})
 	}
-}
-
-func hint(err error) string {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Hint()
-	}
-	return ""
 }
 
 func TestMakeDirectory(t *testing.T) {
@@ -84,7 +77,7 @@ func TestMakeDirectory(t *testing.T) {
 		t.Errorf("made %v, %v", stat, err)
 	}
 	want := fmt.Sprintf("cannot make folder %q: no such file or directory", path+"/a/b")
-	if err := makeDirectory(path + "/a/b"); err == nil || err.Error() != want || hint(err) == "" {
+	if err := makeDirectory(path + "/a/b"); err == nil || err.Error() != want || testkit.Hint(err) == "" {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }
@@ -100,12 +93,11 @@ func TestOpenControl(t *testing.T) {
 		{"no directory", func(_ *testing.T, path string) error { return os.Remove(filepath.Dir(path)) }, ""},
 		{"nothing", func(*testing.T, string) error { return nil }, ""},
 		{"a dead socket", func(t *testing.T, path string) error {
-			unix.Close(bind(t, path))
-			return nil
+			return testkit.DeadSocket(path, unix.SOCK_STREAM)
 		}, ""},
 		{"a live one", func(t *testing.T, path string) error {
-			fd := bind(t, path)
-			t.Cleanup(func() { unix.Close(fd) })
+			live := raw(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: path}, false)
+			t.Cleanup(func() { live.Forget() })
 			return nil
 		}, `is in use`},
 		{"a file", func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, `exists and is a file, not a socket`},
@@ -141,19 +133,6 @@ func TestOpenControl(t *testing.T) {
 	}
 }
 
-// bind leaves a socket at path.
-func bind(t *testing.T, path string) int {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd
-}
-
 // TestOpenControlTogether has many open one control socket: one gets it. It is not parallel: the umask changes.
 func TestOpenControlTogether(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o022))
@@ -186,8 +165,8 @@ func TestOpenControlTogether(t *testing.T) {
 func TestOpenControlFails(t *testing.T) {
 	t.Parallel()
 	path := testkit.Directory(t) + "/" + strings.Repeat("n", 300) + ".sock"
-	if _, err := OpenControl(path); err == nil || !strings.HasPrefix(err.Error(), "cannot make control socket ") || hint(err) == "" {
-		t.Errorf("got %v, hint %q", err, hint(err))
+	if _, err := OpenControl(path); err == nil || !strings.HasPrefix(err.Error(), "cannot make control socket ") || testkit.Hint(err) == "" {
+		t.Errorf("got %v, hint %q", err, testkit.Hint(err))
 	}
 }
 

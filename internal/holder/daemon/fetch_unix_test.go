@@ -46,7 +46,7 @@ func TestFetch(t *testing.T) {
 		t.Fatalf("got %d descriptors, and %d found", len(fds), len(a.Found))
 	}
 	for i, fd := range fds {
-		if inode(t, fd) != kept[parsed(t, bound[i]).Address()] || a.Found[i].Bound != bound[i] || !slices.Equal(a.Found[i].Owners, []int{owner}) || a.Found[i].Users != nil {
+		if testkit.Inode(t, fd) != kept[parsed(t, bound[i]).Address()] || a.Found[i].Bound != bound[i] || !slices.Equal(a.Found[i].Owners, []int{owner}) || a.Found[i].Users != nil {
 			t.Errorf("socket %d is %+v", i, a.Found[i])
 		}
 	}
@@ -79,7 +79,7 @@ func TestFetchOfWhatIsMissing(t *testing.T) {
 // usedBy has another process fetch: s cannot be asked in its name over a connection.
 func (s *server) usedBy(t *testing.T, pid int, bound string) {
 	t.Helper()
-	a, fds, err := s.take(openings(t, bound), pid, false)
+	a, fds, err := s.take(testkit.Openings(t, bound), pid, false)
 	if err != nil || fds != nil || a.Found[0] == nil {
 		t.Fatalf("got %+v, %v, %v", a, fds, err)
 	}
@@ -88,7 +88,7 @@ func (s *server) usedBy(t *testing.T, pid int, bound string) {
 // TestDescriptorsOfFetch: the holder keeps no copies of what it passes, nor of what it fails to pass. It is not parallel:
 // it counts.
 func TestDescriptorsOfFetch(t *testing.T) {
-	before := descriptors(t)
+	before := testkit.Descriptors(t)
 	t.Run("fetch", func(t *testing.T) {
 		s, dead := serving(t), testkit.Sleeper(t)
 		bound := claimed(t, s.path, process.Init, slices.Repeat([]string{"0"}, 20)...)
@@ -96,13 +96,13 @@ func TestDescriptorsOfFetch(t *testing.T) {
 			fetched(t, s.path, true, bound...)
 		}
 		testkit.End(dead)
-		if _, fds, err := s.take(openings(t, bound...), dead.Process.Pid, true); err == nil {
+		if _, fds, err := s.take(testkit.Openings(t, bound...), dead.Process.Pid, true); err == nil {
 			t.Errorf("a dead process has fetched %v", fds)
 		} else {
 			socket.CloseAll(fds)
 		}
 	})
-	testkit.Await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
+	testkit.Await(t, "all descriptors to be closed", func() bool { return testkit.Descriptors(t) <= before })
 }
 
 // TestFetchNamesUsers: a process that has fetched a socket is a user of that one, and of no other, until it ends.
@@ -143,9 +143,9 @@ func TestUserIsOwner(t *testing.T) {
 	s.usedBy(t, server.Process.Pid, bound[0])
 	s.usedBy(t, server.Process.Pid, "unix::"+dir+"/used")
 	testkit.End(shell)
-	testkit.Await(t, "what nobody uses to be closed", func() bool { return !exists(dir + "/unused") })
+	testkit.Await(t, "what nobody uses to be closed", func() bool { return !testkit.Exists(dir + "/unused") })
 	state := asked(t, s.path, wire.Request{Op: wire.Status})
-	if len(state.Sockets) != 2 || !listens(t, bound[0]) || !exists(dir+"/used") {
+	if len(state.Sockets) != 2 || !testkit.Listens(t, parsed(t, bound[0])) || !testkit.Exists(dir+"/used") {
 		t.Fatalf("the state is %+v", state)
 	}
 	for _, got := range state.Sockets {
@@ -158,12 +158,12 @@ func TestUserIsOwner(t *testing.T) {
 		t.Errorf("claimed again is %v, not %v", another, bound)
 	}
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
-	if !listens(t, bound[0]) {
+	if !testkit.Listens(t, parsed(t, bound[0])) {
 		t.Error("the server has lost its port")
 	}
 	testkit.End(server)
 	s.isOver(t)
-	if exists(dir + "/used") {
+	if testkit.Exists(dir + "/used") {
 		t.Error("the path is left")
 	}
 }
@@ -174,7 +174,7 @@ func TestUserCannotBeWatched(t *testing.T) {
 	s, dead := serving(t), testkit.Sleeper(t)
 	testkit.End(dead)
 	bound := claimed(t, s.path, process.Init, "0")
-	_, fds, err := s.take(openings(t, bound...), dead.Process.Pid, true)
+	_, fds, err := s.take(testkit.Openings(t, bound...), dead.Process.Pid, true)
 	socket.CloseAll(fds)
 	if err == nil || err.Error() != fmt.Sprintf("cannot watch process %d: no such process", dead.Process.Pid) {
 		t.Errorf("got %v", err)

@@ -6,21 +6,8 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
-
-// openings parses specifications, with the options that nobody asks for.
-func openings(t testing.TB, texts ...string) []spec.Opening {
-	t.Helper()
-	var all []spec.Opening
-	for _, text := range texts {
-		s, err := spec.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, spec.Opening{Spec: s, Options: spec.Defaults()})
-	}
-	return all
-}
 
 // keep is a claim as the server makes it: what is missing is opened, a port 0 at 1001, 1002, ...
 func (l *ledger) keep(p party, wanted []spec.Opening) (number int, unclaimed []int) {
@@ -68,12 +55,12 @@ func TestMatch(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLedger()
-			for i, o := range openings(t, test.kept...) {
+			for i, o := range testkit.Openings(t, test.kept...) {
 				if n := l.add(o, bound(o, 1001+i)); n != i+1 {
 					t.Fatalf("item %d has number %d", i, n)
 				}
 			}
-			if got := l.match(openings(t, test.openings...)); !slices.Equal(got, test.want) {
+			if got := l.match(testkit.Openings(t, test.openings...)); !slices.Equal(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
@@ -82,7 +69,7 @@ func TestMatch(t *testing.T) {
 
 func TestMatchHasOptions(t *testing.T) {
 	t.Parallel()
-	l, plain := newLedger(), openings(t, "/a")[0]
+	l, plain := newLedger(), testkit.Openings(t, "/a")[0]
 	special := plain
 	special.Backlog, special.Mode = 7, spec.Some[uint32](0o600)
 	n := l.add(plain, special)
@@ -107,17 +94,17 @@ func isLeft(t *testing.T, l *ledger, want ...int) {
 func TestClaimAgainKeepsWhatBothName(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
-	first, gone := l.keep(shell, openings(t, "0", "3000", "/a"))
+	first, gone := l.keep(shell, testkit.Openings(t, "0", "3000", "/a"))
 	items := l.inOrder()
 	if len(gone) > 0 || len(items) != 3 {
 		t.Fatalf("kept %v, and gone %v", items, gone)
 	}
-	second, gone := l.keep(shell, openings(t, "/a", "4000", "0"))
+	second, gone := l.keep(shell, testkit.Openings(t, "/a", "4000", "0"))
 	if second == first || !slices.Equal(gone, items[1:2]) {
 		t.Errorf("gone is %v of %v", gone, items)
 	}
 	isLeft(t, l, items[0], items[2], l.last-1)
-	if got := l.match(openings(t, "3000", "4000")); !slices.Equal(got, []int{0, l.last - 1}) {
+	if got := l.match(testkit.Openings(t, "3000", "4000")); !slices.Equal(got, []int{0, l.last - 1}) {
 		t.Errorf("3000 and 4000 are %v", got)
 	}
 	if gone := l.release(first); gone != nil {
@@ -132,8 +119,8 @@ func TestClaimAgainKeepsWhatBothName(t *testing.T) {
 func TestTwoOwnersOfOne(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
-	first, _ := l.keep(shell, openings(t, "a=0", "/a"))
-	second, _ := l.keep(editor, openings(t, "b=0"))
+	first, _ := l.keep(shell, testkit.Openings(t, "a=0", "/a"))
+	second, _ := l.keep(editor, testkit.Openings(t, "b=0"))
 	if got := l.holdings()[1]; !slices.Equal(got.owners, []int{10, 20}) || got.as.Name != "b" || got.users != nil {
 		t.Errorf("the holding is %+v", got)
 	}
@@ -153,7 +140,7 @@ func TestTwoOwnersOfOne(t *testing.T) {
 func TestUserKeepsItem(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
-	claimed, _ := l.keep(shell, openings(t, "a=0", "0"))
+	claimed, _ := l.keep(shell, testkit.Openings(t, "a=0", "0"))
 	none := make([]spec.Opening, 2)
 	used := l.claim(server1, []int{2}, none[:1]) // the same process in another role
 	l.extend(used, []int{2}, none[:1])
@@ -166,7 +153,7 @@ func TestUserKeepsItem(t *testing.T) {
 	if got := l.holdings()[2]; got.owners != nil || !slices.Equal(got.users, []int{10}) || got.as.Port() != 1002 || got.as.Name != "" {
 		t.Errorf("the holding is %+v", got)
 	}
-	again, _ := l.keep(editor, openings(t, "127.0.0.1:1002", "3000"))
+	again, _ := l.keep(editor, testkit.Openings(t, "127.0.0.1:1002", "3000"))
 	l.extend(used, []int{2, l.last - 1}, none)
 	if gone := l.release(again); gone != nil {
 		t.Errorf("gone is %v, which is in use", gone)
@@ -181,7 +168,7 @@ func TestUserKeepsItem(t *testing.T) {
 func TestGuestIsNobody(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
-	claimed, _ := l.keep(shell, openings(t, "0"))
+	claimed, _ := l.keep(shell, testkit.Openings(t, "0"))
 	talk := l.claim(party{0, guest}, []int{1}, make([]spec.Opening, 1))
 	if gone := l.release(claimed); gone != nil {
 		t.Errorf("gone is %v, in the midst of a conversation", gone)

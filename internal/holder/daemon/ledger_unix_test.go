@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestLedgerIsLinear compares the processor time of 16 times as many openings: 16 times is linear, 256 times quadratic. It
@@ -33,7 +35,7 @@ func shortest(t *testing.T, n int, text func(i int) string) time.Duration {
 	for i := range n {
 		texts = append(texts, text(i))
 	}
-	wanted := openings(t, texts...)
+	wanted := testkit.Openings(t, texts...)
 	var times []time.Duration
 	for range 3 {
 		begin, l := processorTime(t), newLedger()

@@ -5,7 +5,6 @@ package daemon
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"slices"
 	"testing"
@@ -117,19 +116,10 @@ func (s *server) addresses(t testing.TB) map[string]uint64 {
 	kept := map[string]uint64{}
 	s.locked(func() {
 		for n, it := range s.ledger.items {
-			kept[it.bound.Address()] = inode(t, s.kept[n].fd)
+			kept[it.bound.Address()] = testkit.Inode(t, s.kept[n].fd)
 		}
 	})
 	return kept
-}
-
-func inode(t testing.TB, fd int) uint64 {
-	t.Helper()
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		t.Fatal(err)
-	}
-	return uint64(stat.Ino)
 }
 
 // open opens what texts specify, until the test ends. Their paths are the holder's to remove.
@@ -137,7 +127,7 @@ func open(t testing.TB, texts ...string) (opened []*socket.Socket) {
 	t.Helper()
 	testkit.Umask.Lock()
 	defer testkit.Umask.Unlock()
-	for _, o := range openings(t, texts...) {
+	for _, o := range testkit.Openings(t, texts...) {
 		s, err := socket.Open(o)
 		if err != nil {
 			t.Fatal(err)
@@ -294,7 +284,7 @@ func asked(t testing.TB, control string, r wire.Request) wire.Answer {
 // encoded is how a request has what texts specify.
 func encoded(t testing.TB, texts ...string) (all []string) {
 	t.Helper()
-	for _, o := range openings(t, texts...) {
+	for _, o := range testkit.Openings(t, texts...) {
 		all = append(all, o.Encode())
 	}
 	return all
@@ -331,27 +321,4 @@ func parsed(t testing.TB, bound string) spec.Opening {
 		t.Fatal(err)
 	}
 	return o
-}
-
-// listens reports whether somebody listens; the connection that finds out asks for nothing.
-func listens(t testing.TB, bound string) bool {
-	t.Helper()
-	o := parsed(t, bound)
-	network := map[spec.Family]string{spec.Inet: "tcp", spec.Unix: "unix"}[o.Type.Family()]
-	c, err := net.DialTimeout(network, o.Address(), testkit.Patience)
-	if err == nil {
-		c.Close()
-	}
-	return err == nil
-}
-
-// awaitClosed waits until nobody listens: a child that a test beside this one starts has all descriptors until it execs.
-func awaitClosed(t testing.TB, bound string) {
-	t.Helper()
-	testkit.Await(t, bound+" to be closed", func() bool { return !listens(t, bound) })
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }

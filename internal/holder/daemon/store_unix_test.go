@@ -5,7 +5,6 @@ package daemon
 import (
 	"maps"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -22,7 +21,7 @@ import (
 // no descriptor stays open. It is for tests that are not parallel.
 func undisturbed(t *testing.T, f func(s *server)) {
 	t.Helper()
-	before := descriptors(t)
+	before := testkit.Descriptors(t)
 	s := serving(t)
 	claimed(t, s.path, process.Init, "unix::"+testkit.Directory(t)+"/kept")
 	kept := s.addresses(t)
@@ -41,17 +40,7 @@ func undisturbed(t *testing.T, f func(s *server)) {
 	})
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
 	s.isOver(t)
-	testkit.Await(t, "all descriptors to be closed", func() bool { return descriptors(t) <= before })
-}
-
-// descriptors counts what this process has open. Nothing else may run meanwhile.
-func descriptors(t testing.TB) int {
-	t.Helper()
-	entries, err := filepath.Glob("/dev/fd/*")
-	if err != nil || len(entries) < 3 {
-		t.Fatalf("/dev/fd has %v, %v", entries, err)
-	}
-	return len(entries)
+	testkit.Await(t, "all descriptors to be closed", func() bool { return testkit.Descriptors(t) <= before })
 }
 
 // raw is a socket that is not made as systemfd makes them.
@@ -233,7 +222,7 @@ func TestStoreIsWhole(t *testing.T) {
 				c.ends()
 				c.close()
 				forget(good)
-				awaitClosed(t, good[0].Encode())
+				testkit.AwaitClosed(t, parsed(t, good[0].Encode()))
 			})
 		})
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,22 +24,6 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// as runs f on a thread that is another user's. The thread ends with it.
-func as(uid int, f func()) error {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocks
-		_, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
-		if errno != 0 {
-			result <- errno
-			return
-		}
-		f()
-		result <- nil
-	}()
-	return <-result
-}
-
 // TestAnotherUser opens everything up for another user: still the holder does not talk to it.
 func TestAnotherUser(t *testing.T) {
 	t.Parallel()
@@ -54,9 +37,8 @@ func TestAnotherUser(t *testing.T) {
 	}
 	for uid, isAnswered := range map[int]bool{65534: false, 0: true} {
 		var fd int
-		var dialErr error
-		if err := as(uid, func() { fd, dialErr = dial(s.path) }); err != nil || dialErr != nil {
-			t.Fatal(err, dialErr)
+		if err := testkit.As(uid, func() (err error) { fd, err = dial(s.path); return err }); err != nil {
+			t.Fatal(err)
 		}
 		defer unix.Close(fd)
 		line, err := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: os.Getpid()})
