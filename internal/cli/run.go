@@ -121,6 +121,7 @@ type handover struct {
 	plan    *takeover.Plan
 	sockets []takeover.Socket
 	holder  *holder.Client // that keeps them, nil without one
+	isKept  bool           // it does so for us: --hold
 	undo    func()         // takes the info file back
 }
 
@@ -211,6 +212,9 @@ func (h *handover) cleanUp() {
 	if h.undo != nil {
 		h.undo()
 	}
+	if h.isKept { // it would see only later that we have ended
+		h.holder.Release(os.Getpid())
+	}
 	takeover.Undo(h.sockets)
 }
 
@@ -225,7 +229,9 @@ func (h *handover) keep() error {
 	if h.holder == nil {
 		h.holder = holder.Private()
 	}
-	return h.holder.Keep(os.Getpid(), takeover.Sockets(h.sockets))
+	err := h.holder.Keep(os.Getpid(), takeover.Sockets(h.sockets))
+	h.isKept = err == nil
+	return err
 }
 
 // listenPID returns what LISTEN_PID says, 0 for nothing, and prints the launcher's hint.
