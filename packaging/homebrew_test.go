@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestFormula really runs the formula's install, of the newest commit, and its test.
@@ -20,7 +22,7 @@ func TestFormula(t *testing.T) {
 // brew installs and tests a formula, and checks what it has installed.
 func brew(t *testing.T, formula, source string) string {
 	t.Helper()
-	need(t, "ruby", "go")
+	testkit.Need(t, "ruby", "go")
 	build, prefix := t.TempDir(), t.TempDir()
 	run(t, source, "git", "-c", "advice.detachedHead=false", "clone", "-q", source, build) // the formula moves the files away
 	said := run(t, ".", "ruby", "testdata/brew.rb", formula, build, prefix)
@@ -35,6 +37,6 @@ func brew(t *testing.T, formula, source string) string {
 // TestFormulaStyle has rubocop look at the formula.
 func TestFormulaStyle(t *testing.T) {
 	t.Parallel()
-	need(t, "rubocop")
+	testkit.Need(t, "rubocop")
 	run(t, ".", "rubocop", "--config", "testdata/rubocop.yml", "--cache", "false", "homebrew/systemfd.rb", "testdata/brew.rb")
 }

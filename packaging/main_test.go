@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // version is what the tests release.
@@ -26,20 +28,6 @@ var shared = map[string]string{
 	"share/zsh/site-functions/_systemfd":            "completions/_systemfd",
 	"share/fish/vendor_completions.d/systemfd.fish": "completions/systemfd.fish",
 	"share/nushell/vendor/autoload/systemfd.nu":     "completions/systemfd.nu",
-}
-
-// need skips the test if a tool is missing, by name; with SYSTEMFD_TEST_STRICT=1 that is a failure.
-func need(t *testing.T, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		if os.Getenv("SYSTEMFD_TEST_STRICT") == "1" {
-			t.Fatalf("%s is not installed", tool)
-		}
-		t.Skipf("%s is not installed", tool)
-	}
 }
 
 // clone makes a repository with one commit, tagged as version: the files of this one that git does not ignore. Ports
@@ -73,7 +61,7 @@ func clone(t *testing.T) string {
 // files lists those of this repository that git does not ignore, committed or not.
 func files(t *testing.T, patterns ...string) []string {
 	t.Helper()
-	need(t, "git")
+	testkit.Need(t, "git")
 	list := exec.Command("git", append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, patterns...)...)
 	list.Dir = ".."
 	var names []string

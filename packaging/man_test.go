@@ -14,6 +14,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/cli"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // manSection returns what is below a heading of the manual page, .Sh or .Ss, until the next of that kind.
@@ -138,7 +139,7 @@ func TestManReaders(t *testing.T) {
 	} {
 		t.Run(reader.argv[0], func(t *testing.T) {
 			t.Parallel()
-			need(t, reader.argv[0])
+			testkit.Need(t, reader.argv[0])
 			out, err := exec.Command(reader.argv[0], reader.argv[1:]...).CombinedOutput()
 			if err != nil || string(out) != reader.want {
 				t.Errorf("%v: it says %q", err, out)

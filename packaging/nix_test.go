@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the vendorHash into packaging/nix/package.nix")
@@ -26,7 +28,7 @@ type nix struct {
 
 func newNix(t *testing.T) *nix {
 	t.Helper()
-	need(t, "nix", "go")
+	testkit.Need(t, "nix", "go")
 	home := t.TempDir()
 	t.Cleanup(func() { // the store is read-only
 		_ = exec.Command("chmod", "-R", "u+w", home).Run()
@@ -120,7 +122,7 @@ func TestNix(t *testing.T) {
 		flags := append(stub, "--override-input", "systemfd", flake, "--override-input", "systemfd/nixpkgs", stub[len(stub)-1])
 		n.checkShellHook(t, project, out, append([]string{"nix"}, append(args(flags, "develop", "path:"+project), "-c")...))
 
-		need(t, "direnv")
+		testkit.Need(t, "direnv")
 		write(t, filepath.Join(project, ".envrc"), strings.Join(append([]string{"use flake path:" + project}, flags...), " ")+"\n", 0o644)
 		allow := command(project, "direnv", "allow")
 		allow.Env = append(allow.Env, n.env...)
@@ -204,7 +206,7 @@ func (n *nix) checkShellHook(t *testing.T, dir, out string, enter []string) {
 // TestNixSyntax has Nix parse each of its files.
 func TestNixSyntax(t *testing.T) {
 	t.Parallel()
-	need(t, "nix-instantiate")
+	testkit.Need(t, "nix-instantiate")
 	all := files(t, "*.nix")
 	if len(all) < 5 {
 		t.Fatalf("there are only %q", all)

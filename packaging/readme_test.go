@@ -8,12 +8,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestGoInstall installs by the line of README.md, from a module proxy that has the release.
 func TestGoInstall(t *testing.T) {
 	t.Parallel()
-	need(t, "go", "git")
+	testkit.Need(t, "go", "git")
 	const module = "github.com/systemfd/systemfd"
 	source, proxy, gobin := clone(t), t.TempDir(), t.TempDir()
 	versions := filepath.Join(proxy, module, "@v")
@@ -74,7 +76,7 @@ func TestReadmeInstall(t *testing.T) {
 // TestShellHooks runs the lines of SHELL-HOOKS.md, each in the shell or make that it is for; the server is inspect.
 func TestShellHooks(t *testing.T) {
 	t.Parallel()
-	need(t, "go", "bash", "zsh", "fish", "make", "nix-instantiate")
+	testkit.Need(t, "go", "bash", "zsh", "fish", "make", "nix-instantiate")
 	bin := t.TempDir()
 	run(t, "..", "go", "build", "-o", bin+"/systemfd", "./cmd/systemfd")
 	blocks := regexp.MustCompile("(?s)\n```(\\w+)\n(.*?)```").FindAllStringSubmatch(read(t, "SHELL-HOOKS.md"), -1)

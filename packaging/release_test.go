@@ -12,13 +12,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // release runs packaging/release.sh, as CI does, with a flag that keeps it from publishing, and returns the folder of what
 // it made.
 func release(t *testing.T, source, flag string, env ...string) string {
 	t.Helper()
-	need(t, "goreleaser", "go")
+	testkit.Need(t, "goreleaser", "go")
 	cmd := command(source, "packaging/release.sh", flag)
 	cmd.Env = append(cmd.Env, append([]string{"GPG_FINGERPRINT="}, env...)...)
 	runs(t, cmd)
@@ -28,7 +30,7 @@ func release(t *testing.T, source, flag string, env ...string) string {
 // TestRelease builds a release twice, and looks at all that is in it.
 func TestRelease(t *testing.T) {
 	t.Parallel()
-	need(t, "goreleaser", "bsdtar")
+	testkit.Need(t, "goreleaser", "bsdtar")
 	run(t, "..", "goreleaser", "check")
 	source := clone(t)
 	dist := release(t, source, "--skip=publish")
@@ -102,7 +104,7 @@ func sum(t *testing.T, sums, name string) string {
 
 // checkAgain builds the same commit elsewhere, and signs this time.
 func checkAgain(t *testing.T, source, sums string) {
-	need(t, "gpg")
+	testkit.Need(t, "gpg")
 	home, err := os.MkdirTemp("", "gpg-") // a short path, for the agent's socket
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +176,7 @@ func checkPackages(t *testing.T, source, dist string) {
 			}
 		}
 	}
-	need(t, "rpm")
+	testkit.Need(t, "rpm")
 	for _, name := range glob(t, dist, "*.rpm") {
 		if list := run(t, dist, "rpm", "-qlp", name); !strings.Contains(list, "/usr/bin/systemfd\n") || !strings.Contains(list, "/usr/share/man/man1/systemfd.1.gz\n") {
 			t.Errorf("rpm lists %s", list)
@@ -213,7 +215,7 @@ func checkMaterials(t *testing.T, source, dist string) {
 
 // checkCask looks whether what the cask names is there; brew itself wants a machine of its own.
 func checkCask(t *testing.T, dist, sums string) {
-	need(t, "ruby")
+	testkit.Need(t, "ruby")
 	cask := filepath.Join(dist, "homebrew/Casks/systemfd.rb")
 	run(t, dist, "ruby", "-c", cask)
 	text := read(t, cask)
@@ -239,7 +241,7 @@ func checkCask(t *testing.T, dist, sums string) {
 
 // checkDeb has lintian look at the package, installs it, uses it, and removes it.
 func checkDeb(t *testing.T, source, deb string) {
-	need(t, "dpkg-deb")
+	testkit.Need(t, "dpkg-deb")
 	root := t.TempDir()
 	run(t, root, "dpkg-deb", "-x", deb, root)
 	checkInstalled(t, source, filepath.Join(root, "usr"), map[string]string{
@@ -253,14 +255,14 @@ func checkDeb(t *testing.T, source, deb string) {
 	}
 
 	t.Run("lintian", func(t *testing.T) {
-		need(t, "lintian")
+		testkit.Need(t, "lintian")
 		if said := run(t, root, "lintian", "--allow-root", "--fail-on", "error,warning", deb); said != "" {
 			t.Errorf("lintian says %s", said)
 		}
 	})
 
 	t.Run("install", func(t *testing.T) {
-		need(t, "dpkg", "man", "bash", "zsh", "fish")
+		testkit.Need(t, "dpkg", "man", "bash", "zsh", "fish")
 		if os.Getuid() != 0 {
 			t.Skip("dpkg -i is for root")
 		}
@@ -327,14 +329,14 @@ func glob(t *testing.T, dir, pattern string) []string {
 // TestWorkflows has actionlint look at the workflows.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
-	need(t, "actionlint")
+	testkit.Need(t, "actionlint")
 	run(t, "..", "actionlint", ".github/workflows/test.yml", ".github/workflows/release.yml")
 }
 
 // TestReleaseVersion: where tag and changelog differ, nothing is released.
 func TestReleaseVersion(t *testing.T) {
 	t.Parallel()
-	need(t, "awk", "gzip")
+	testkit.Need(t, "awk", "gzip")
 	source := clone(t)
 	if said := fails(t, command(source, "packaging/prepare.sh", "9.9.9")); !strings.Contains(said, "CHANGELOG.md begins with "+version+", and the tag is 9.9.9") {
 		t.Errorf("it fails with %q", said)

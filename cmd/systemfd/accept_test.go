@@ -354,9 +354,9 @@ func TestAcceptUnit(t *testing.T) {
 // TestInheritedChannel: Java takes the listener from descriptor 0, where --inetd without --accept puts it.
 func TestInheritedChannel(t *testing.T) {
 	t.Parallel()
-	need(t, "java")
+	testkit.Need(t, "java")
 	if _, err := exec.LookPath("javac"); err != nil { // without it java does not run a source file
-		lacks(t, "javac")
+		testkit.Lacks(t, "javac")
 	}
 	for _, spec := range []string{"tcp::0", "unix::./s"} {
 		dir := testkit.Directory(t)
@@ -373,7 +373,7 @@ func TestInheritedChannel(t *testing.T) {
 // TestBus starts a D-Bus daemon from the unit that Debian ships, when the first client comes, which it then answers.
 func TestBus(t *testing.T) {
 	t.Parallel()
-	need(t, "dbus-daemon", "dbus-send")
+	testkit.Need(t, "dbus-daemon", "dbus-send")
 	unit := shippedUnit(t, "/dbus-user-session/usr/lib/systemd/user/dbus.socket")
 	for _, flags := range [][]string{nil, {"--lazy"}} {
 		dir := testkit.Directory(t)

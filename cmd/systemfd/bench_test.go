@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // BenchmarkOpen measures start to exec, as time over the bare child, against a static C program that does the
@@ -34,7 +36,7 @@ func BenchmarkOpen(b *testing.B) {
 // BenchmarkInherit measures taking over one inherited socket. A connection waits on it, as systemd-socket-activate
 // does not start its child before there is one. The shell sets LISTEN_PID, on which that insists.
 func BenchmarkInherit(b *testing.B) {
-	need(b, "systemd-socket-activate")
+	testkit.Need(b, "systemd-socket-activate")
 	child := compile(b, "true")
 	listener := listenFile(b)
 	shell := func(argv ...string) command {
@@ -76,7 +78,7 @@ func BenchmarkHolder(b *testing.B) {
 
 // BenchmarkBashSource measures what the completion script adds to the start of every bash.
 func BenchmarkBashSource(b *testing.B) {
-	need(b, "bash")
+	testkit.Need(b, "bash")
 	const loop = `for ((i = 0; i < $1; i++)); do . "$0"; done`
 	if out, err := exec.Command("bash", "--norc", "-c", loop, "../../completions/systemfd.bash", strconv.Itoa(b.N)).CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
@@ -154,7 +156,7 @@ func median(values []float64) float64 {
 
 // compile builds a C program of testdata/bench, static, so that no dynamic linker is measured.
 func compile(b *testing.B, name string) string {
-	need(b, "gcc")
+	testkit.Need(b, "gcc")
 	program := filepath.Join(b.TempDir(), name)
 	if out, err := exec.Command("gcc", "-O2", "-static", "-o", program, "testdata/bench/"+name+".c").CombinedOutput(); err != nil {
 		b.Fatalf("gcc: %v\n%s", err, out)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/completions"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // completed is what every shell offers at the end of a line, in any order. Below all of them is a project with the folder
@@ -144,7 +145,7 @@ func bashes(t *testing.T) map[string]string {
 		"without colon": "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}",
 	}
 	if _, err := os.Stat(file); err != nil {
-		t.Run("bash-completion", func(t *testing.T) { lacks(t, "bash-completion") })
+		t.Run("bash-completion", func(t *testing.T) { testkit.Lacks(t, "bash-completion") })
 	} else {
 		ways["bash-completion"] = ". " + file
 	}
@@ -173,7 +174,7 @@ func TestBashCompletion(t *testing.T) {
 // TestBashSource: sourcing the script prints nothing, also a second time and under set -eu.
 func TestBashSource(t *testing.T) {
 	t.Parallel()
-	need(t, "bash")
+	testkit.Need(t, "bash")
 	if out, err := exec.Command("bash", "--norc", "-euc", `. "$0"; . "$0"`, completionScript(t, "bash")).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -202,7 +203,7 @@ func TestZshCompletion(t *testing.T) {
 // TestFishCompletion asks complete -C.
 func TestFishCompletion(t *testing.T) {
 	t.Parallel()
-	need(t, "fish")
+	testkit.Need(t, "fish")
 	p := completionProject(t)
 	complete := func(line string) (all []string) {
 		t.Helper()
@@ -225,7 +226,7 @@ func TestFishCompletion(t *testing.T) {
 func TestNushellCompletion(t *testing.T) {
 	t.Parallel()
 	nu := nushell(t)
-	need(t, nu)
+	testkit.Need(t, nu)
 	p := completionProject(t)
 	script, err := os.ReadFile(completionScript(t, "nushell"))
 	if err != nil {
@@ -289,9 +290,9 @@ $env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] 
 // TestPowerShellCompletion parses the script.
 func TestPowerShellCompletion(t *testing.T) {
 	t.Parallel()
-	need(t, "node")
+	testkit.Need(t, "node")
 	if _, err := os.Stat(filepath.Join(npm(t), "tree-sitter-powershell")); err != nil {
-		lacks(t, "npm's tree-sitter-powershell")
+		testkit.Lacks(t, "npm's tree-sitter-powershell")
 	}
 	cmd := exec.Command("node", "--liftoff-only", "testdata/powershell/syntax.cjs", completionScript(t, "powershell"))
 	cmd.Env = append(os.Environ(), "NODE_PATH="+npm(t))

@@ -12,13 +12,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestDirenv has an interactive shell go into a folder with the .envrc of README.md, out of it, and back, and edits it:
 // the socket that stays in it is never closed. The holder ends with the shell.
 func TestDirenv(t *testing.T) {
 	t.Parallel()
-	need(t, "bash", "direnv")
+	testkit.Need(t, "bash", "direnv")
 	p := newProject(t)
 	outside, inside := p.path("outside"), p.path("inside")
 	for _, dir := range []string{outside, inside} {

@@ -259,9 +259,9 @@ var libsystemd = server{
 	name: "libsystemd",
 	want: names + " blocking",
 	command: func(t *testing.T) []string {
-		need(t, "gcc")
+		testkit.Need(t, "gcc")
 		if exec.Command("gcc", "-E", "-include", "systemd/sd-daemon.h", "-x", "c", os.DevNull).Run() != nil {
-			lacks(t, "libsystemd-dev")
+			testkit.Lacks(t, "libsystemd-dev")
 		}
 		program, err := buildLibsystemd()
 		if err != nil {

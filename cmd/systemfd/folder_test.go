@@ -73,7 +73,7 @@ func makeFolder(path string, mode uint32) error {
 func makeTheirs(t *testing.T, path string) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lacks(t, "a second user, only for root,")
+		testkit.Lacks(t, "a second user, only for root,")
 	}
 	return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534))
 }
@@ -170,7 +170,7 @@ func mounted(t *testing.T, p *project, options string) {
 	t.Helper()
 	err := unix.Mount("tmpfs", p.runtime, "tmpfs", 0, options)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		lacks(t, "the right to mount a tmpfs")
+		testkit.Lacks(t, "the right to mount a tmpfs")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // outcome is what a run of systemfd left.
@@ -108,7 +110,7 @@ func textFile(t testing.TB, text string) *os.File {
 // The environment arrives as it was: its order, entries that a shell would drop. Ours come last.
 func TestEnvironmentPasses(t *testing.T) {
 	t.Parallel()
-	need(t, "env")
+	testkit.Need(t, "env")
 	given := []string{"PATH=" + os.Getenv("PATH"), "B=2", "A=1", "EMPTY=", "LINES=one\ntwo", "bytes=\xff\x80", "with space=x", "EQUALS=a=b", "LISTEN_FDSX=7", "SYSTEMFD=1", "MAKEFLAGS= -k --jobserver-auth=fifo:/tmp/x"}
 	stale := []string{"LISTEN_FDS=9", "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"}
 	got := handOff(t, func(cmd *exec.Cmd) {
@@ -133,7 +135,7 @@ LISTEN_FDS_FIRST_FD=3
 // Without sockets nothing of the protocol is left, and nothing else changes.
 func TestEnvironmentWithoutSockets(t *testing.T) {
 	t.Parallel()
-	need(t, "env")
+	testkit.Need(t, "env")
 	given := []string{"PATH=" + os.Getenv("PATH"), "A=1"}
 	for _, last := range []string{"SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"} { // both at once would be sockets
 		got := handOff(t, func(cmd *exec.Cmd) {
@@ -155,7 +157,7 @@ func TestSameProcess(t *testing.T) {
 // Junk gives way, holes are filled, all else stays what it was.
 func TestDescriptorsTaken(t *testing.T) {
 	t.Parallel()
-	need(t, "cat")
+	testkit.Need(t, "cat")
 	junk, kept := textFile(t, "junk"), textFile(t, "kept")
 	prepare := func(cmd *exec.Cmd) {
 		cmd.ExtraFiles = []*os.File{junk, junk, junk, nil, nil, nil, nil, kept} // 3, 4, 5 and 10
@@ -290,7 +292,7 @@ func TestInfoFileIsWhole(t *testing.T) {
 // Every launcher that was measured, as its users type it.
 func TestLauncherHints(t *testing.T) {
 	t.Parallel()
-	need(t, "sh")
+	testkit.Need(t, "sh")
 	passOn := []string{
 		"air", "bun --watch server.ts", "cargo watch -x run", "deno task dev", "entr -nr ./server", "find . -exec ./server ;", "foreman start",
 		"gmake run", "go run .", "gow run .", "make run", "modd", "pnpm dev", "reflex -s ./server", "strace -f ./server", "timeout 60 ./server",

@@ -74,7 +74,7 @@ func writePackage(t *testing.T, dir, script string) {
 // start runs the launcher with inner before the server; hold gives the outer systemfd its flag.
 func (c closer) start(t *testing.T, h home, outer func(...string) []string, inner string) {
 	t.Helper()
-	need(t, c.tool)
+	testkit.Need(t, c.tool)
 	write(t, h.dir, "watched", "")
 	command := c.command(t, h.dir, inner)
 	h.start(t, []string{"NO_UPDATE_NOTIFIER=1"}, outer(command...)...)
@@ -147,7 +147,7 @@ func watchedNode(t *testing.T, dir string) {
 // TestLauncherHintWorks types what the hint for nodemon says.
 func TestLauncherHintWorks(t *testing.T) {
 	t.Parallel()
-	need(t, "nodemon", "node")
+	testkit.Need(t, "nodemon", "node")
 	h := newHome(t)
 	watchedNode(t, h.dir)
 	got := h.run(t, nil, "-s", "0", "--", "nodemon", "--version")
@@ -205,7 +205,7 @@ func TestHoldEndsWithCommand(t *testing.T) {
 // TestHoldBelowSystemdSocketActivate holds what systemd's own tool has opened, for a launcher that closes it.
 func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
-	need(t, activate[0], "python3")
+	testkit.Need(t, activate[0], "python3")
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -245,7 +245,7 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 // TestHoldOfHeld takes sockets of one holder under --hold: they outlive that holder for as long as COMMAND lives.
 func TestHoldOfHeld(t *testing.T) {
 	t.Parallel()
-	need(t, "python3")
+	testkit.Need(t, "python3")
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -337,7 +337,7 @@ func (h home) below(t *testing.T, name string, variables []string, flags string,
 // accept(2) must wait.
 func TestHeldSocketChangesServers(t *testing.T) {
 	t.Parallel()
-	need(t, "node", "python3")
+	testkit.Need(t, "node", "python3")
 	h := newHome(t)
 	variables := h.env(t, "-s", "app=http::0")
 	socket := h.status(t)[0]

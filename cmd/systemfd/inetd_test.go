@@ -38,14 +38,14 @@ func TestInetdNonblock(t *testing.T) {
 // TestSSH serves a real ssh client by sshd -i.
 func TestSSH(t *testing.T) {
 	t.Parallel()
-	need(t, "ssh", "ssh-keygen", "setpriv")
+	testkit.Need(t, "ssh", "ssh-keygen", "setpriv")
 	sshd := "/usr/sbin/sshd"
 	if _, err := os.Stat(sshd); err != nil {
-		lacks(t, "openssh-server")
+		testkit.Lacks(t, "openssh-server")
 	}
 	me, err := user.Current()
 	if err != nil {
-		lacks(t, "an entry of this user in passwd(5)")
+		testkit.Lacks(t, "an entry of this user in passwd(5)")
 	}
 	dir := testkit.Directory(t)
 	if me.Uid == "0" { // if sshd is not a service, nobody has made its folder

@@ -76,7 +76,7 @@ var injections = []injection{
 // with one clear error and leaves nothing.
 func TestInjectedFailures(t *testing.T) {
 	t.Parallel()
-	need(t, "strace", "cc")
+	testkit.Need(t, "strace", "cc")
 	dir := t.TempDir()
 	// The command has no system calls but its end: what fails in it is none of ours.
 	if out, err := exec.Command("cc", "-static", "-o", filepath.Join(dir, "nothing"), "testdata/bench/true.c").CombinedOutput(); err != nil {

@@ -19,7 +19,7 @@ import (
 // TestInUse has a second command take a held socket from under Node, which needs its O_NONBLOCK.
 func TestInUse(t *testing.T) {
 	t.Parallel()
-	need(t, "node")
+	testkit.Need(t, "node")
 	h := newHome(t)
 	variables := h.env(t, "-s", "app=http::0")
 	socket := h.status(t)[0]
@@ -109,7 +109,7 @@ func TestStatusCountsWaiting(t *testing.T) {
 // TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.
 func TestInspectPIDFDID(t *testing.T) {
 	t.Parallel()
-	need(t, "python3")
+	testkit.Need(t, "python3")
 	const becomes = `import os, sys; os.environ["LISTEN_PIDFDID"] = str(os.fstat(os.pidfd_open(os.getpid())).st_ino + int(sys.argv[1])); os.execvp("systemfd", ["systemfd", "inspect"])`
 	if got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "0"); got.status != 0 || got.err != "" {
 		t.Errorf("its own: exit %d, %s", got.status, got.err)

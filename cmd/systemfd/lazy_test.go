@@ -239,7 +239,7 @@ func TestLazyIgnoredSignal(t *testing.T) {
 // TestLazyHold: the holder has the sockets from the start, and the server below a launcher that closes them gets them.
 func TestLazyHold(t *testing.T) {
 	t.Parallel()
-	need(t, "bash")
+	testkit.Need(t, "bash")
 	h := newHome(t)
 	l := launch(t, h.dir, "systemfd", "-q", "--lazy", "--hold", "-s", "tcp::0", "--info-file", "info", "--", "bash", "-c", "exec 3>&-; systemfd -q -- probe serve")
 	address := opened(t, h.dir)

@@ -44,23 +44,3 @@ func testMain(m *testing.M) int {
 	}
 	return m.Run()
 }
-
-// need skips the test if a tool is missing, by name; with SYSTEMFD_TEST_STRICT=1 that is a failure.
-func need(t testing.TB, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		lacks(t, tool)
-	}
-}
-
-// lacks is need for what only the test can look for.
-func lacks(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("SYSTEMFD_TEST_STRICT") == "1" {
-		t.Fatalf("%s is not installed", what)
-	}
-	t.Skipf("%s is not installed", what)
-}

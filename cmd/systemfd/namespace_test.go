@@ -15,7 +15,7 @@ import (
 // inPIDNamespace is a command below another process 1, which sees neither the leader of its group nor of its session.
 func inPIDNamespace(t *testing.T, command ...string) []string {
 	t.Helper()
-	need(t, "unshare")
+	testkit.Need(t, "unshare")
 	unshare := []string{"unshare", "--fork", "--pid", "--mount-proc", "--kill-child"}
 	if out, err := exec.Command(unshare[0], append(unshare[1:], "true")...).CombinedOutput(); err != nil {
 		t.Skipf("no pid namespace here: %v: %s", err, out)

@@ -62,7 +62,7 @@ func TestInteractiveShellIsOwner(t *testing.T) {
 		for ending, end := range endings {
 			t.Run(s.name+" "+ending, func(t *testing.T) {
 				t.Parallel()
-				need(t, s.argv[0])
+				testkit.Need(t, s.argv[0])
 				p := newProject(t)
 				tty := p.terminal(s.argv...)
 				tty.does(s.evaluate(claim))
@@ -85,7 +85,7 @@ func TestInteractiveShellIsOwner(t *testing.T) {
 // TestKeysDoNotReachTheHolder sends what the keys ^Z and ^\ send: a signal to all of the shell's process group.
 func TestKeysDoNotReachTheHolder(t *testing.T) {
 	t.Parallel()
-	need(t, "bash")
+	testkit.Need(t, "bash")
 	p := newProject(t)
 	tty := p.terminal("bash", "--norc", "--noprofile")
 	tty.does(quoted.evaluate(claim))
@@ -147,7 +147,7 @@ func TestScriptIsOwner(t *testing.T) {
 	for _, name := range []string{"bash", "dash", "zsh", "ksh", "mksh", "yash"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			need(t, "bash", name)
+			testkit.Need(t, "bash", name)
 			p := newProject(t)
 			release := p.keeper()
 			tty := p.terminal("bash", "--norc", "--noprofile")
@@ -163,7 +163,7 @@ func TestScriptIsOwner(t *testing.T) {
 // TestMakeIsOwner has a recipe keep sockets for the recipes after it, each of which has another shell.
 func TestMakeIsOwner(t *testing.T) {
 	t.Parallel()
-	need(t, "bash", "make")
+	testkit.Need(t, "bash", "make")
 	p := newProject(t)
 	release := p.keeper()
 	write(t, p.dir, "Makefile", `all: first second
@@ -230,7 +230,7 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			need(t, "bash", "setsid", "timeout")
+			testkit.Need(t, "bash", "setsid", "timeout")
 			p := newProject(t)
 			release := p.keeper()
 			write(t, p.dir, "orphan", orphan)
@@ -274,7 +274,7 @@ func TestDeadLeaderIsNoOwner(t *testing.T) {
 // TestSessionLeaderIsOwner has the leader of the group ended, and a leader of the session that lives.
 func TestSessionLeaderIsOwner(t *testing.T) {
 	t.Parallel()
-	need(t, "bash")
+	testkit.Need(t, "bash")
 	p := newProject(t)
 	release := p.keeper()
 	write(t, p.dir, "orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
@@ -315,7 +315,7 @@ func commandLines() (lines []string) {
 // TestTmux keeps sockets for the shell of one window, and not for as long as tmux lives.
 func TestTmux(t *testing.T) {
 	t.Parallel()
-	need(t, "tmux", "bash")
+	testkit.Need(t, "tmux", "bash")
 	p := newProject(t)
 	p.env = append(p.env, "TMUX_TMPDIR="+p.home, "TMUX=")
 	tmux := func(args ...string) string {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // A path is in use if anybody has it bound, listening or not, whatever the type; nobody there notices.
@@ -64,39 +66,10 @@ func bindOnly(path string) (io.Closer, error) {
 	return os.NewFile(uintptr(fd), path), unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 }
 
-// From probe to listen the folder is locked: who finds it so waits, and does not touch the socket there.
-func TestFolderLocked(t *testing.T) {
-	t.Parallel()
-	need(t, "true")
-	folder, err := os.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	in := func(cmd *exec.Cmd) { cmd.Dir = folder.Name() }
-	handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
-	before, err := os.Lstat(filepath.Join(folder.Name(), "app.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	got := handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
-	if got.status != 125 {
-		t.Errorf("exit %d", got.status)
-	}
-	says(t, got.err, "error: cannot lock folder \".+\": .+", "hint: another process holds flock\\(2\\) on it")
-	after, err := os.Lstat(filepath.Join(folder.Name(), "app.sock"))
-	if err != nil || !os.SameFile(before, after) {
-		t.Errorf("the socket that was there is replaced by %v, %v", after, err)
-	}
-}
-
 // Of many that find the same dead socket, one gets it.
 func TestOneTakesTheDeadSocket(t *testing.T) {
 	t.Parallel()
-	need(t, "cat", "true")
+	testkit.Need(t, "cat", "true")
 	folder := t.TempDir()
 	in := func(cmd *exec.Cmd) { cmd.Dir = folder }
 	for range 5 {

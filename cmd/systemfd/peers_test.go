@@ -16,7 +16,7 @@ var activate = []string{"systemd-socket-activate", "-E", "PATH", "--fdname=" + n
 // TestBelowSystemdSocketActivate takes over what systemd's own tool has opened.
 func TestBelowSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
-	need(t, activate[0])
+	testkit.Need(t, activate[0])
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -32,7 +32,7 @@ func TestBelowSystemdSocketActivate(t *testing.T) {
 // TestAboveSystemdSocketActivate hands sockets to systemd's own tool, which passes them on.
 func TestAboveSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
-	need(t, activate[0])
+	testkit.Need(t, activate[0])
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

@@ -14,14 +14,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestPowerShell parses the code for PowerShell, and does not run it: Debian has no package of it.
 func TestPowerShell(t *testing.T) {
 	t.Parallel()
-	need(t, "node")
+	testkit.Need(t, "node")
 	if _, err := os.Stat(filepath.Join(npm(t), "tree-sitter-powershell")); errors.Is(err, fs.ErrNotExist) {
-		lacks(t, "npm's tree-sitter-powershell")
+		testkit.Lacks(t, "npm's tree-sitter-powershell")
 	}
 	p := newProject(t)
 	parse := func(code string) (assigned map[string]string, commands []string) {

@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestRecipesForHold types the README's lines for launchers that close descriptors, with a free port.
 func TestRecipesForHold(t *testing.T) {
 	t.Parallel()
-	need(t, "nodemon", "node", "npm")
+	testkit.Need(t, "nodemon", "node", "npm")
 	lines := regexp.MustCompile(`(?m)^    (systemfd --hold -s http::3000 -- .*?)(?: +#.*)?$`).FindAllStringSubmatch(readme(t), -1)
 	if len(lines) != 3 {
 		t.Fatalf("README.md has %d lines with --hold", len(lines))
@@ -49,7 +51,7 @@ var keptOpen = regexp.MustCompile(`\A~> socket http://127\.0\.0\.1:\d+/ -> kept 
 // TestShellHookOfReadme evaluates what the README has for Nix, as a Nix shell does.
 func TestShellHookOfReadme(t *testing.T) {
 	t.Parallel()
-	need(t, "bash")
+	testkit.Need(t, "bash")
 	hook := regexp.MustCompile(`(?s)shellHook = ''\n(.*?)'';`).FindStringSubmatch(readme(t))
 	if hook == nil {
 		t.Fatal("README.md has no shellHook")

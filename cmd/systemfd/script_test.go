@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestScript runs testdata/script: the program as a shell sees it. Each has an XDG_RUNTIME_DIR of its own, and
@@ -69,15 +71,7 @@ func ownHolders(env *testscript.Env) error {
 }
 
 func scriptNeed(ts *testscript.TestScript, _ bool, tools []string) {
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		if os.Getenv("SYSTEMFD_TEST_STRICT") == "1" {
-			ts.Fatalf("%s is not installed", tool)
-		}
-		ts.Value("t").(testscript.T).Skip(tool + " is not installed")
-	}
+	testkit.Need(ts.Value("t").(testscript.T), tools...)
 }
 
 func scriptExits(ts *testscript.TestScript, neg bool, args []string) {

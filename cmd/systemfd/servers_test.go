@@ -20,9 +20,9 @@ var servers = []server{
 		want: names,
 		command: func(t *testing.T) []string {
 			const python = "/usr/bin/python3" // the one that Debian's package is for
-			need(t, python)
+			testkit.Need(t, python)
 			if exec.Command(python, "-c", "import systemd.daemon").Run() != nil {
-				lacks(t, "python3-systemd")
+				testkit.Lacks(t, "python3-systemd")
 			}
 			return []string{python, source(t, "python_systemd.py")}
 		},
@@ -36,7 +36,7 @@ var servers = []server{
 	{
 		name: "node",
 		command: func(t *testing.T) []string {
-			need(t, "node")
+			testkit.Need(t, "node")
 			return []string{"node", source(t, "node.js")}
 		},
 	},
@@ -47,7 +47,7 @@ var servers = []server{
 		flags:   []string{"--nonblock"}, // it leaves passed sockets as they are, and expects that
 		prepare: writeNginxConf,
 		command: func(t *testing.T) []string {
-			need(t, "nginx")
+			testkit.Need(t, "nginx")
 			return []string{"sh", "-c", `
 				until test -e nginx.conf; do sleep 0.01; done
 				NGINX="3;" exec nginx -e stderr -p "$PWD" -c nginx.conf`}
@@ -59,7 +59,7 @@ var gunicorn = server{
 	name:  "gunicorn",
 	forks: true,
 	command: func(t *testing.T) []string {
-		need(t, "gunicorn")
+		testkit.Need(t, "gunicorn")
 		return []string{"gunicorn", "--pythonpath", source(t, ""), "gunicorn_app:app"}
 	},
 }

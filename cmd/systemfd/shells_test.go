@@ -103,7 +103,7 @@ func (s shell) command(t *testing.T, dir, script string) []string {
 	if program == "nu" {
 		program = nushell(t)
 	}
-	need(t, program)
+	testkit.Need(t, program)
 	return slices.Concat([]string{program}, s.argv[1:], []string{filepath.Join(dir, "script")})
 }
 

@@ -120,9 +120,9 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 func TestAcceptShortOfProcesses(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		lacks(t, "a second user, only for root,")
+		testkit.Lacks(t, "a second user, only for root,")
 	}
-	need(t, "setpriv", "prlimit")
+	testkit.Need(t, "setpriv", "prlimit")
 	const uid = "54321"
 	if _, err := user.LookupId(uid); err == nil {
 		t.Skipf("user %s is somebody", uid)

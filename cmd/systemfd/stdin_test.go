@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // With a standard input in O_NONBLOCK the Go runtime opens its epoll before main, where a socket goes.
@@ -59,7 +61,7 @@ func nonblocking(t *testing.T) (stdin *os.File, done func()) {
 // there are placeholders.
 func TestNonblockingStdinExecs(t *testing.T) {
 	t.Parallel()
-	need(t, "strace")
+	testkit.Need(t, "strace")
 	for sockets, want := range map[int]int{1: 2, 64: 2, 65: 3, 200: 3} {
 		trace := filepath.Join(t.TempDir(), "trace")
 		cmd := exec.Command("strace", slices.Concat([]string{"-f", "-o", trace, "-e", "trace=execve", "systemfd", "-q"}, slices.Repeat([]string{"-s", "0"}, sockets), []string{"--", "true"})...)
@@ -82,7 +84,7 @@ func TestNonblockingStdinExecs(t *testing.T) {
 // TestNonblockingStdinLimits leaves the runtime the descriptors that it needs, however few there are.
 func TestNonblockingStdinLimits(t *testing.T) {
 	t.Parallel()
-	need(t, "sh")
+	testkit.Need(t, "sh")
 	for limit := 6; limit <= 75; limit++ {
 		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec systemfd -q -s 0 -- true", limit))
 		stdin, done := nonblocking(t)

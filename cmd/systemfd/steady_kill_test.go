@@ -289,7 +289,7 @@ func TestSteadyHoldIsKilled(t *testing.T) {
 // TestSteadyShellIsKilled kills shells whose systemfd env is under way: no other process becomes the owner.
 func TestSteadyShellIsKilled(t *testing.T) {
 	t.Parallel()
-	need(t, "bash", "setsid")
+	testkit.Need(t, "bash", "setsid")
 	for name, test := range map[string]struct {
 		script string
 		within time.Duration // of its start; 0 for a script that kills itself

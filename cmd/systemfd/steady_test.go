@@ -173,7 +173,7 @@ func TestSteadyDirectoryRemoved(t *testing.T) {
 // TestSteadyDirectoryRemovedOnce goes on in a shell whose control directory is gone: at once, and after a status.
 func TestSteadyDirectoryRemovedOnce(t *testing.T) {
 	t.Parallel()
-	need(t, "bash")
+	testkit.Need(t, "bash")
 	const looks = "\nuntil systemfd status | grep -q http; do sleep 0.05; done"
 	const uses = "\nsystemfd -- probe >probe"
 	for name, then := range map[string]string{"status first": looks + uses, "probe first": uses + looks} {

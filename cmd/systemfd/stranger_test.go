@@ -225,7 +225,7 @@ func TestManySockets(t *testing.T) {
 func as(t *testing.T, uid int, f func() error) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lacks(t, "a second user, only for root,")
+		testkit.Lacks(t, "a second user, only for root,")
 	}
 	return testkit.As(uid, f)
 }

@@ -92,7 +92,7 @@ func (tab *typist) candidates(line, breaks string) []string {
 // startBash starts bash with the script and these lines before it.
 func startBash(t *testing.T, before string) *typist {
 	t.Helper()
-	need(t, "bash")
+	testkit.Need(t, "bash")
 	p := completionProject(t)
 	write(t, p.dir, ".rc", before+`
 `+completionOfReadme(t, "bash")[0]+`
@@ -158,7 +158,7 @@ func checkTabs(tab *typist) {
 // startZsh starts zsh, which finds the script as packages install it, or sources it.
 func startZsh(t *testing.T, source bool) *typist {
 	t.Helper()
-	need(t, "zsh")
+	testkit.Need(t, "zsh")
 	p := completionProject(t)
 	load := "fpath=(" + filepath.Dir(completionScript(t, "zsh")) + " $fpath)\nautoload -Uz compinit; compinit -u -D\n"
 	if source {

@@ -79,7 +79,7 @@ func TestUnitOptions(t *testing.T) {
 // TestAsSystemdSocketActivate opens the same addresses with systemd's own tool, and compares what the command finds.
 func TestAsSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
-	need(t, activate[0])
+	testkit.Need(t, activate[0])
 	ipv4, ipv6 := "127.0.0.1:%d", "[::1]:%d"
 	tests := []struct{ directive, flag, address, network string }{
 		{"ListenStream", "", "%d", "tcp"},

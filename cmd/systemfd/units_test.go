@@ -81,7 +81,7 @@ func questions() (lines []string) {
 // TestUnitsAgreeWithSystemd asks systemd-analyze verify, which says on stderr which line it does not take.
 func TestUnitsAgreeWithSystemd(t *testing.T) {
 	t.Parallel()
-	need(t, "systemd-analyze")
+	testkit.Need(t, "systemd-analyze")
 	dir := t.TempDir()
 	lines := slices.Concat(questions(), slices.Sorted(maps.Keys(disagreements)))
 	argv := []string{"verify", "--man=no"}
@@ -129,7 +129,7 @@ func shipped(t *testing.T) (files []string) {
 		return nil
 	})
 	if len(files) == 0 {
-		lacks(t, "the units of Debian's packages (make units)")
+		testkit.Lacks(t, "the units of Debian's packages (make units)")
 	}
 	return files
 }
@@ -140,7 +140,7 @@ func shippedUnit(t *testing.T, name string) string {
 	files := shipped(t)
 	i := slices.IndexFunc(files, func(file string) bool { return strings.HasSuffix(file, name) })
 	if i < 0 {
-		lacks(t, name)
+		testkit.Lacks(t, name)
 	}
 	return files[i]
 }

@@ -48,7 +48,7 @@ func TestWatchers(t *testing.T) {
 		for _, s := range strict {
 			t.Run(w.name+" "+s.name, func(t *testing.T) {
 				t.Parallel()
-				need(t, w.tool, "make")
+				testkit.Need(t, w.tool, "make")
 				command, dir := s.command(t), testkit.Directory(t)
 				write(t, dir, "Makefile", makefile)
 				write(t, dir, "watched", "")
@@ -85,7 +85,7 @@ func restartByFile(t *testing.T, dir string, s server, address string, old int) 
 // still finds the jobserver.
 func TestBelowMake(t *testing.T) {
 	t.Parallel()
-	need(t, "make")
+	testkit.Need(t, "make")
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
