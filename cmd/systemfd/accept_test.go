@@ -20,20 +20,6 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// addresses returns all that --info-file=info in dir tells of.
-func addresses(t *testing.T, dir string) (found []string) {
-	t.Helper()
-	opened(t, dir)
-	text, err := os.ReadFile(filepath.Join(dir, "info"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, match := range regexp.MustCompile(`"address":"([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
-		found = append(found, match[1])
-	}
-	return found
-}
-
 // readAll reads a connection to its end.
 func readAll(t *testing.T, c net.Conn) string {
 	t.Helper()
@@ -73,10 +59,10 @@ func awaitChildless(t *testing.T, pid int) {
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	const script = `{ env; echo "pid $$"; ls -l /proc/$$/fd; } >&3; probe options >&3`
-	dir := testkit.Directory(t)
-	l := launch(t, dir, "env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no", "systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "-s", "unix-seqpacket::./q",
+	p := newProject(t)
+	l := p.launch("env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no", "systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "-s", "unix-seqpacket::./q",
 		"--accept", "--info-file", "info", "--", "sh", "-c", script)
-	found := addresses(t, dir)
+	found := p.addresses()
 	_, dualPort, err := net.SplitHostPort(found[2])
 	if err != nil {
 		t.Fatal(err)
@@ -125,8 +111,8 @@ func TestAcceptInherited(t *testing.T) {
 	t.Parallel()
 	for flag, want := range map[string]string{"--quiet": "1\n", "--inetd": "2\n"} { // the connection; with --inetd it is there twice
 		p := newProject(t)
-		launch(t, p.dir, "systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--", "systemfd", "--accept", flag, "--info-file", "info", "--", "sh", "-c", "ls -l /proc/$$/fd | grep -c socket: >counted")
-		dialAny(t, "unix", addresses(t, p.dir)[0])
+		p.launch("systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--", "systemfd", "--accept", flag, "--info-file", "info", "--", "sh", "-c", "ls -l /proc/$$/fd | grep -c socket: >counted")
+		dialAny(t, "unix", p.addresses()[0])
 		if got := p.awaitFile("counted"); got != want {
 			t.Errorf("%s: the command has %q sockets, want %q", flag, got, want)
 		}
@@ -140,29 +126,29 @@ func TestAcceptEnds(t *testing.T) {
 		for _, inetd := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, inetd), func(t *testing.T) {
 				t.Parallel()
-				dir := testkit.Directory(t)
+				p := newProject(t)
 				argv := []string{"systemfd", "-q", "-s", "./s", "--accept", "--info-file", "info"}
 				if inetd {
 					argv = append(argv, "--inetd")
 				}
 				const script = `trap 'echo once >>told; test -e gate && exit' TERM INT; echo up >>up; while :; do sleep 0.01; done`
-				l := launch(t, dir, append(argv, "--", "sh", "-c", script)...)
-				address := opened(t, dir)
+				l := p.launch(append(argv, "--", "sh", "-c", script)...)
+				address := p.opened()
 				first, second := dialAny(t, "unix", address), dialAny(t, "unix", address)
 				lines := func(file string) int {
-					text, _ := os.ReadFile(filepath.Join(dir, file))
+					text, _ := os.ReadFile(p.path(file))
 					return strings.Count(string(text), "\n")
 				}
 				testkit.Await(t, "two children", func() bool { return lines("up") == 2 })
-				l.send(t, s)
+				l.send(s)
 				testkit.Await(t, "the children to be told", func() bool { return lines("told") == 2 })
-				l.isGone(t, "s", "info")
+				p.isGone("s", "info")
 				if n := len(children(t, l.Process.Pid)); n != 2 {
 					t.Errorf("%d children, want 2: it waits for them", n)
 				}
-				write(t, dir, "gate", "")
-				l.send(t, syscall.SIGTERM) // another one goes on to them too
-				if end := l.awaitEnd(t); end != name {
+				p.write("gate", "")
+				l.send(syscall.SIGTERM) // another one goes on to them too
+				if end := l.awaitEnd(); end != name {
 					t.Errorf("it ends of %s, want %s", end, name)
 				}
 				first.Close()
@@ -176,7 +162,7 @@ func TestAcceptEnds(t *testing.T) {
 func TestAcceptCannotStart(t *testing.T) {
 	t.Parallel()
 	for _, inetd := range []bool{false, true} {
-		dir := testkit.Directory(t)
+		p := newProject(t)
 		program := "#!/bin/sh\ncat\n"
 		if inetd {
 			program = "cat\n" // without #!, which is execvp's /bin/sh
@@ -184,8 +170,8 @@ func TestAcceptCannotStart(t *testing.T) {
 			program = strings.Replace(program, "cat", "cat <&3 >&3", 1)
 		}
 		put := func() {
-			write(t, dir, "srv", program)
-			if err := os.Chmod(filepath.Join(dir, "srv"), 0o755); err != nil {
+			p.write("srv", program)
+			if err := os.Chmod(p.path("srv"), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -194,9 +180,9 @@ func TestAcceptCannotStart(t *testing.T) {
 		if inetd {
 			argv = append(argv, "--inetd")
 		}
-		l := launch(t, dir, append(argv, "--", "./srv")...)
-		address := opened(t, dir)
-		if err := os.Remove(filepath.Join(dir, "srv")); err != nil {
+		l := p.launch(append(argv, "--", "./srv")...)
+		address := p.opened()
+		if err := os.Remove(p.path("srv")); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
@@ -205,7 +191,7 @@ func TestAcceptCannotStart(t *testing.T) {
 			}
 		}
 		testkit.Await(t, "the errors", func() bool {
-			return strings.Count(l.read(t, "err"), `error: cannot run "./srv": `) == 3
+			return strings.Count(l.read("err"), `error: cannot run "./srv": `) == 3
 		})
 		put()
 		if got, err := getLine(address); err != nil || got != "hello" {
@@ -229,30 +215,31 @@ func TestAcceptLeavesOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := testkit.Directory(t)
-			l := launch(t, dir, "systemfd", "-q", "-s", "./a.sock", "-s", "./b.sock", "--accept", "--info-file", "info", "--", "cat")
-			opened(t, dir)
+			p := newProject(t)
+			l := p.launch("systemfd", "-q", "-s", "./a.sock", "-s", "./b.sock", "--accept", "--info-file", "info", "--", "cat")
+			p.opened()
 			for _, file := range []string{"a.sock", "info"} {
-				if err := os.Remove(filepath.Join(dir, file)); err != nil {
+				if err := os.Remove(p.path(file)); err != nil {
 					t.Fatal(err)
 				}
-				replace(t, filepath.Join(dir, file))
+				replace(t, p.path(file))
 			}
-			before, err := os.Lstat(filepath.Join(dir, "a.sock"))
+			before, err := os.Lstat(p.path("a.sock"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			l.send(t, syscall.SIGTERM)
-			if got := l.awaitEnd(t); got != "terminated" {
+			l.send(syscall.SIGTERM)
+			if got := l.awaitEnd(); got != "terminated" {
 				t.Errorf("it ends with %s", got)
 			}
-			if after, err := os.Lstat(filepath.Join(dir, "a.sock")); err != nil || !os.SameFile(before, after) {
+			if after, err := os.Lstat(p.path("a.sock")); err != nil || !os.SameFile(before, after) {
 				t.Errorf("at the path is %v, %v", after, err)
 			}
-			if _, err := os.Lstat(filepath.Join(dir, "info")); err != nil {
+			if _, err := os.Lstat(p.path("info")); err != nil {
 				t.Error(err)
 			}
-			l.isGone(t, "b.sock")
+			p.isGone("b.sock")
+			os.Remove(p.path("a.sock"))
 		})
 	}
 }
@@ -264,10 +251,10 @@ func TestStayAsInit(t *testing.T) {
 		for signal, want := range map[syscall.Signal]string{syscall.SIGTERM: "143", syscall.SIGHUP: "129", syscall.SIGINT: "130"} {
 			t.Run(fmt.Sprint(form, " ", signal), func(t *testing.T) {
 				t.Parallel()
-				dir := testkit.Directory(t)
+				p := newProject(t)
 				argv := inPIDNamespace(t, "sh", "-c", "trap '' HUP INT TERM; exec env --default-signal=HUP,INT,TERM systemfd -q "+form+" -s ./a.sock --info-file info -- cat")
-				l := launch(t, dir, argv...)
-				opened(t, dir)
+				l := p.launch(argv...)
+				p.opened()
 				pids, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", l.Process.Pid, l.Process.Pid))
 				if err != nil {
 					t.Fatal(err)
@@ -279,10 +266,10 @@ func TestStayAsInit(t *testing.T) {
 				if err := syscall.Kill(pid, signal); err != nil {
 					t.Fatal(err)
 				}
-				if got := l.awaitEnd(t); got != want {
+				if got := l.awaitEnd(); got != want {
 					t.Errorf("it ends with %s, want %s", got, want)
 				}
-				l.isGone(t, "a.sock", "info")
+				p.isGone("a.sock", "info")
 			})
 		}
 	}
@@ -291,9 +278,9 @@ func TestStayAsInit(t *testing.T) {
 // TestAcceptMany: 500 at once, each with a cat of its own; then all are reaped.
 func TestAcceptMany(t *testing.T) {
 	t.Parallel()
-	dir := testkit.Directory(t)
-	l := launch(t, dir, "systemfd", "-q", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-	address := opened(t, dir)
+	p := newProject(t)
+	l := p.launch("systemfd", "-q", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+	address := p.opened()
 	var answered, closing sync.WaitGroup
 	enough := make(chan struct{})
 	for i := range 500 {
@@ -329,11 +316,11 @@ func TestAcceptMany(t *testing.T) {
 	close(enough)
 	closing.Wait()
 	awaitChildless(t, l.Process.Pid)
-	l.send(t, syscall.SIGTERM)
-	if end := l.awaitEnd(t); end != "terminated" {
+	l.send(syscall.SIGTERM)
+	if end := l.awaitEnd(); end != "terminated" {
 		t.Errorf("it ends of %s", end)
 	}
-	if text := l.read(t, "err"); text != "" {
+	if text := l.read("err"); text != "" {
 		t.Errorf("it says %q", text)
 	}
 }
@@ -341,11 +328,11 @@ func TestAcceptMany(t *testing.T) {
 // TestAcceptUnit: Accept=yes of a unit is --accept.
 func TestAcceptUnit(t *testing.T) {
 	t.Parallel()
-	dir := testkit.Directory(t)
-	write(t, dir, "echo.socket", "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\nAccept=yes\n")
-	launch(t, dir, "systemfd", "-q", "-u", "echo.socket", "--map", "/no/such/a=./a", "--map", "/no/such/b=./b", "--inetd", "--info-file", "info", "--", "cat")
+	p := newProject(t)
+	p.write("echo.socket", "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\nAccept=yes\n")
+	p.launch("systemfd", "-q", "-u", "echo.socket", "--map", "/no/such/a=./a", "--map", "/no/such/b=./b", "--inetd", "--info-file", "info", "--", "cat")
 	for i, network := range []string{"unix", "unixpacket"} {
-		if got, err := exchange(dialAny(t, network, addresses(t, dir)[i]), "hello"); err != nil || got != "hello" {
+		if got, err := exchange(dialAny(t, network, p.addresses()[i]), "hello"); err != nil || got != "hello" {
 			t.Errorf("%s: %q, %v", network, got, err)
 		}
 	}
@@ -359,10 +346,10 @@ func TestInheritedChannel(t *testing.T) {
 		testkit.Lacks(t, "javac")
 	}
 	for _, spec := range []string{"tcp::0", "unix::./s"} {
-		dir := testkit.Directory(t)
-		l := launch(t, dir, "systemfd", "-q", "-s", spec, "--inetd", "--info-file", "info", "--", "java", "-XX:TieredStopAtLevel=1", source(t, "Inherited.java"))
+		p := newProject(t)
+		l := p.launch("systemfd", "-q", "-s", spec, "--inetd", "--info-file", "info", "--", "java", "-XX:TieredStopAtLevel=1", source(t, "Inherited.java"))
 		network, _, _ := strings.Cut(spec, "::")
-		c := dialAny(t, network, opened(t, dir))
+		c := dialAny(t, network, p.opened())
 		got, err := exchange(c, "hello")
 		if want := fmt.Sprintf("%d java", l.Process.Pid); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", spec, got, err, want)
@@ -376,15 +363,15 @@ func TestBus(t *testing.T) {
 	testkit.Need(t, "dbus-daemon", "dbus-send")
 	unit := shippedUnit(t, "/dbus-user-session/usr/lib/systemd/user/dbus.socket")
 	for _, flags := range [][]string{nil, {"--lazy"}} {
-		dir := testkit.Directory(t)
+		p := newProject(t)
 		from := "/run/bus"
 		if os.Geteuid() != 0 {
-			from = dir + "/bus"
+			from = p.dir + "/bus"
 		}
 		argv := append([]string{"systemfd", "-q", "-u", unit, "--map", from + "=./my.bus", "--info-file", "info"}, flags...)
-		l := launch(t, dir, append(argv, "--", "dbus-daemon", "--session", "--address=systemd:", "--nofork", "--nopidfile", "--nosyslog")...)
-		address := opened(t, dir)
-		if address != dir+"/my.bus" {
+		l := p.launch(append(argv, "--", "dbus-daemon", "--session", "--address=systemd:", "--nofork", "--nopidfile", "--nosyslog")...)
+		address := p.opened()
+		if address != p.dir+"/my.bus" {
 			t.Errorf("the bus is at %s", address)
 		}
 		for range 2 {

@@ -86,7 +86,7 @@ func completionProject(t *testing.T) *project {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"app.socket", "other.txt", "two words.txt"} {
-		write(t, p.dir, name, "")
+		p.write(name, "")
 	}
 	write(t, p.home, "frob", "#!/bin/sh\n")
 	if err := os.Chmod(filepath.Join(p.home, "frob"), 0o700); err != nil {
@@ -94,7 +94,7 @@ func completionProject(t *testing.T) *project {
 	}
 	p.env = append(p.env, "PATH="+p.home+":"+os.Getenv("PATH"), "HISTFILE=", "COLUMNS=120")
 	pid, _ := sleeper(t)
-	if got := handOff(t, p.in, "env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.status != 0 {
+	if got := p.run("env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.status != 0 {
 		t.Fatal(got.err)
 	}
 	return p
@@ -252,7 +252,7 @@ func TestNushellCompletion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, p.dir, ".ask.nu", string(script)+`
+	p.write(".ask.nu", string(script)+`
 $env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] | where {|c| $c.value | str starts-with ($spans | last) } }
 `+string(asked)+` | each {|spans| nu-complete systemfd $spans | default [] | get value } | to json
 `)
@@ -265,23 +265,23 @@ $env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] 
 	})
 
 	saved := completionOfReadme(t, "nushell")
-	write(t, p.dir, ".save.nu", saved[1])
+	p.write(".save.nu", saved[1])
 	run("--no-config-file", ".save.nu")
 	if text, err := os.ReadFile(filepath.Join(p.home, "systemfd.nu")); err != nil || string(text) != string(script) || saved[0] != "source ~/systemfd.nu" {
 		t.Errorf("%q saves %d bytes, %v", saved, len(text), err)
 	}
 	text := string(script) + "systemfd --color=al"
-	write(t, p.dir, ".ide.nu", text)
+	p.write(".ide.nu", text)
 	if got := run("--no-config-file", "--ide-complete", fmt.Sprint(len(text)), ".ide.nu"); !strings.Contains(got, `["--color=always"]`) {
 		t.Errorf("nushell itself says %q", got)
 	}
 
-	write(t, p.dir, ".quote.nu", string(script)+`nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
+	p.write(".quote.nu", string(script)+`nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
 	if got := run("--no-config-file", ".quote.nu"); strings.TrimSpace(got) != `"--info-file=two words.txt"` {
 		t.Errorf("a file with a blank in its name is %s", got)
 	}
 
-	write(t, p.dir, ".run.nu", string(script)+`systemfd -q -s web=http::0 --color=never -s udp::0 -- printf '%s|' a=b --help -s "c d" -- e`)
+	p.write(".run.nu", string(script)+`systemfd -q -s web=http::0 --color=never -s udp::0 -- printf '%s|' a=b --help -s "c d" -- e`)
 	if got := run("--no-config-file", ".run.nu"); got != "a=b|--help|-s|c d|--|e|" {
 		t.Errorf("with the script, the command gets %q", got)
 	}

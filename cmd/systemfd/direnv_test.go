@@ -47,7 +47,7 @@ func TestDirenv(t *testing.T) {
 		}
 	}
 	envrc("-s http::0 -s gone=./gone.sock")
-	write(t, p.dir, "rc", `eval "$(direnv hook bash)"`)
+	p.write("rc", `eval "$(direnv hook bash)"`)
 	tty := p.terminal("bash", "--noprofile", "--rcfile", p.path("rc"))
 	variables := func() map[string]string {
 		t.Helper()

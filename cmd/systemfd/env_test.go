@@ -58,8 +58,8 @@ func TestEvalFails(t *testing.T) {
 func (p *project) script(s shell, script string) outcome {
 	p.t.Helper()
 	argv := s.command(p.t, p.dir, script)
-	cmd := exec.Command(argv[0], argv[1:]...)
-	p.in(cmd)
+	cmd := p.command(argv...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell with job control has it
 	return finish(p.t, cmd)
 }
 
@@ -97,7 +97,7 @@ func TestEnvFails(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				got := handOff(t, p.in, strings.Fields(d.env(test.flags))[1:]...)
+				got := p.run(strings.Fields(d.env(test.flags))[1:]...)
 				want := d.fail + "\n"
 				switch {
 				case test.name == "bad flag": // if the flags are wrong, --shell and --json may be, too
@@ -124,7 +124,7 @@ func TestEnvFails(t *testing.T) {
 func TestUnknownShell(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	got := handOff(t, p.in, "env", "-s", "http::0", "--shell", "elvish")
+	got := p.run("env", "-s", "http::0", "--shell", "elvish")
 	if got.status != 2 || got.out != "false;\n" {
 		t.Errorf("exit %d, stdout %q", got.status, got.out)
 	}
@@ -180,15 +180,15 @@ func TestEnvOfThisShell(t *testing.T) {
 		for _, reader := range strict {
 			t.Run(s.name+" "+reader.name, func(t *testing.T) {
 				t.Parallel()
-				dir := testkit.Directory(t)
+				p := newProject(t)
 				program := reader.command(t)
 				script := s.evaluate("") + s.output("env -0", "seen") + "exec " + strings.Join(program, " ") + "\n"
-				start(t, dir, "", withSockets(append([]string{"sh", "-c", below, "sh"}, s.command(t, dir, script)...)...)...)
-				pid, err := reader.ask(opened(t, dir))
+				p.start(withSockets(append([]string{"sh", "-c", below, "sh"}, s.command(t, p.dir, script)...)...)...)
+				pid, err := reader.ask(p.opened())
 				if err != nil {
 					t.Fatal(err)
 				}
-				text, err := os.ReadFile(filepath.Join(dir, "seen"))
+				text, err := os.ReadFile(p.path("seen"))
 				seen := environment(string(text))
 				if err != nil || seen["LISTEN_PID"] != fmt.Sprint(pid) {
 					t.Errorf("LISTEN_PID is %q, the reader %d: %v", seen["LISTEN_PID"], pid, err)
@@ -220,7 +220,7 @@ func TestNamesAreQuoted(t *testing.T) {
 			p := newProject(t)
 			for _, name := range []string{"x';touch<pwned>pwned;'", "it's", "$(touch$IFS'pwned')", "`touch$IFS'pwned'`", `\';touch>pwned;'\`, "!x", `"`, "a\u2019;touch"} {
 				argv := s.command(t, p.dir, s.evaluate("")+s.output("probe", "probe"))
-				got := handOff(t, p.in, append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)
+				got := p.run(append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)
 				switch {
 				case strings.Contains(got.err, "no matches found"): // zsh with globsubst, unquoted: it refuses
 				case got.status != 0:
@@ -290,12 +290,12 @@ func TestNamedHolder(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
 	there := func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.home, p.env }
-	here := handOff(t, p.in, "env", "-s", "http::0", "--name", "shared")
+	here := p.run("env", "-s", "http::0", "--name", "shared")
 	says(t, here.out, "export SYSTEMFD_HOLDER='"+p.runtime+"/systemfd/shared.sock';")
 	if got := handOff(t, there, "env", "-s", "http::0", "--name", "shared"); got.out != here.out || len(p.holders()) != 1 {
 		t.Errorf("another folder gets\n%snot\n%s", got.out, here.out)
 	}
-	if got := handOff(t, p.in, "stop"); got.status != 1 || len(p.holders()) != 1 {
+	if got := p.run("stop"); got.status != 1 || len(p.holders()) != 1 {
 		t.Errorf("stop without a name: exit %d, %s", got.status, got.err)
 	}
 	if got := handOff(t, there, "stop", "shared"); got.status != 0 {
@@ -303,7 +303,7 @@ func TestNamedHolder(t *testing.T) {
 	}
 	p.awaitNothing()
 
-	handOff(t, p.in, "env", "-s", "http::0", "--name", "shared")
+	p.run("env", "-s", "http::0", "--name", "shared")
 	if got := handOff(t, there, "env", "--unset", "--name", "shared"); got.status != 0 {
 		t.Errorf("--unset: exit %d, %s", got.status, got.err)
 	}

@@ -127,7 +127,7 @@ func TestTwoTerminalsStart(t *testing.T) {
 		if owners := p.held()[0].Owners; len(owners) != 2 {
 			t.Fatalf("the owners are %v", owners)
 		}
-		if got := handOff(t, p.in, "stop"); got.status != 0 || got.err != "" {
+		if got := p.run("stop"); got.status != 0 || got.err != "" {
 			t.Fatalf("stop: status %d, %s", got.status, got.err)
 		}
 		if left := leftIn(filepath.Join(p.runtime, "systemfd")); len(left) > 0 {
@@ -195,7 +195,7 @@ func TestClaimMeetsStop(t *testing.T) {
 			}
 		})
 		both.Go(func() {
-			if got := handOff(t, p.in, "stop"); got.status != 0 || got.err != "" {
+			if got := p.run("stop"); got.status != 0 || got.err != "" {
 				t.Errorf("stop: status %d, %s", got.status, got.err)
 			}
 		})
@@ -206,7 +206,7 @@ func TestClaimMeetsStop(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		handOff(t, p.in, "stop") // what the claim has started after the first stop
+		p.run("stop") // what the claim has started after the first stop
 		p.awaitNothing()
 	}
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,39 +38,6 @@ const names = "app:ctl"
 // shellLoop restarts a server for as long as it lives: a shell with these arguments, then the server's.
 var shellLoop = []string{"sh", "-c", `while :; do systemfd -- "$@"; done`, "sh"}
 
-// start runs a command in dir, its output in dir/log, with stdin as its input. When the test ends, every
-// process below it is killed, and no line of systemfd's may have told of trouble.
-func start(t *testing.T, dir, stdin string, argv ...string) {
-	t.Helper()
-	output, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer output.Close()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-	cmd.Stdin = strings.NewReader(stdin)
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = patience
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		text, _ := os.ReadFile(output.Name())
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		testkit.Await(t, "the processes below "+argv[0]+" to end", func() bool { return killIn(dir) == 0 })
-		cmd.Wait()
-		if complaint := regexp.MustCompile(`(?m)^(error|warning): .*`).Find(text); complaint != nil {
-			t.Errorf("systemfd says %q", complaint)
-		}
-		if t.Failed() {
-			t.Logf("%q printed:\n%s", argv, text[max(0, len(text)-4096):])
-		}
-	})
-}
-
 // killIn kills the processes whose working directory is dir, the ones with a process group of their own
 // among them, and returns how many there were.
 func killIn(dir string) (found int) {
@@ -96,20 +62,6 @@ func await[T any](t testing.TB, what string, ready func() (T, bool)) T {
 	}
 	t.Fatalf("waited %v in vain for %s", patience, what)
 	panic("unreachable")
-}
-
-// opened returns the address of the first socket that --info-file=info in dir tells of.
-func opened(t *testing.T, dir string) string {
-	t.Helper()
-	text := await(t, "the info file", func() ([]byte, bool) {
-		text, err := os.ReadFile(filepath.Join(dir, "info"))
-		return text, err == nil
-	})
-	var info struct{ Sockets []struct{ Address string } }
-	if err := json.Unmarshal(text, &info); err != nil || len(info.Sockets) == 0 {
-		t.Fatalf("info file %q: %v", text, err)
-	}
-	return info.Sockets[0].Address
 }
 
 // withSockets is a command under a systemfd that opens "app", an HTTP port, and "ctl", and writes the info file.

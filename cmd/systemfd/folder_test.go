@@ -46,7 +46,7 @@ func TestRuntimeFolderIsRefused(t *testing.T) {
 			defer os.Remove(path)
 			owner, _ := sleeper(t)
 			want := fmt.Sprintf(`folder %q is not safe: %s\nhint: mend it, or set XDG_RUNTIME_DIR to another folder of yours\n`, path, test.problem)
-			got := handOff(t, p.in, "env", "-s", "0", "--owner", strconv.Itoa(owner))
+			got := p.run("env", "-s", "0", "--owner", strconv.Itoa(owner))
 			if got.status != 1 || got.out != "false;\n" || !regexp.MustCompile(`\Aerror: `+want+`\z`).MatchString(got.err) {
 				t.Errorf("env: status %d, %s%swant %q", got.status, got.out, got.err, want)
 			}
@@ -144,7 +144,7 @@ func TestDeadControlSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"status"}, {"stop", "--all"}} {
-		if got := handOff(t, p.in, args...); got.status != 0 || got.err != "" {
+		if got := p.run(args...); got.status != 0 || got.err != "" {
 			t.Errorf("%q: status %d, %s", args, got.status, got.err)
 		}
 	}
@@ -210,7 +210,7 @@ func TestRuntimeFolderCannotBeWritten(t *testing.T) {
 			test.prepare(t, p)
 			owner, _ := sleeper(t)
 			address := freePort(t)
-			got := handOff(t, p.in, "env", "-s", address, "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
+			got := p.run("env", "-s", address, "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
 			want := `\Aerror: ` + test.want + `\nhint: set XDG_RUNTIME_DIR to a folder of yours that can be written to\n\z`
 			if got.status != 1 || got.out != "false;\n" || !regexp.MustCompile(want).MatchString(got.err) {
 				t.Errorf("env: status %d, %s%swant %q", got.status, got.out, got.err, want)

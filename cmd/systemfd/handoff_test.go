@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,55 +21,6 @@ import (
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
-
-// outcome is what a run of systemfd left.
-type outcome struct {
-	pid, status int
-	out, err    string
-}
-
-// handOff runs systemfd in a folder of its own; prepare, where given, says how it differs from a plain run.
-func handOff(t testing.TB, prepare func(*exec.Cmd), args ...string) outcome {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "systemfd", args...)
-	cmd.Dir = t.TempDir()
-	if prepare != nil {
-		prepare(cmd)
-	}
-	return finish(t, cmd)
-}
-
-// finish runs a command to its end.
-func finish(t testing.TB, cmd *exec.Cmd) outcome {
-	t.Helper()
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
-	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		t.Fatal(err)
-	}
-	return outcome{cmd.Process.Pid, cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
-}
-
-// says fails the test where one of the patterns is not in text, at a line of its own.
-func says(t testing.TB, text string, patterns ...string) {
-	t.Helper()
-	for _, pattern := range patterns {
-		if !regexp.MustCompile("(?m)^" + pattern + "$").MatchString(text) {
-			t.Errorf("no line %q in\n%s", pattern, text)
-		}
-	}
-}
-
-// saysNot is the contrary of says.
-func saysNot(t testing.TB, text string, patterns ...string) {
-	t.Helper()
-	for _, pattern := range patterns {
-		if match := regexp.MustCompile("(?m)^" + pattern + "$").FindString(text); match != "" {
-			t.Errorf("%q is in\n%s", match, text)
-		}
-	}
-}
 
 // givenFile returns an open file for exec.Cmd.ExtraFiles; what is behind it stays open until the test ends.
 func givenFile(t testing.TB, open interface{ File() (*os.File, error) }) *os.File {

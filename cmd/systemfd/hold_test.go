@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -72,12 +73,13 @@ func writePackage(t *testing.T, dir, script string) {
 }
 
 // start runs the launcher with inner before the server; hold gives the outer systemfd its flag.
-func (c closer) start(t *testing.T, h home, outer func(...string) []string, inner string) {
-	t.Helper()
-	testkit.Need(t, c.tool)
-	write(t, h.dir, "watched", "")
-	command := c.command(t, h.dir, inner)
-	h.start(t, []string{"NO_UPDATE_NOTIFIER=1"}, outer(command...)...)
+func (c closer) start(p *project, outer func(...string) []string, inner string) {
+	p.t.Helper()
+	testkit.Need(p.t, c.tool)
+	p.write("watched", "")
+	command := c.command(p.t, p.dir, inner)
+	p.env = append(p.env, "NO_UPDATE_NOTIFIER=1")
+	p.start(outer(command...)...)
 }
 
 // TestHold has each launcher that closes descriptors restart each strict reader.
@@ -87,9 +89,9 @@ func TestHold(t *testing.T) {
 		for _, s := range strict {
 			t.Run(c.name+" "+s.name, func(t *testing.T) {
 				t.Parallel()
-				h := newHome(t)
-				c.start(t, h, holding, "exec systemfd -- "+s.command(t)[0]) // exec: who kills the shell kills the server
-				address := opened(t, h.dir)
+				p := newProject(t)
+				c.start(p, holding, "exec systemfd -- "+s.command(t)[0]) // exec: who kills the shell kills the server
+				address := p.opened()
 				if c.loops {
 					s.restarts(t, address)
 					return
@@ -99,7 +101,7 @@ func TestHold(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					pid = restartByFile(t, h.dir, s, address, pid)
+					pid = restartByFile(t, p.dir, s, address, pid)
 				}
 			})
 		}
@@ -112,18 +114,18 @@ func TestWithoutHold(t *testing.T) {
 	for _, c := range closers {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHome(t)
-			c.start(t, h, withSockets, "systemfd -- touch ran 2>said; echo $? >ended; sleep 60")
+			p := newProject(t)
+			c.start(p, withSockets, "systemfd -- touch ran 2>said; echo $? >ended; sleep 60")
 			status := await(t, "the inner systemfd to end", func() (string, bool) {
-				text, err := os.ReadFile(filepath.Join(h.dir, "ended"))
+				text, err := os.ReadFile(p.path("ended"))
 				return string(text), err == nil && len(text) > 0
 			})
-			said, err := os.ReadFile(filepath.Join(h.dir, "said"))
+			said, err := os.ReadFile(p.path("said"))
 			if err != nil || status != "125\n" {
 				t.Errorf("exit status %q, %v", status, err)
 			}
-			says(t, string(said), `error: descriptor 3 should be http://`+regexp.QuoteMeta(opened(t, h.dir))+`/, but is `+c.is, `hint: .* give the outer systemfd --hold`)
-			if _, err := os.Stat(filepath.Join(h.dir, "ran")); err == nil {
+			says(t, string(said), `error: descriptor 3 should be http://`+regexp.QuoteMeta(p.opened())+`/, but is `+c.is, `hint: .* give the outer systemfd --hold`)
+			if _, err := os.Stat(p.path("ran")); err == nil {
 				t.Error("the command ran")
 			}
 		})
@@ -148,25 +150,24 @@ func watchedNode(t *testing.T, dir string) {
 func TestLauncherHintWorks(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "nodemon", "node")
-	h := newHome(t)
-	watchedNode(t, h.dir)
-	got := h.run(t, nil, "-s", "0", "--", "nodemon", "--version")
+	p := newProject(t)
+	watchedNode(t, p.dir)
+	got := p.run("-s", "0", "--", "nodemon", "--version")
 	hint := regexp.MustCompile(`(?m)^hint: .*: (systemfd --hold -s 0 -- nodemon .* server\.js)$`).FindStringSubmatch(got.err)
 	if hint == nil {
 		t.Fatalf("the hint is\n%s", got.err)
 	}
 	typed := strings.Replace(hint[1], "-s 0", "-s http::0 --info-file info", 1)
-	h.start(t, nil, "sh", "-c", typed)
-	address := opened(t, h.dir)
+	p.start("sh", "-c", typed)
+	address := p.opened()
 	node := server{name: "node"}
 	pid, err := node.ask(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	restartByFile(t, h.dir, node, address, pid)
-	log, err := os.ReadFile(filepath.Join(h.dir, "log"))
-	if err != nil || strings.Contains(string(log), "hint:") {
-		t.Errorf("it hints again: %v\n%s", err, log)
+	restartByFile(t, p.dir, node, address, pid)
+	if log := p.read("err"); strings.Contains(log, "hint:") {
+		t.Errorf("it hints again:\n%s", log)
 	}
 }
 
@@ -176,15 +177,15 @@ func TestHoldEndsWithCommand(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			h := newHome(t)
-			h.start(t, nil, holding("tail", "-f", "/dev/null")...)
-			address := opened(t, h.dir)
+			p := newProject(t)
+			p.start(holding("tail", "-f", "/dev/null")...)
+			address := p.opened()
 			sockets := await(t, "the holder", func() ([]held, bool) {
-				sockets := h.status(t)
+				sockets := p.held()
 				return sockets, len(sockets) == 2
 			})
 			command, keeper := sockets[0].Owners[0].PID, sockets[0].Holder
-			if sockets[1].Address != filepath.Join(h.dir, "ctl") || !isAlive(keeper) {
+			if sockets[1].Address != p.path("ctl") || !process.IsAlive(keeper) {
 				t.Fatalf("what is held is %+v", sockets)
 			}
 			if err := syscall.Kill(command, signal); err != nil {
@@ -195,7 +196,7 @@ func TestHoldEndsWithCommand(t *testing.T) {
 				c.Close()
 				t.Errorf("somebody listens at %s", address)
 			}
-			if _, err := os.Lstat(filepath.Join(h.dir, "ctl")); !os.IsNotExist(err) {
+			if _, err := os.Lstat(p.path("ctl")); !os.IsNotExist(err) {
 				t.Errorf("the path of the unix socket: %v", err)
 			}
 		})
@@ -209,10 +210,10 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			h, address := newHome(t), freePort(t)
-			write(t, h.dir, "watched", "")
-			h.start(t, nil, slices.Concat(activate, []string{
-				"-E", "XDG_RUNTIME_DIR", "-l", address, "-l", h.dir + "/ctl",
+			p, address := newProject(t), freePort(t)
+			p.write("watched", "")
+			p.start(slices.Concat(activate, []string{
+				"-E", "XDG_RUNTIME_DIR", "-l", address, "-l", p.dir + "/ctl",
 				"systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- " + s.command(t)[0],
 			})...)
 			awaitListener(t, address)
@@ -220,9 +221,9 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pid = restartByFile(t, h.dir, s, address, pid)
+			pid = restartByFile(t, p.dir, s, address, pid)
 
-			sockets := h.status(t)
+			sockets := p.held()
 			if len(sockets) != 2 || sockets[0].Address != address {
 				t.Fatalf("what is held is %+v", sockets)
 			}
@@ -230,12 +231,12 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 				t.Fatal(err)
 			}
 			testkit.Await(t, "only the server to own the sockets", func() bool {
-				sockets := h.status(t)
+				sockets := p.held()
 				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
 			})
 			kill(t, s.process(t, pid))
 			dies(t, sockets[0].Holder)
-			if _, err := os.Lstat(filepath.Join(h.dir, "ctl")); err != nil {
+			if _, err := os.Lstat(p.path("ctl")); err != nil {
 				t.Errorf("the path was there before us, and is gone: %v", err)
 			}
 		})
@@ -249,20 +250,20 @@ func TestHoldOfHeld(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHome(t)
-			variables := h.env(t, "-s", "app=http::0", "-s", "ctl=unix::./ctl")
-			before := h.status(t)
+			p := newProject(t)
+			p.keepHere("-s", "app=http::0", "-s", "ctl=unix::./ctl")
+			before := p.held()
 			if len(before) != 2 || before[0].Owners[0].PID != os.Getpid() {
 				t.Fatalf("what is held is %+v", before)
 			}
-			write(t, h.dir, "watched", "")
-			h.start(t, variables, "systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.command(t)[0])
+			p.write("watched", "")
+			p.start("systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.command(t)[0])
 			pid, err := s.ask(before[0].Address)
 			if err != nil {
 				t.Fatal(err)
 			}
 			owners := map[int]string{}
-			for _, socket := range h.status(t) {
+			for _, socket := range p.held() {
 				for _, owner := range socket.Owners {
 					owners[owner.PID] = owner.Name
 				}
@@ -272,10 +273,10 @@ func TestHoldOfHeld(t *testing.T) {
 			}
 			delete(owners, os.Getpid())
 
-			if got := h.run(t, nil, "env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.status != 0 {
+			if got := p.run("env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.status != 0 {
 				t.Fatal(got.err)
 			}
-			pid = restartByFile(t, h.dir, s, before[0].Address, pid)
+			pid = restartByFile(t, p.dir, s, before[0].Address, pid)
 
 			for owner := range owners {
 				if err := syscall.Kill(owner, syscall.SIGKILL); err != nil {
@@ -283,14 +284,14 @@ func TestHoldOfHeld(t *testing.T) {
 				}
 			}
 			testkit.Await(t, "only the server to own the sockets", func() bool {
-				sockets := h.status(t)
+				sockets := p.held()
 				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
 			})
 			if _, err := s.ask(before[0].Address); err != nil {
 				t.Errorf("process %d, which has the socket, does not answer: %v", pid, err)
 			}
 			kill(t, s.process(t, pid))
-			testkit.Await(t, "nothing to be kept", func() bool { return len(h.status(t)) == 0 })
+			testkit.Await(t, "nothing to be kept", func() bool { return len(p.held()) == 0 })
 		})
 	}
 }
@@ -323,14 +324,10 @@ func isNonblocking(t *testing.T, keeper int) bool {
 	return false
 }
 
-// below starts a server by systemfd with flags, in a shell that reaps it and says "ended". It returns the file
-// of their output.
-func (h home) below(t *testing.T, name string, variables []string, flags string, command []string) (log string) {
-	t.Helper()
-	dir := h.sub(t, name)
-	argv := append([]string{"env"}, h.environ(variables, "sh", "-c", "systemfd "+flags+` -- "$@"; echo ended`, "sh")...)
-	start(t, dir, "", append(argv, command...)...)
-	return filepath.Join(dir, "log")
+// below starts a server by systemfd with flags, in a folder of its own and in a shell that reaps it and says "ended".
+func (p *project) below(name, flags string, command []string) *running {
+	p.t.Helper()
+	return p.folder(name).start(append([]string{"sh", "-c", "systemfd " + flags + ` -- "$@"; echo ended`, "sh"}, command...)...)
 }
 
 // TestHeldSocketChangesServers has gunicorn and Node leave O_NONBLOCK on a held socket, and then a server whose
@@ -338,9 +335,9 @@ func (h home) below(t *testing.T, name string, variables []string, flags string,
 func TestHeldSocketChangesServers(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "node", "python3")
-	h := newHome(t)
-	variables := h.env(t, "-s", "app=http::0")
-	socket := h.status(t)[0]
+	p := newProject(t)
+	p.keepHere("-s", "app=http::0")
+	socket := p.held()[0]
 	node := server{name: "node"}
 	for _, nonblocking := range []struct {
 		server
@@ -349,7 +346,7 @@ func TestHeldSocketChangesServers(t *testing.T) {
 		{gunicorn, gunicorn.command(t)},
 		{node, []string{"node", source(t, "node.js")}},
 	} {
-		h.below(t, nonblocking.name, variables, "", nonblocking.command)
+		p.below(nonblocking.name, "", nonblocking.command)
 		pid, err := nonblocking.ask(socket.Address)
 		if err != nil {
 			t.Fatal(err)
@@ -361,13 +358,12 @@ func TestHeldSocketChangesServers(t *testing.T) {
 	}
 
 	blocking := []string{"python3", source(t, "blocking.py")}
-	log := h.below(t, "contrary", variables, "--nonblock", blocking)
+	contrary := p.below("contrary", "--nonblock", blocking)
 	testkit.Await(t, "a blocking reader to fail with O_NONBLOCK", func() bool {
-		text, _ := os.ReadFile(log)
-		return bytes.Contains(text, []byte("BlockingIOError")) && bytes.HasSuffix(text, []byte("\nended\n"))
+		return strings.Contains(contrary.read("err"), "BlockingIOError") && contrary.read("out") == "ended\n"
 	})
 
-	h.below(t, "blocking", variables, "", blocking)
+	p.below("blocking", "", blocking)
 	reader := server{name: "python", line: true, want: "hello"}
 	first, err := reader.ask(socket.Address)
 	if err != nil {

@@ -50,7 +50,7 @@ var injections = []injection{
 		}
 	}, leaves: []string{"dead.sock"}},
 	{name: "unit", args: []string{"-u", "app.socket", "--", "true"}, prepare: func(p *project) {
-		write(p.t, p.dir, "app.socket", "[Socket]\nListenStream="+p.path("made/a.sock")+"\nSocketMode=0600\n")
+		p.write("app.socket", "[Socket]\nListenStream="+p.path("made/a.sock")+"\nSocketMode=0600\n")
 	}, leaves: []string{"app.socket", "made"}},
 	{name: "long path", args: []string{"-s", "./" + strings.Repeat("d", 100) + "/a.sock", "--", "true"}, prepare: func(p *project) {
 		if err := os.MkdirAll(p.path(strings.Repeat("d", 100)), 0o700); err != nil {

@@ -20,11 +20,11 @@ import (
 func TestInUse(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "node")
-	h := newHome(t)
-	variables := h.env(t, "-s", "app=http::0")
-	socket := h.status(t)[0]
+	p := newProject(t)
+	p.keepHere("-s", "app=http::0")
+	socket := p.held()[0]
 	node := server{name: "node"}
-	h.below(t, "node", variables, "", []string{"node", source(t, "node.js")})
+	p.below("node", "", []string{"node", source(t, "node.js")})
 	pid, err := node.ask(socket.Address)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestInUse(t *testing.T) {
 		{[]string{"--hold", "--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
 		{[]string{"--hold", "--", "sh", "-c", "exec 3<&-; exec systemfd -- probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
 	} {
-		got := h.run(t, variables, test.args...)
+		got := p.run(test.args...)
 		if !regexp.MustCompile(`\A` + test.said + `\z`).MatchString(got.err) {
 			t.Errorf("%q says %q, want %q", test.args, got.err, test.said)
 		}
@@ -62,26 +62,26 @@ func TestInUse(t *testing.T) {
 	}
 
 	testkit.Await(t, "status to name only node", func() bool {
-		users := h.status(t)[0].Users
+		users := p.held()[0].Users
 		return len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
 	})
-	says(t, h.run(t, nil, "status").out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+h.dir)
+	says(t, p.run("status").out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+p.dir)
 
 	kill(t, pid)
-	got := h.run(t, variables, "--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe
+	got := p.run("--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe
 	if got.err != "" {
 		t.Errorf("without node it says %q", got.err)
 	}
 	says(t, got.out, "fd 3 .* blocking "+here)
-	testkit.Await(t, "status to name no user", func() bool { return len(h.status(t)[0].Users) == 0 })
+	testkit.Await(t, "status to name no user", func() bool { return len(p.held()[0].Users) == 0 })
 }
 
 // TestStatusCountsWaiting has connections wait, and a server take them.
 func TestStatusCountsWaiting(t *testing.T) {
 	t.Parallel()
-	h := newHome(t)
-	variables := h.env(t, "-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
-	sockets := h.status(t)
+	p := newProject(t)
+	p.keepHere("-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
+	sockets := p.held()
 	if len(sockets) != 3 || sockets[0].Waiting != 0 || sockets[1].Waiting != -1 {
 		t.Fatalf("what is held is %+v", sockets)
 	}
@@ -92,18 +92,18 @@ func TestStatusCountsWaiting(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	if waiting := h.status(t)[0].Waiting; waiting != 3 {
+	if waiting := p.held()[0].Waiting; waiting != 3 {
 		t.Errorf("%d connections wait, want 3", waiting)
 	}
-	says(t, h.run(t, nil, "status").out, `NAME +ADDRESS +OWNER +SINCE +WAITING +USED BY +FOLDER`,
-		`app +`+regexp.QuoteMeta(sockets[0].Address)+` +\S+ \(pid `+strconv.Itoa(os.Getpid())+`\) +\d+s ago +3 +- +`+h.dir,
-		`udp +\S+ +\S+ \(pid \d+\) +\d+s ago +- +- +`+h.dir)
+	says(t, p.run("status").out, `NAME +ADDRESS +OWNER +SINCE +WAITING +USED BY +FOLDER`,
+		`app +`+regexp.QuoteMeta(sockets[0].Address)+` +\S+ \(pid `+strconv.Itoa(os.Getpid())+`\) +\d+s ago +3 +- +`+p.dir,
+		`udp +\S+ +\S+ \(pid \d+\) +\d+s ago +- +- +`+p.dir)
 	if since := time.Since(sockets[0].Since); since < 0 || since > patience {
 		t.Errorf("held for %v", since)
 	}
 
-	h.below(t, "server", variables, "", []string{"probe", "serve"})
-	testkit.Await(t, "the server to take them", func() bool { return h.status(t)[0].Waiting == 0 })
+	p.below("server", "", []string{"probe", "serve"})
+	testkit.Await(t, "the server to take them", func() bool { return p.held()[0].Waiting == 0 })
 }
 
 // TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.

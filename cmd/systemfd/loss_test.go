@@ -7,14 +7,11 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // endpoint is a server that restarts whenever it has ended, once the test has let it.
@@ -29,24 +26,24 @@ var (
 )
 
 // run starts the server in a loop, each round of which begins with gate, a command of the shell.
-func (e endpoint) run(t *testing.T, dir, gate string) (dial func() (net.Conn, error)) {
-	t.Helper()
-	address := filepath.Join(dir, "socket")
+func (e endpoint) run(p *project, gate string) (dial func() (net.Conn, error)) {
+	p.t.Helper()
+	address := p.path("socket")
 	loop := func(server string) []string {
 		return []string{"sh", "-c", "while " + gate + "; do " + server + "; done"}
 	}
 	switch {
 	case e.own && e.network == "tcp":
-		address = freePort(t)
+		address = freePort(p.t)
 		fallthrough
 	case e.own:
-		start(t, dir, "", loop("probe graceful "+address)...)
+		p.start(loop("probe graceful " + address)...)
 	case e.network == "tcp":
-		start(t, dir, "", append([]string{"systemfd", "-s", "0", "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
-		address = opened(t, dir)
+		p.start(append([]string{"systemfd", "-s", "0", "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		address = p.opened()
 	default:
-		start(t, dir, "", append([]string{"systemfd", "-s", address, "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
-		opened(t, dir)
+		p.start(append([]string{"systemfd", "-s", address, "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		p.opened()
 	}
 	return func() (net.Conn, error) { return net.DialTimeout(e.network, address, patience) }
 }
@@ -68,8 +65,8 @@ func request(c net.Conn, number int) (pid int, err error) {
 // away has a server answer and end, and keeps it from starting again until open is called.
 func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, open func()) {
 	t.Helper()
-	dir := testkit.Directory(t)
-	gate := filepath.Join(dir, "gate")
+	p := newProject(t)
+	gate := p.path("gate")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +80,7 @@ func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, op
 			t.Fatal(err)
 		}
 	}
-	dial = e.run(t, dir, "read line <gate")
+	dial = e.run(p, "read line <gate")
 	open()
 	pid = await(t, "the server to answer", func() (int, bool) {
 		c, err := dial()
@@ -244,7 +241,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	for _, e := range passed {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLoad(t, e.run(t, testkit.Directory(t), ":"))
+			l := newLoad(t, e.run(newProject(t), ":"))
 			l.until("the server", func() bool { return l.current != 0 })
 			for range 50 {
 				l.restart()
@@ -264,7 +261,7 @@ func TestRestartWithoutSystemfd(t *testing.T) {
 	for _, e := range unaided {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLoad(t, e.run(t, testkit.Directory(t), ":"))
+			l := newLoad(t, e.run(newProject(t), ":"))
 			l.until("the server", func() bool { return l.current != 0 })
 			l.failed = nil
 			for range 50 {

@@ -32,7 +32,7 @@ func TestOwnerInPIDNamespace(t *testing.T) {
 	p.checkKeeper()
 	release()
 	p.awaitNothing() // while process 1 lives
-	write(t, p.dir, "finish", "")
+	p.write("finish", "")
 	wait()
 }
 
@@ -94,11 +94,12 @@ func TestInitIsOwner(t *testing.T) {
 	wait()
 	testkit.Await(t, "the holder to be killed", func() bool { return len(p.holders()) == 0 })
 
-	got := handOff(t, p.in, append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
+	got := p.run(append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
 	if got.status != 0 {
 		t.Errorf("afterwards: exit %d, %s", got.status, got.err)
 	}
 	p.holder()
+	p.stop()
 }
 
 // checkOwnerAfter is checkOwner once the script has come to the gate.

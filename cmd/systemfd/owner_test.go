@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -116,7 +117,7 @@ cat gate
 // keeper writes the script, and returns what lets it go on.
 func (p *project) keeper() (release func()) {
 	p.t.Helper()
-	write(p.t, p.dir, "keep", keep)
+	p.write("keep", keep)
 	if err := syscall.Mkfifo(p.path("gate"), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
@@ -166,7 +167,7 @@ func TestMakeIsOwner(t *testing.T) {
 	testkit.Need(t, "bash", "make")
 	p := newProject(t)
 	release := p.keeper()
-	write(t, p.dir, "Makefile", `all: first second
+	p.write("Makefile", `all: first second
 first:
 	@eval "$$(systemfd env `+claim+`)"; systemfd -- probe >probe; echo $$PPID >owner
 second: first
@@ -233,7 +234,7 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 			testkit.Need(t, "bash", "setsid", "timeout")
 			p := newProject(t)
 			release := p.keeper()
-			write(t, p.dir, "orphan", orphan)
+			p.write("orphan", orphan)
 			wait := p.detached(argv...)
 			if name == "the leader has ended" {
 				wait() // or it stays as a zombie
@@ -262,7 +263,7 @@ func TestDeadLeaderIsNoOwner(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
 	release := p.keeper()
-	write(t, p.dir, "orphan", `until grep -q '^State:.Z' "/proc/$LEADER/status"; do sleep 0.01; done
+	p.write("orphan", `until grep -q '^State:.Z' "/proc/$LEADER/status"; do sleep 0.01; done
 . ./keep`)
 	wait := p.detached("sh", "-c", "LEADER=$$ sh ./orphan & exit")
 	p.checkKeeper()
@@ -277,7 +278,7 @@ func TestSessionLeaderIsOwner(t *testing.T) {
 	testkit.Need(t, "bash")
 	p := newProject(t)
 	release := p.keeper()
-	write(t, p.dir, "orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
+	p.write("orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
 eval "$(systemfd env `+claim+`)"
 systemfd -- probe >probe
 echo $SESSION >owner
@@ -357,7 +358,7 @@ func TestTmux(t *testing.T) {
 	}
 	tmux("kill-window", "-t", window)
 	p.awaitNothing()
-	if !isAlive(server) {
+	if !process.IsAlive(server) {
 		t.Error("tmux has ended")
 	}
 }
@@ -369,13 +370,13 @@ func TestNamedOwner(t *testing.T) {
 	pid, end := sleeper(t)
 	env := func(flags ...string) {
 		t.Helper()
-		if got := handOff(t, p.in, slices.Concat([]string{"env", "--owner", strconv.Itoa(pid)}, flags)...); got.status != 0 {
+		if got := p.run(slices.Concat([]string{"env", "--owner", strconv.Itoa(pid)}, flags)...); got.status != 0 {
 			t.Fatalf("exit %d: %s", got.status, got.err)
 		}
 	}
 	env(strings.Fields(claim)...)
 	p.checkOwner(pid)
-	if got := handOff(t, p.in, "env", "--unset"); got.status != 0 { // for the default owner, who has claimed nothing
+	if got := p.run("env", "--unset"); got.status != 0 { // for the default owner, who has claimed nothing
 		t.Errorf("exit %d: %s", got.status, got.err)
 	}
 	p.checkOwner(pid)

@@ -20,9 +20,9 @@ func TestBelowSystemdSocketActivate(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir, address := s.command(t), testkit.Directory(t), freePort(t)
-			argv := append(activate[:len(activate):len(activate)], "-l", address, "-l", dir+"/ctl", "systemfd", "--")
-			start(t, dir, "", append(append(argv, shellLoop...), command...)...)
+			command, p, address := s.command(t), newProject(t), freePort(t)
+			argv := append(activate[:len(activate):len(activate)], "-l", address, "-l", p.dir+"/ctl", "systemfd", "--")
+			p.start(append(append(argv, shellLoop...), command...)...)
 			awaitListener(t, address)
 			s.restarts(t, address)
 		})
@@ -36,17 +36,17 @@ func TestAboveSystemdSocketActivate(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), testkit.Directory(t)
-			start(t, dir, "", withSockets(append(activate[:len(activate):len(activate)], command...)...)...)
-			if _, err := s.ask(opened(t, dir)); err != nil {
+			command, p := s.command(t), newProject(t)
+			p.start(withSockets(append(activate[:len(activate):len(activate)], command...)...)...)
+			if _, err := s.ask(p.opened()); err != nil {
 				t.Error(err)
 			}
 		})
 		t.Run(s.name+" in a loop", func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), testkit.Directory(t)
-			start(t, dir, "", withSockets(append(append(activate[:len(activate):len(activate)], shellLoop...), command...)...)...)
-			s.restarts(t, opened(t, dir))
+			command, p := s.command(t), newProject(t)
+			p.start(withSockets(append(append(activate[:len(activate):len(activate)], shellLoop...), command...)...)...)
+			s.restarts(t, p.opened())
 		})
 	}
 }

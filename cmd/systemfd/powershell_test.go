@@ -47,7 +47,7 @@ func TestPowerShell(t *testing.T) {
 		return does.Assigned, does.Commands
 	}
 	specs := []string{"-s", "http::[::1]:0", "-s", "./" + nasty}
-	env := func(flags ...string) outcome { return handOff(t, p.in, append([]string{"env"}, flags...)...) }
+	env := func(flags ...string) outcome { return p.run(append([]string{"env"}, flags...)...) }
 
 	set := env(append(specs[:len(specs):len(specs)], "--shell", "powershell")...)
 	var want map[string]string
@@ -76,7 +76,7 @@ func TestPowerShell(t *testing.T) {
 	if _, commands = parse(env("-s", "bad::0", "--shell", "powershell").out); !slices.Equal(commands, []string{"throw 'systemfd env failed'"}) {
 		t.Errorf("if it fails, it runs %q", commands)
 	}
-	own := handOff(t, p.in, "-q", "-s", "http::0", "--", "systemfd", "env", "--shell", "powershell")
+	own := p.run("-q", "-s", "http::0", "--", "systemfd", "env", "--shell", "powershell")
 	if assigned, _ = parse(own.out); assigned["$env:LISTEN_PID"] != "$PID" {
 		t.Errorf("for the shell itself it assigns %v", assigned)
 	}

@@ -9,13 +9,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -26,28 +29,83 @@ type project struct {
 	env                []string
 }
 
-// newProject makes a project. When the test ends, whatever still runs in it is killed, its holders are stopped, and
-// none of them may be left.
+// newProject makes a project. When the test ends, whatever still runs in it is killed, and no holder may outlive that.
 func newProject(t *testing.T) *project {
 	t.Helper()
 	p := &project{t: t, dir: testkit.Directory(t), runtime: testkit.Directory(t), home: testkit.Directory(t)}
-	p.env = append(os.Environ(), "XDG_RUNTIME_DIR="+p.runtime, "HOME="+p.home, "ENV=", "BASH_ENV=", "TERM=dumb", "NO_COLOR=1")
+	p.env = append(os.Environ(), "XDG_RUNTIME_DIR="+p.runtime, "HOME="+p.home, "ENV=", "BASH_ENV=", "TERM=dumb", "NO_COLOR=1", "PYTHONDONTWRITEBYTECODE=1")
 	for _, name := range []string{"CONFIG", "DATA", "CACHE", "STATE"} {
 		p.env = append(p.env, "XDG_"+name+"_HOME="+filepath.Join(p.home, name))
 	}
 	t.Cleanup(func() {
+		defer p.stop() // if there is one all the same
 		testkit.Await(t, "the processes in "+p.dir+" to end", func() bool { return killIn(p.dir) == 0 })
-		stop := exec.Command("systemfd", "stop", "--all")
-		stop.Env = p.env
-		if out, err := stop.CombinedOutput(); err != nil {
-			t.Errorf("systemfd stop --all: %v: %s", err, out)
-		}
 		p.awaitNothing()
 	})
 	return p
 }
 
-// in has a command run in the project: for handOff.
+// stop ends all holders.
+func (p *project) stop() {
+	p.t.Helper()
+	if len(p.holders()) == 0 {
+		return
+	}
+	if got := finish(p.t, p.command("systemfd", "stop", "--all")); got.status != 0 {
+		p.t.Errorf("systemfd stop --all: %s", got.err)
+	}
+}
+
+// run runs systemfd to its end.
+func (p *project) run(args ...string) outcome {
+	p.t.Helper()
+	return handOff(p.t, p.in, args...)
+}
+
+// command is one to be run in the project.
+func (p *project) command(argv ...string) *exec.Cmd {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	p.in(cmd)
+	return cmd
+}
+
+// launch starts a command that stays, as launch does.
+func (p *project) launch(argv ...string) *running {
+	p.t.Helper()
+	return launch(p.t, p.command(argv...))
+}
+
+// start starts a command that stays, and of which no systemfd may complain.
+func (p *project) start(argv ...string) *running {
+	p.t.Helper()
+	return p.startWith("", argv...)
+}
+
+// startWith is start with a standard input.
+func (p *project) startWith(stdin string, argv ...string) *running {
+	p.t.Helper()
+	cmd := p.command(argv...)
+	cmd.Stdin = strings.NewReader(stdin)
+	p.t.Cleanup(func() { // once it has ended
+		if complaint := regexp.MustCompile(`(?m)^(error|warning): .*`).FindString(p.read("err")); complaint != "" {
+			p.t.Errorf("systemfd says %q", complaint)
+		}
+	})
+	return launch(p.t, cmd)
+}
+
+// folder is the project in a folder of its own inside of it.
+func (p *project) folder(name string) *project {
+	p.t.Helper()
+	inside := *p
+	inside.dir = p.path(name)
+	if err := os.Mkdir(inside.dir, 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	return &inside
+}
+
+// in has a command run in the project.
 func (p *project) in(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.dir, p.env }
 
 func (p *project) path(name string) string { return filepath.Join(p.dir, name) }
@@ -61,6 +119,23 @@ func (p *project) read(name string) string {
 	return string(text)
 }
 
+// isGone fails the test if something of these names is there.
+func (p *project) isGone(names ...string) {
+	p.t.Helper()
+	for _, name := range names {
+		if testkit.Exists(p.path(name)) {
+			p.t.Errorf("%s is there", name)
+		}
+	}
+}
+
+func (p *project) write(name, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(p.path(name), []byte(text), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // awaitFile waits for a file that says that a script has come so far, and returns what is in it.
 func (p *project) awaitFile(name string) string {
 	p.t.Helper()
@@ -68,6 +143,26 @@ func (p *project) awaitFile(name string) string {
 		text, err := os.ReadFile(p.path(name))
 		return string(text), err == nil && strings.HasSuffix(string(text), "\n")
 	})
+}
+
+// opened returns the address of the first socket that --info-file=info tells of.
+func (p *project) opened() string {
+	p.t.Helper()
+	return p.addresses()[0]
+}
+
+// addresses returns all that --info-file=info tells of.
+func (p *project) addresses() (found []string) {
+	p.t.Helper()
+	testkit.Await(p.t, "the info file", func() bool { return testkit.Exists(p.path("info")) })
+	var info struct{ Sockets []struct{ Address string } }
+	if err := json.Unmarshal([]byte(p.read("info")), &info); err != nil || len(info.Sockets) == 0 {
+		p.t.Fatalf("info file %q: %v", p.read("info"), err)
+	}
+	for _, socket := range info.Sockets {
+		found = append(found, socket.Address)
+	}
+	return found
 }
 
 // holders returns the processes that are holders of the project, also ones that are only starting.
@@ -106,7 +201,7 @@ func (p *project) awaitNothing() {
 
 func (p *project) held() []held {
 	p.t.Helper()
-	return parseHeld(p.t, handOff(p.t, p.in, "status", "--json").out)
+	return parseHeld(p.t, p.run("status", "--json").out)
 }
 
 func parseHeld(t *testing.T, text string) []held {
@@ -136,7 +231,7 @@ func sleeper(t *testing.T) (pid int, kill func()) {
 // keep is systemfd env for an owner; it returns the environment of a shell that has evaluated it.
 func (p *project) keep(owner int, args ...string) (environ []string, got outcome) {
 	p.t.Helper()
-	got = handOff(p.t, p.in, append([]string{"env", "-q", "--json", "--owner", strconv.Itoa(owner)}, args...)...)
+	got = p.run(append([]string{"env", "-q", "--json", "--owner", strconv.Itoa(owner)}, args...)...)
 	if got.status != 0 {
 		return nil, got
 	}
@@ -168,6 +263,13 @@ func (p *project) mustKeep(owner int, args ...string) []string {
 	return environ
 }
 
+// keepHere keeps sockets for the test itself: the environment of the project names them.
+func (p *project) keepHere(args ...string) {
+	p.t.Helper()
+	p.t.Cleanup(p.stop)
+	p.env = p.mustKeep(os.Getpid(), args...)
+}
+
 // with runs systemfd in a shell that has evaluated systemfd env: a shell, which owns what has to be started again.
 func (p *project) with(environ []string, args ...string) outcome {
 	p.t.Helper()
@@ -192,7 +294,7 @@ func variable(t *testing.T, environ []string, name string) string {
 // dies waits until a process is no more, or nobody's child that only has to be waited for.
 func dies(t *testing.T, pid int) {
 	t.Helper()
-	testkit.Await(t, fmt.Sprintf("process %d to end", pid), func() bool { return !isAlive(pid) })
+	testkit.Await(t, fmt.Sprintf("process %d to end", pid), func() bool { return !process.IsAlive(pid) })
 }
 
 func isFree(address string) bool {
@@ -222,4 +324,22 @@ func openFiles(t *testing.T, pid int) []string {
 func (p *project) awaitHolders(number int) {
 	p.t.Helper()
 	testkit.Await(p.t, fmt.Sprintf("%d holders", number), func() bool { return len(p.holders()) == number })
+}
+
+// leftIn returns what a directory of control sockets has, but for the marks of systemfd stop.
+func leftIn(dir string) []string {
+	entries, _ := filepath.Glob(filepath.Join(dir, "*"))
+	return slices.DeleteFunc(entries, func(path string) bool { return strings.HasSuffix(path, ".stopped") })
+}
+
+// held is what systemfd status --json says of a socket.
+type held struct {
+	Name, Address, Spec, Folder string
+	Owners, Users               []struct {
+		PID  int
+		Name string
+	}
+	Since   time.Time
+	Waiting int
+	Holder  int
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,20 +23,20 @@ func TestRecipesForHold(t *testing.T) {
 	for _, line := range lines {
 		t.Run(line[1], func(t *testing.T) {
 			t.Parallel()
-			h := newHome(t)
-			watchedNode(t, h.dir)
-			writePackage(t, h.dir, "systemfd -- node server.js")
+			p := newProject(t)
+			watchedNode(t, p.dir)
+			writePackage(t, p.dir, "systemfd -- node server.js")
 			s := server{name: "node"}
 			if strings.Contains(line[1], "./server") {
-				write(t, h.dir, "main.js", "") // what nodemon watches beside
-				write(t, h.dir, "server", "#!/bin/sh\nexec probe graceful\n")
-				if err := os.Chmod(filepath.Join(h.dir, "server"), 0o755); err != nil {
+				p.write("main.js", "") // what nodemon watches beside
+				p.write("server", "#!/bin/sh\nexec probe graceful\n")
+				if err := os.Chmod(p.path("server"), 0o755); err != nil {
 					t.Fatal(err)
 				}
 				s = server{name: "probe", line: true, want: "hello"}
 			}
-			h.start(t, nil, "sh", "-c", strings.Replace(line[1], "http::3000", "http::0 --info-file info", 1))
-			address := opened(t, h.dir)
+			p.start("sh", "-c", strings.Replace(line[1], "http::3000", "http::0 --info-file info", 1))
+			address := p.opened()
 			if _, err := s.ask(address); err != nil {
 				t.Error(err)
 			}

@@ -84,12 +84,12 @@ func TestServers(t *testing.T) {
 	for _, s := range servers {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), testkit.Directory(t)
+			command, p := s.command(t), newProject(t)
 			loop := []string{"sh", "-c", `while :; do systemfd ` + strings.Join(s.flags, " ") + ` -- "$@"; done`, "sh"}
-			start(t, dir, "", withSockets(append(loop, command...)...)...)
-			address := opened(t, dir)
+			p.start(withSockets(append(loop, command...)...)...)
+			address := p.opened()
 			if s.prepare != nil {
-				s.prepare(t, dir, address)
+				s.prepare(t, p.dir, address)
 			}
 			s.restarts(t, address)
 		})
@@ -100,10 +100,10 @@ func TestServers(t *testing.T) {
 func TestNonblockIsCleared(t *testing.T) {
 	t.Parallel()
 	blocking := libsystemd.command(t)
-	command, dir := gunicorn.command(t), testkit.Directory(t)
+	command, p := gunicorn.command(t), newProject(t)
 	sequence := `systemfd -- "$@"; probe >between; while :; do systemfd -- ` + blocking[0] + `; done`
-	start(t, dir, "", withSockets(append([]string{"sh", "-c", sequence, "sh"}, command...)...)...)
-	address := opened(t, dir)
+	p.start(withSockets(append([]string{"sh", "-c", sequence, "sh"}, command...)...)...)
+	address := p.opened()
 
 	worker, err := gunicorn.ask(address)
 	if err != nil {
@@ -117,7 +117,7 @@ func TestNonblockIsCleared(t *testing.T) {
 	if again, err := libsystemd.ask(address); err != nil || again != pid {
 		t.Errorf("after the first request process %d answers, not %d: %v", again, pid, err)
 	}
-	between, err := os.ReadFile(filepath.Join(dir, "between"))
+	between, err := os.ReadFile(p.path("between"))
 	if err != nil || !strings.Contains(string(between), " nonblocking "+address) {
 		t.Errorf("gunicorn does not leave O_NONBLOCK on %s, so this shows nothing: %v\n%s", address, err, between)
 	}

@@ -39,22 +39,22 @@ func limit(t *testing.T, pid, resource int, most uint64) (undo func()) {
 
 // checkShortage: while pid is short of something it waits, says so once, does not spin, and loses nothing. The next shortage
 // soon after is the same one to a reader.
-func checkShortage(t *testing.T, l *launched, address, warning string, shorten func() (undo func())) {
+func checkShortage(t *testing.T, l *running, address, warning string, shorten func() (undo func())) {
 	t.Helper()
 	for _, warnings := range []int{1, 0} {
-		before := strings.Count(l.read(t, "err"), "warning: ")
+		before := strings.Count(l.read("err"), "warning: ")
 		undo := shorten()
 		var waiting []net.Conn
 		for range 3 {
 			waiting = append(waiting, dialAny(t, "tcp", address))
 		}
 		testkit.Await(t, "the warning", func() bool {
-			return strings.Count(l.read(t, "err"), "warning: ") >= before+warnings
+			return strings.Count(l.read("err"), "warning: ") >= before+warnings
 		})
 		if used := cpuTime(t, l.Process.Pid, time.Second); used > 200*time.Millisecond {
 			t.Errorf("it uses %v of CPU time in a second", used)
 		}
-		if after := strings.Count(l.read(t, "err"), "warning: "); after != before+warnings {
+		if after := strings.Count(l.read("err"), "warning: "); after != before+warnings {
 			t.Errorf("it warns %d times", after-before)
 		}
 		undo()
@@ -65,7 +65,7 @@ func checkShortage(t *testing.T, l *launched, address, warning string, shorten f
 			c.Close()
 		}
 	}
-	says(t, l.read(t, "err"), warning)
+	says(t, l.read("err"), warning)
 }
 
 // lowestFree is the lowest free descriptor of an acceptor that has nothing to do: beside what it has from us, it has
@@ -102,9 +102,9 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(free), func(t *testing.T) {
 			t.Parallel()
-			dir := testkit.Directory(t)
-			l := launch(t, dir, "systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-			address := opened(t, dir)
+			p := newProject(t)
+			l := p.launch("systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+			address := p.opened()
 			if got, err := getLine(address); err != nil || got != "hello" {
 				t.Fatalf("%q, %v", got, err)
 			}
@@ -127,8 +127,8 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	if _, err := user.LookupId(uid); err == nil {
 		t.Skipf("user %s is somebody", uid)
 	}
-	dir := testkit.Directory(t)
-	if err := os.Chmod(dir, 0o777); err != nil {
+	p := newProject(t)
+	if err := os.Chmod(p.dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	program, err := exec.LookPath("systemfd")
@@ -139,11 +139,11 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "systemfd"), text, 0o755); err != nil {
+	if err := os.WriteFile(p.path("systemfd"), text, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l := launch(t, dir, "setpriv", "--reuid", uid, "--clear-groups", "./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-	address := opened(t, dir)
+	l := p.launch("setpriv", "--reuid", uid, "--clear-groups", "./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+	address := p.opened()
 	checkShortage(t, l, address, `warning: cannot run "cat": resource temporarily unavailable; trying again until it works`,
 		func() func() {
 			set := func(most string) { // only who has the same uid may

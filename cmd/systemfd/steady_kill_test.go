@@ -275,7 +275,7 @@ func TestSteadyHoldIsKilled(t *testing.T) {
 		p.killed(rand.N(within), "systemfd", "--hold", "-q", "-s", "127.0.0.1:0", "--", "sleep", "600")
 	}
 	testkit.Await(t, "the holders to end by themselves", func() bool { return len(p.holders()) == 0 })
-	if got := handOff(t, p.in, "status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
+	if got := p.run("status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
 		t.Errorf("status: status %d, %s%s", got.status, got.out, got.err)
 	}
 	if left := contents(t, p.runtime); len(left) != 2 { // itself, and the control directory

@@ -82,7 +82,7 @@ func TestSteadyTwoClaim(t *testing.T) {
 		var terminals sync.WaitGroup
 		for i, owner := range []int{one, two} {
 			terminals.Go(func() {
-				got := handOff(t, p.in, append([]string{"env", "--owner", strconv.Itoa(owner)}, specs[i]...)...)
+				got := p.run(append([]string{"env", "--owner", strconv.Itoa(owner)}, specs[i]...)...)
 				if said[i] = got.err; got.status != 0 {
 					t.Errorf("status %d, %s", got.status, got.err)
 				}
@@ -99,7 +99,7 @@ func TestSteadyTwoClaim(t *testing.T) {
 			t.Fatalf("that was round %d", round)
 		}
 		if round%2 == 1 {
-			handOff(t, p.in, "stop")
+			p.run("stop")
 			p.awaitNothing()
 		}
 	}
@@ -143,7 +143,7 @@ func TestSteadyDirectoryRemoved(t *testing.T) {
 		return got
 	}
 	fetch := func() outcome { return p.with(environ, "--", "probe") }
-	look := func() outcome { return handOff(t, p.in, "status") }
+	look := func() outcome { return p.run("status") }
 
 	over, calls := make(chan struct{}), [3]int{}
 	var clients sync.WaitGroup
@@ -180,7 +180,7 @@ func TestSteadyDirectoryRemovedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProject(t)
-			write(t, p.dir, "script", `eval "$(systemfd env -q -s http::0)"
+			p.write("script", `eval "$(systemfd env -q -s http::0)"
 				rm -rf "$(dirname $SYSTEMFD_HOLDER)"
 				touch removed`+then+`
 				systemfd stop; echo $? >stopped`)
@@ -210,7 +210,7 @@ func TestSteadyDirectoryRemovedOnce(t *testing.T) {
 func (p *project) inTime(args ...string) outcome {
 	p.t.Helper()
 	start := time.Now()
-	got := handOff(p.t, p.in, args...)
+	got := p.run(args...)
 	if took := time.Since(start); got.status != 0 || took > 3*time.Second {
 		p.t.Errorf("%q: status %d after %v", args, got.status, took)
 	}

@@ -94,7 +94,7 @@ func startBash(t *testing.T, before string) *typist {
 	t.Helper()
 	testkit.Need(t, "bash")
 	p := completionProject(t)
-	write(t, p.dir, ".rc", before+`
+	p.write(".rc", before+`
 `+completionOfReadme(t, "bash")[0]+`
 _frob() { COMPREPLY=($(compgen -W 'alpha beta' -- "$2")); }
 complete -F _frob frob
@@ -164,7 +164,7 @@ func startZsh(t *testing.T, source bool) *typist {
 	if source {
 		load = "autoload -Uz compinit; compinit -u -D\n" + completionOfReadme(t, "zsh")[0] + "\n"
 	}
-	write(t, p.dir, ".zshrc", load+`
+	p.write(".zshrc", load+`
 _frob() { compadd alpha beta }
 compdef _frob frob
 unsetopt beep auto_menu list_ambiguous

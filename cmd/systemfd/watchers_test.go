@@ -49,17 +49,17 @@ func TestWatchers(t *testing.T) {
 			t.Run(w.name+" "+s.name, func(t *testing.T) {
 				t.Parallel()
 				testkit.Need(t, w.tool, "make")
-				command, dir := s.command(t), testkit.Directory(t)
-				write(t, dir, "Makefile", makefile)
-				write(t, dir, "watched", "")
-				start(t, dir, w.stdin, w.command(command)...)
-				address := opened(t, dir)
+				command, p := s.command(t), newProject(t)
+				p.write("Makefile", makefile)
+				p.write("watched", "")
+				p.startWith(w.stdin, w.command(command)...)
+				address := p.opened()
 				pid, err := s.ask(address)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for range 3 {
-					pid = restartByFile(t, dir, s, address, pid)
+					pid = restartByFile(t, p.dir, s, address, pid)
 				}
 			})
 		}
@@ -89,12 +89,12 @@ func TestBelowMake(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			command, dir := s.command(t), testkit.Directory(t)
-			write(t, dir, "Makefile", makefile)
-			start(t, dir, "", "make", "-j4", "open", "SERVER="+strings.Join(command, " "))
-			s.restarts(t, opened(t, dir))
+			command, p := s.command(t), newProject(t)
+			p.write("Makefile", makefile)
+			p.start("make", "-j4", "open", "SERVER="+strings.Join(command, " "))
+			s.restarts(t, p.opened())
 			testkit.Await(t, "the inner make to run two jobs, the second on a token of the outer one's", func() bool {
-				_, err := os.Stat(filepath.Join(dir, "beside"))
+				_, err := os.Stat(p.path("beside"))
 				return err == nil
 			})
 		})
