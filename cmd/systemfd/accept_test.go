@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,45 +14,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
-
-// readAll reads a connection to its end.
-func readAll(t *testing.T, c net.Conn) string {
-	t.Helper()
-	c.SetDeadline(time.Now().Add(patience))
-	text, err := io.ReadAll(c)
-	if err != nil {
-		t.Error(err)
-	}
-	return string(text)
-}
-
-// children returns the processes whose parent is pid, with their states.
-func children(t *testing.T, pid int) (states map[int]string) {
-	t.Helper()
-	states = map[int]string{}
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, stat := range stats {
-		text, err := os.ReadFile(stat)
-		if err != nil {
-			continue // it has ended
-		}
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
-		if fields[1] == strconv.Itoa(pid) {
-			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
-			states[child] = fields[0]
-		}
-	}
-	return states
-}
-
-func awaitChildless(t *testing.T, pid int) {
-	t.Helper()
-	testkit.Await(t, "the children to be reaped", func() bool { return len(children(t, pid)) == 0 })
-}
 
 // TestAccept: each connection has a command of its own, which finds what systemd gives one of Accept=yes.
 func TestAccept(t *testing.T) {

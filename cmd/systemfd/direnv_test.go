@@ -58,7 +58,7 @@ func TestDirenv(t *testing.T) {
 	none := variables()
 	tty.does("cd " + inside)
 	entered := variables()
-	holder := p.checkDirenv(tty.pid, entered, "http:gone")
+	holder := checkDirenv(p, tty.pid, entered, "http:gone")
 	address := p.held()[0].Address
 	inode := listenerInode(t, address)
 	checkHolds(t, holder, inode)
@@ -85,13 +85,13 @@ func TestDirenv(t *testing.T) {
 	envrc("-s new=udp::0 -s http::0") // gone is gone, new is new
 	tty.does("cd " + inside)
 	edited := variables()
-	if now := p.checkDirenv(tty.pid, edited, "new:http"); now != holder {
+	if now := checkDirenv(p, tty.pid, edited, "new:http"); now != holder {
 		t.Errorf("the holder is %d, and was %d", now, holder)
 	}
 	envrc("-s http::0 -s './new.sock'") // in the folder
 	tty.does("true")
 	edited = variables()
-	if now := p.checkDirenv(tty.pid, edited, "http:unix"); now != holder {
+	if now := checkDirenv(p, tty.pid, edited, "http:unix"); now != holder {
 		t.Errorf("the holder is %d, and was %d", now, holder)
 	}
 	if now := p.held()[0].Address; now != address || listenerInode(t, address) != inode {
@@ -118,7 +118,7 @@ func TestDirenv(t *testing.T) {
 }
 
 // checkDirenv looks at what direnv loaded, and returns the holder.
-func (p *project) checkDirenv(owner int, variables map[string]string, names string) (holder int) {
+func checkDirenv(p *project, owner int, variables map[string]string, names string) (holder int) {
 	p.t.Helper()
 	holder = p.holder()
 	if variables["LISTEN_FDNAMES"] != names || variables["LISTEN_PID"] != fmt.Sprint(holder) {

@@ -30,7 +30,7 @@ func TestEvalFails(t *testing.T) {
 			p := newProject(t)
 			taken := listen(t).Addr().String()
 			exits := s.setup != "" || slices.Contains([]string{"tcsh", "nushell"}, s.name) // if a command fails
-			got := p.script(s, s.evaluate("-s http::"+taken)+s.status+"\n")
+			got := script(p, s, s.evaluate("-s http::"+taken)+s.status+"\n")
 			if exits && (got.status == 0 || got.out != "") {
 				t.Errorf("exit %d, and then %q", got.status, got.out)
 			}
@@ -46,7 +46,7 @@ func TestEvalFails(t *testing.T) {
 				return
 			}
 			s.setup = strings.Replace(s.setup, "set -eu", "set -u", 1)
-			got = p.script(s, s.evaluate("-s http::"+taken)+s.status+"\n")
+			got = script(p, s, s.evaluate("-s http::"+taken)+s.status+"\n")
 			if got.status != 0 || got.out != "status 1\n" {
 				t.Errorf("without set -e: exit %d, it says %q", got.status, got.out)
 			}
@@ -55,7 +55,7 @@ func TestEvalFails(t *testing.T) {
 }
 
 // script runs a shell to its end.
-func (p *project) script(s shell, script string) outcome {
+func script(p *project, s shell, script string) outcome {
 	p.t.Helper()
 	argv := s.command(p.t, p.dir, script)
 	cmd := p.command(argv...)

@@ -3,22 +3,12 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	// testdata/servers/gosystemd needs it, and go mod tidy does not look there.
 	_ "github.com/coreos/go-systemd/v22/activation"
@@ -38,144 +28,9 @@ const names = "app:ctl"
 // shellLoop restarts a server for as long as it lives: a shell with these arguments, then the server's.
 var shellLoop = []string{"sh", "-c", `while :; do systemfd -- "$@"; done`, "sh"}
 
-// killIn kills the processes whose working directory is dir, the ones with a process group of their own
-// among them, and returns how many there were.
-func killIn(dir string) (found int) {
-	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && target == dir {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
-			syscall.Kill(pid, syscall.SIGKILL)
-			found++
-		}
-	}
-	return found
-}
-
-// await calls ready until it says yes, and returns what it found.
-func await[T any](t testing.TB, what string, ready func() (T, bool)) T {
-	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if found, ok := ready(); ok {
-			return found
-		}
-	}
-	t.Fatalf("waited %v in vain for %s", patience, what)
-	panic("unreachable")
-}
-
 // withSockets is a command under a systemfd that opens "app", an HTTP port, and "ctl", and writes the info file.
 func withSockets(command ...string) []string {
 	return append([]string{"systemfd", "-s", "app=http::0", "-s", "ctl=unix::./ctl", "--info-file", "info", "--"}, command...)
-}
-
-// server is a real program that takes passed sockets.
-type server struct {
-	name    string
-	command func(t *testing.T) []string
-	prepare func(t *testing.T, dir, address string) // what it needs once the port is known
-	flags   []string                                // of the systemfd right before it
-	line    bool                                    // it speaks lines, not HTTP
-	forks   bool                                    // what answers is a child of the process that was passed the sockets
-	want    string                                  // what it answers behind its process ID
-}
-
-// ask makes one request and returns the process ID in the answer.
-func (s server) ask(address string) (pid int, err error) {
-	get := getHTTP
-	if s.line {
-		get = getLine
-	}
-	body, err := get(address)
-	if err != nil {
-		return 0, err
-	}
-	first, rest, _ := strings.Cut(body, " ")
-	if pid, err = strconv.Atoi(first); err != nil || rest != s.want {
-		return 0, fmt.Errorf("answer is %q, want a process ID and %q", body, s.want)
-	}
-	return pid, nil
-}
-
-func getHTTP(address string) (string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	response, err := client.Get("http://" + address + "/")
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return string(body), err
-}
-
-func getLine(address string) (string, error) {
-	c, err := net.DialTimeout("tcp", address, patience)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	return exchange(c, "hello")
-}
-
-// exchange sends a line and returns the line that comes back.
-func exchange(c net.Conn, line string) (string, error) {
-	c.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(c, line+"\n"); err != nil {
-		return "", err
-	}
-	answer, err := bufio.NewReader(c).ReadString('\n')
-	return strings.TrimSuffix(answer, "\n"), err
-}
-
-// process returns the process that was passed the sockets, given the one that answered.
-func (s server) process(t *testing.T, pid int) int {
-	t.Helper()
-	if !s.forks {
-		return pid
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	parent, err := strconv.Atoi(string(regexp.MustCompile(`(?m)^PPid:\s+(\d+)$`).FindSubmatch(status)[1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parent
-}
-
-// kill ends a process by SIGTERM and waits until it is gone.
-func kill(t *testing.T, pid int) {
-	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		t.Fatalf("kill %d: %v", pid, err)
-	}
-	testkit.Await(t, fmt.Sprintf("process %d to end", pid), func() bool {
-		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
-	})
-}
-
-// restarts kills the server three times. Each time one request, made while it is away or not, is answered at
-// the same address by another process.
-func (s server) restarts(t *testing.T, address string) {
-	t.Helper()
-	pid, err := s.ask(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		old := s.process(t, pid)
-		kill(t, old)
-		if pid, err = s.ask(address); err != nil {
-			t.Fatal(err)
-		}
-		if s.process(t, pid) == old {
-			t.Fatalf("process %d was killed, and answers", old)
-		}
-	}
 }
 
 // source returns the absolute path of a file in testdata/servers.

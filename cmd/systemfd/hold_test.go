@@ -325,7 +325,7 @@ func isNonblocking(t *testing.T, keeper int) bool {
 }
 
 // below starts a server by systemfd with flags, in a folder of its own and in a shell that reaps it and says "ended".
-func (p *project) below(name, flags string, command []string) *running {
+func below(p *project, name, flags string, command []string) *running {
 	p.t.Helper()
 	return p.folder(name).start(append([]string{"sh", "-c", "systemfd " + flags + ` -- "$@"; echo ended`, "sh"}, command...)...)
 }
@@ -346,7 +346,7 @@ func TestHeldSocketChangesServers(t *testing.T) {
 		{gunicorn, gunicorn.command(t)},
 		{node, []string{"node", source(t, "node.js")}},
 	} {
-		p.below(nonblocking.name, "", nonblocking.command)
+		below(p, nonblocking.name, "", nonblocking.command)
 		pid, err := nonblocking.ask(socket.Address)
 		if err != nil {
 			t.Fatal(err)
@@ -358,12 +358,12 @@ func TestHeldSocketChangesServers(t *testing.T) {
 	}
 
 	blocking := []string{"python3", source(t, "blocking.py")}
-	contrary := p.below("contrary", "--nonblock", blocking)
+	contrary := below(p, "contrary", "--nonblock", blocking)
 	testkit.Await(t, "a blocking reader to fail with O_NONBLOCK", func() bool {
 		return strings.Contains(contrary.read("err"), "BlockingIOError") && contrary.read("out") == "ended\n"
 	})
 
-	p.below("blocking", "", blocking)
+	below(p, "blocking", "", blocking)
 	reader := server{name: "python", line: true, want: "hello"}
 	first, err := reader.ask(socket.Address)
 	if err != nil {

@@ -24,7 +24,7 @@ func TestInUse(t *testing.T) {
 	p.keepHere("-s", "app=http::0")
 	socket := p.held()[0]
 	node := server{name: "node"}
-	p.below("node", "", []string{"node", source(t, "node.js")})
+	below(p, "node", "", []string{"node", source(t, "node.js")})
 	pid, err := node.ask(socket.Address)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func TestStatusCountsWaiting(t *testing.T) {
 		t.Errorf("held for %v", since)
 	}
 
-	p.below("server", "", []string{"probe", "serve"})
+	below(p, "server", "", []string{"probe", "serve"})
 	testkit.Await(t, "the server to take them", func() bool { return p.held()[0].Waiting == 0 })
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -141,6 +142,25 @@ func (r *running) hasEnded() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// await calls ready until it says yes, and returns what it found.
+func await[T any](t testing.TB, what string, ready func() (T, bool)) T {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if found, ok := ready(); ok {
+			return found
+		}
+	}
+	t.Fatalf("waited %v in vain for %s", patience, what)
+	panic("unreachable")
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,26 +15,6 @@ import (
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
-
-func commandName(pid int) string {
-	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return strings.TrimSpace(string(name))
-}
-
-// dialAny connects to an address of --info-file; a datagram socket gets a name of its own, to be answered at.
-func dialAny(t *testing.T, network, address string) net.Conn {
-	t.Helper()
-	dialer := net.Dialer{Timeout: patience}
-	if network == "unixgram" {
-		dialer.LocalAddr = &net.UnixAddr{Name: filepath.Join(testkit.Directory(t), "client"), Net: network}
-	}
-	c, err := dialer.Dial(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
-}
 
 // TestLazy: nothing starts before the first client; then that one is answered, by a server that takes two seconds.
 func TestLazy(t *testing.T) {
@@ -179,23 +157,3 @@ func TestLazyCPU(t *testing.T) {
 	}
 }
 
-// cpuTime is what a process uses in an interval.
-func cpuTime(t *testing.T, pid int, interval time.Duration) time.Duration {
-	t.Helper()
-	used := func() time.Duration {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+2:]))
-		user, userErr := strconv.Atoi(fields[11])
-		system, systemErr := strconv.Atoi(fields[12])
-		if err := errors.Join(userErr, systemErr); err != nil {
-			t.Fatal(err)
-		}
-		return time.Duration(user+system) * 10 * time.Millisecond // a clock tick, which Linux has at 100 a second everywhere
-	}
-	before := used()
-	time.Sleep(interval) // what is measured
-	return used() - before
-}

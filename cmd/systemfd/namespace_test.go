@@ -27,9 +27,9 @@ func inPIDNamespace(t *testing.T, command ...string) []string {
 func TestOwnerInPIDNamespace(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	release := p.keeper()
-	wait := p.detached(inPIDNamespace(t, "sh", "-c", "sh ./keep; until test -e finish; do sleep 0.01; done")...)
-	p.checkKeeper()
+	release := keeper(p)
+	wait := detached(p, inPIDNamespace(t, "sh", "-c", "sh ./keep; until test -e finish; do sleep 0.01; done")...)
+	checkKeeper(p)
 	release()
 	p.awaitNothing() // while process 1 lives
 	p.write("finish", "")
@@ -55,13 +55,13 @@ func TestAnotherPIDNamespace(t *testing.T) {
 	if n := len(regexp.MustCompile(refused).FindAll(text, -1)); n != 2 {
 		t.Errorf("%d are refused, want 2:\n%s", n, text)
 	}
-	p.checkOwnersAre(owner)
+	checkOwnersAre(p, owner)
 	end()
 	p.awaitNothing()
 }
 
 // checkOwnersAre looks whether every kept socket is kept for this process only.
-func (p *project) checkOwnersAre(owner int) {
+func checkOwnersAre(p *project, owner int) {
 	p.t.Helper()
 	for _, s := range p.held() {
 		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
@@ -74,9 +74,9 @@ func (p *project) checkOwnersAre(owner int) {
 func TestInitIsOwner(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	release := p.keeper()
-	wait := p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep; systemfd stop; systemfd status >status-after; cat gate")...)
-	p.checkOwnerAfter(1)
+	release := keeper(p)
+	wait := detached(p, inPIDNamespace(t, "sh", "-c", ". ./keep; systemfd stop; systemfd status >status-after; cat gate")...)
+	checkOwnerAfter(p, 1)
 	release()
 	if after := p.awaitFile("status-after"); after != "nothing is held\n" {
 		t.Errorf("after stop, status is %q", after)
@@ -88,8 +88,8 @@ func TestInitIsOwner(t *testing.T) {
 	for _, name := range []string{"owner", "probe", "status"} {
 		os.Remove(p.path(name))
 	}
-	wait = p.detached(inPIDNamespace(t, "sh", "-c", ". ./keep")...)
-	p.checkOwnerAfter(1)
+	wait = detached(p, inPIDNamespace(t, "sh", "-c", ". ./keep")...)
+	checkOwnerAfter(p, 1)
 	release()
 	wait()
 	testkit.Await(t, "the holder to be killed", func() bool { return len(p.holders()) == 0 })
@@ -103,8 +103,8 @@ func TestInitIsOwner(t *testing.T) {
 }
 
 // checkOwnerAfter is checkOwner once the script has come to the gate.
-func (p *project) checkOwnerAfter(owner int) {
+func checkOwnerAfter(p *project, owner int) {
 	p.t.Helper()
 	p.awaitFile("owner")
-	p.checkOwner(owner)
+	checkOwner(p, owner)
 }

@@ -24,12 +24,12 @@ import (
 const claim = "-s http::0 -s ./u.sock"
 
 // checkOwner looks whether the sockets of claim are held, only for process owner, and returns their holder.
-func (p *project) checkOwner(owner int) (holder int) {
+func checkOwner(p *project, owner int) (holder int) {
 	p.t.Helper()
 	if sockets := p.held(); len(sockets) != 2 {
 		p.t.Fatalf("held is %v", sockets)
 	}
-	p.checkOwnersAre(owner)
+	checkOwnersAre(p, owner)
 	if _, err := os.Lstat(p.path("u.sock")); err != nil {
 		p.t.Error(err)
 	}
@@ -67,12 +67,12 @@ func TestInteractiveShellIsOwner(t *testing.T) {
 				p := newProject(t)
 				tty := p.terminal(s.argv...)
 				tty.does(s.evaluate(claim))
-				holder := p.checkOwner(tty.pid)
+				holder := checkOwner(p, tty.pid)
 
 				tty.does("sh -c 'systemfd -- probe >probe'") // a job comes and goes
 				checkOwnPID(t, p.read("probe"))
 				says(t, p.read("probe"), "env LISTEN_FDNAMES=http:unix")
-				if now := p.checkOwner(tty.pid); now != holder {
+				if now := checkOwner(p, tty.pid); now != holder {
 					t.Errorf("holder %d, then %d", holder, now)
 				}
 				end(tty)
@@ -90,14 +90,14 @@ func TestKeysDoNotReachTheHolder(t *testing.T) {
 	p := newProject(t)
 	tty := p.terminal("bash", "--norc", "--noprofile")
 	tty.does(quoted.evaluate(claim))
-	holder := p.checkOwner(tty.pid)
+	holder := checkOwner(p, tty.pid)
 	for _, signal := range []syscall.Signal{syscall.SIGTSTP, syscall.SIGQUIT} {
 		if err := syscall.Kill(-tty.pid, signal); err != nil {
 			t.Fatal(err)
 		}
 		tty.does("systemfd -- probe >probe")
 		checkOwnPID(t, p.read("probe"))
-		if now := p.checkOwner(tty.pid); now != holder {
+		if now := checkOwner(p, tty.pid); now != holder {
 			t.Errorf("after %v the holder is %d, and was %d", signal, now, holder)
 		}
 	}
@@ -115,7 +115,7 @@ cat gate
 `
 
 // keeper writes the script, and returns what lets it go on.
-func (p *project) keeper() (release func()) {
+func keeper(p *project) (release func()) {
 	p.t.Helper()
 	p.write("keep", keep)
 	if err := syscall.Mkfifo(p.path("gate"), 0o600); err != nil {
@@ -132,14 +132,14 @@ func (p *project) keeper() (release func()) {
 }
 
 // checkKeeper looks whether the script is the owner, and was given the sockets; it returns the holder.
-func (p *project) checkKeeper() (holder int) {
+func checkKeeper(p *project) (holder int) {
 	p.t.Helper()
 	owner, err := strconv.Atoi(strings.TrimSpace(p.awaitFile("owner")))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	checkOwnPID(p.t, p.read("probe"))
-	return p.checkOwner(owner)
+	return checkOwner(p, owner)
 }
 
 // TestScriptIsOwner runs a script from a shell on a terminal, which lives on.
@@ -150,10 +150,10 @@ func TestScriptIsOwner(t *testing.T) {
 			t.Parallel()
 			testkit.Need(t, "bash", name)
 			p := newProject(t)
-			release := p.keeper()
+			release := keeper(p)
 			tty := p.terminal("bash", "--norc", "--noprofile")
 			tty.types(name + " ./keep")
-			p.checkKeeper()
+			checkKeeper(p)
 			release()
 			p.awaitNothing()
 			tty.does("true")
@@ -166,7 +166,7 @@ func TestMakeIsOwner(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash", "make")
 	p := newProject(t)
-	release := p.keeper()
+	release := keeper(p)
 	p.write("Makefile", `all: first second
 first:
 	@eval "$$(systemfd env `+claim+`)"; systemfd -- probe >probe; echo $$PPID >owner
@@ -176,7 +176,7 @@ second: first
 `)
 	tty := p.terminal("bash", "--norc", "--noprofile")
 	tty.types("make")
-	holder := p.checkKeeper()
+	holder := checkKeeper(p)
 	if second := parseHeld(t, await(t, "the second recipe", func() (string, bool) {
 		text, err := os.ReadFile(p.path("status-second"))
 		return string(text), err == nil && bytes.HasSuffix(text, []byte("\n"))
@@ -189,7 +189,7 @@ second: first
 }
 
 // detached runs a command without a terminal, in a session of its own, and returns what waits for its end.
-func (p *project) detached(argv ...string) (wait func()) {
+func detached(p *project, argv ...string) (wait func()) {
 	p.t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	p.in(cmd)
@@ -233,9 +233,9 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 			t.Parallel()
 			testkit.Need(t, "bash", "setsid", "timeout")
 			p := newProject(t)
-			release := p.keeper()
+			release := keeper(p)
 			p.write("orphan", orphan)
-			wait := p.detached(argv...)
+			wait := detached(p, argv...)
 			if name == "the leader has ended" {
 				wait() // or it stays as a zombie
 			}
@@ -249,7 +249,7 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 				}
 				p.awaitFile("owner")
 			} else {
-				p.checkKeeper()
+				checkKeeper(p)
 			}
 			release()
 			p.awaitNothing()
@@ -262,11 +262,11 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 func TestDeadLeaderIsNoOwner(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	release := p.keeper()
+	release := keeper(p)
 	p.write("orphan", `until grep -q '^State:.Z' "/proc/$LEADER/status"; do sleep 0.01; done
 . ./keep`)
-	wait := p.detached("sh", "-c", "LEADER=$$ sh ./orphan & exit")
-	p.checkKeeper()
+	wait := detached(p, "sh", "-c", "LEADER=$$ sh ./orphan & exit")
+	checkKeeper(p)
 	release()
 	p.awaitNothing()
 	wait()
@@ -277,18 +277,18 @@ func TestSessionLeaderIsOwner(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash")
 	p := newProject(t)
-	release := p.keeper()
+	release := keeper(p)
 	p.write("orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
 eval "$(systemfd env `+claim+`)"
 systemfd -- probe >probe
 echo $SESSION >owner
 `)
-	wait := p.detached("bash", "-c", `
+	wait := detached(p, "bash", "-c", `
 		export SESSION=$$
 		set -m
 		bash -c 'LEADER=$$ bash ./orphan & exit' & wait
 		cat gate`)
-	holder := p.checkKeeper()
+	holder := checkKeeper(p)
 	testkit.Await(t, "the script to end", func() bool {
 		return !slices.ContainsFunc(commandLines(), func(line string) bool {
 			return strings.Contains(line, "./orphan") && strings.Contains(line, p.dir)
@@ -347,13 +347,13 @@ func TestTmux(t *testing.T) {
 	}
 	tmux("send-keys", "-t", window, `eval "$(systemfd env `+claim+`)"; echo done >first`, "Enter")
 	p.awaitFile("first")
-	holder := p.checkOwner(owner)
+	holder := checkOwner(p, owner)
 
 	tmux("send-keys", "-t", other, `systemfd -- probe >probe 2>&1; echo done >second`, "Enter")
 	p.awaitFile("second") // it was not told of the sockets, and finds them by the directory
 	says(t, p.read("probe"), "env LISTEN_FDNAMES=http:unix", fmt.Sprintf(`~> socket http://.*/ -> fd #3 \(kept open for bash, pid %d\)`, owner))
 	tmux("kill-window", "-t", other)
-	if now := p.checkOwner(owner); now != holder {
+	if now := checkOwner(p, owner); now != holder {
 		t.Errorf("the holder is %d, and was %d", now, holder)
 	}
 	tmux("kill-window", "-t", window)
@@ -375,11 +375,11 @@ func TestNamedOwner(t *testing.T) {
 		}
 	}
 	env(strings.Fields(claim)...)
-	p.checkOwner(pid)
+	checkOwner(p, pid)
 	if got := p.run("env", "--unset"); got.status != 0 { // for the default owner, who has claimed nothing
 		t.Errorf("exit %d: %s", got.status, got.err)
 	}
-	p.checkOwner(pid)
+	checkOwner(p, pid)
 	env("--unset")
 	p.awaitNothing()
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
@@ -387,7 +387,7 @@ func TestNamedOwner(t *testing.T) {
 	}
 
 	env(strings.Fields(claim)...)
-	p.checkOwner(pid)
+	checkOwner(p, pid)
 	end()
 	p.awaitNothing()
 }

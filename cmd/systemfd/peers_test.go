@@ -3,9 +3,7 @@
 package main
 
 import (
-	"net"
 	"testing"
-	"time"
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -51,26 +49,3 @@ func TestAboveSystemdSocketActivate(t *testing.T) {
 	}
 }
 
-// freePort returns an address for a program that cannot let the kernel pick. Nobody else uses this host part,
-// so that nobody else is given the port in between.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.77.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// awaitListener waits until somebody listens; the connection that finds out asks for nothing.
-func awaitListener(t *testing.T, address string) {
-	t.Helper()
-	testkit.Await(t, "a listener at "+address, func() bool {
-		c, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-}

@@ -57,7 +57,7 @@ func TestShellHookOfReadme(t *testing.T) {
 	}
 	p := newProject(t)
 	s := shells[slices.IndexFunc(shells, func(s shell) bool { return s.name == "bash" })]
-	if got := p.script(s, strings.Replace(hook[1], "http::3000", "http::0", 1)+"systemfd -- probe >probe\n"); got.status != 0 || !keptOpen.MatchString(got.err) {
+	if got := script(p, s, strings.Replace(hook[1], "http::3000", "http::0", 1)+"systemfd -- probe >probe\n"); got.status != 0 || !keptOpen.MatchString(got.err) {
 		t.Errorf("%s: exit %d, %s", hook[1], got.status, got.err)
 	}
 	says(t, p.read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")

@@ -170,11 +170,11 @@ func TestShells(t *testing.T) {
 				s.output("systemfd status", "status-after") +
 				s.output("echo the end", "end") +
 				"exec cat\n" // stay, without a shell that could do something else
-			release := p.runScript(s.command(t, p.dir, script)...)
+			release := runScript(p, s.command(t, p.dir, script)...)
 
-			p.checkFirst(environment(p.read("during")))
-			p.checkAgain()
-			p.checkSecond()
+			checkFirst(p, environment(p.read("during")))
+			checkAgain(p)
+			checkSecond(p)
 			checkSame(t, environment(p.read("before")), environment(p.read("after")))
 			for i := range 5 {
 				if status := p.read(fmt.Sprint("status-", i+1)); status != "status 0\n" {
@@ -193,7 +193,7 @@ func TestShells(t *testing.T) {
 }
 
 // runScript starts a shell, waits until its script has come to the end, and returns what ends it.
-func (p *project) runScript(argv ...string) (release func() error) {
+func runScript(p *project, argv ...string) (release func() error) {
 	p.t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	p.in(cmd)
@@ -233,7 +233,7 @@ func (p *project) runScript(argv ...string) (release func() error) {
 }
 
 // checkFirst looks at what the first evaluation gave: the environment, and the sockets that a command then got.
-func (p *project) checkFirst(during map[string]string) {
+func checkFirst(p *project, during map[string]string) {
 	p.t.Helper()
 	var want map[string]*string
 	if err := json.Unmarshal([]byte(p.read("json")), &want); err != nil {
@@ -280,7 +280,7 @@ func checkOwnPID(t *testing.T, probe string) {
 }
 
 // checkAgain looks whether the second time changed anything.
-func (p *project) checkAgain() {
+func checkAgain(p *project) {
 	p.t.Helper()
 	if code, again := p.read("code"), p.read("code-again"); code == "" || code != again {
 		p.t.Errorf("the code is\n%sand the second time\n%s", code, again)
@@ -304,7 +304,7 @@ func checkSame(t *testing.T, before, after map[string]string) {
 }
 
 // checkSecond looks at what the changed flags gave: one socket stays, two go, one comes, all with the same holder.
-func (p *project) checkSecond() {
+func checkSecond(p *project) {
 	p.t.Helper()
 	before, after := parseHeld(p.t, p.read("status")), parseHeld(p.t, p.read("status-second"))
 	if len(after) != 2 || after[0].Spec != before[1].Spec || after[0].Holder != before[1].Holder || after[1].Name != "udp" {
@@ -328,7 +328,7 @@ func TestNoListen(t *testing.T) {
 			t.Parallel()
 			p := newProject(t)
 			p.env = append(p.env, "LISTEN_FDS=1", "LISTEN_PID=1", "LISTEN_FDNAMES=x", "LISTEN_PIDFDID=7", "LISTEN_FDS_FIRST_FD=5")
-			got := p.script(s, s.evaluate("--no-listen -s http::0")+s.output("env -0", "seen")+s.output("systemfd -- probe", "probe"))
+			got := script(p, s, s.evaluate("--no-listen -s http::0")+s.output("env -0", "seen")+s.output("systemfd -- probe", "probe"))
 			if got.status != 0 {
 				t.Errorf("exit %d: %s", got.status, got.err)
 			}
@@ -370,7 +370,7 @@ func TestShellsOfReadme(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			p := newProject(t)
-			if got := p.script(s, line+"\n"+s.output("systemfd -- probe", "probe")); got.status != 0 || !keptOpen.MatchString(got.err) {
+			if got := script(p, s, line+"\n"+s.output("systemfd -- probe", "probe")); got.status != 0 || !keptOpen.MatchString(got.err) {
 				t.Errorf("%s: exit %d, %s", line, got.status, got.err)
 			}
 			checkOwnPID(t, p.read("probe"))

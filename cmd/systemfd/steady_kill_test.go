@@ -133,7 +133,7 @@ func (k *killing) round(victim string) {
 	moment := rand.N(15 * time.Millisecond)
 	switch victim {
 	case "client", "new client":
-		k.killed(moment, "systemfd", "env", "-q", "-s", k.path, "-s", k.address, "--owner", strconv.Itoa(one))
+		killed(k.project, moment, "systemfd", "env", "-q", "-s", k.path, "-s", k.address, "--owner", strconv.Itoa(one))
 	case "owner":
 		k.port.mayRefuse()
 		time.Sleep(moment)
@@ -179,7 +179,7 @@ func (k *killing) use(environ []string, isKept bool) {
 }
 
 // killed starts a command and kills it at a moment of its life.
-func (p *project) killed(moment time.Duration, argv ...string) {
+func killed(p *project, moment time.Duration, argv ...string) {
 	p.t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	p.in(cmd)
@@ -227,7 +227,7 @@ func (k *killing) killNewHolder(moment time.Duration) {
 func (k *killing) sweep(mayLeavePath bool) {
 	k.t.Helper()
 	testkit.Await(k.t, "the holders to end", func() bool {
-		k.breakOff()
+		breakOff(k.project)
 		return len(k.holders()) == 0
 	})
 	if got := handOff(k.t, k.in, "status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
@@ -253,7 +253,7 @@ func (k *killing) sweep(mayLeavePath bool) {
 
 // breakOff begins a claim with every holder and hangs up. A holder that has no claim, since its client was killed, ends
 // then and not after ten seconds. One that has a claim stays.
-func (p *project) breakOff() {
+func breakOff(p *project) {
 	controls, _ := filepath.Glob(filepath.Join(p.runtime, "systemfd", "*.sock"))
 	for _, control := range controls {
 		if c, err := net.DialTimeout("unix", control, time.Second); err == nil {
@@ -272,7 +272,7 @@ func TestSteadyHoldIsKilled(t *testing.T) {
 		if round%2 == 1 {
 			within *= 4 // if others keep the processors busy
 		}
-		p.killed(rand.N(within), "systemfd", "--hold", "-q", "-s", "127.0.0.1:0", "--", "sleep", "600")
+		killed(p, rand.N(within), "systemfd", "--hold", "-q", "-s", "127.0.0.1:0", "--", "sleep", "600")
 	}
 	testkit.Await(t, "the holders to end by themselves", func() bool { return len(p.holders()) == 0 })
 	if got := p.run("status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
@@ -304,7 +304,7 @@ func TestSteadyShellIsKilled(t *testing.T) {
 			p := newProject(t)
 			address := freePort(t)
 			for begun, round := time.Now(), 0; round < 100 && time.Since(begun) < 20*time.Second; round++ {
-				p.killShell(test.within, "setsid", "bash", "-c", test.script, "bash", address)
+				killShell(p, test.within, "setsid", "bash", "-c", test.script, "bash", address)
 				for _, socket := range p.held() {
 					for _, owner := range socket.Owners {
 						if owner.Name != "" && owner.Name != "bash" { // a dead one has no name
@@ -323,7 +323,7 @@ func TestSteadyShellIsKilled(t *testing.T) {
 }
 
 // killShell runs a shell, kills it within some time, and waits until all that it started has ended.
-func (p *project) killShell(within time.Duration, argv ...string) {
+func killShell(p *project, within time.Duration, argv ...string) {
 	p.t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	p.in(cmd)
@@ -357,7 +357,7 @@ func TestSteadyServerOwns(t *testing.T) {
 			if by == "the variables" {
 				p.env = environ
 			}
-			p.detached("systemfd", "--", "probe", "serve")
+			detached(p, "systemfd", "--", "probe", "serve")
 			testkit.Await(t, "the server to have the socket", func() bool { return len(p.held()[0].Users) == 1 })
 			before, err := os.Lstat(path)
 			if err != nil {

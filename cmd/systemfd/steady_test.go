@@ -184,7 +184,7 @@ func TestSteadyDirectoryRemovedOnce(t *testing.T) {
 				rm -rf "$(dirname $SYSTEMFD_HOLDER)"
 				touch removed`+then+`
 				systemfd stop; echo $? >stopped`)
-			wait := p.detached("bash", "./script")
+			wait := detached(p, "bash", "./script")
 			start := await(t, "the removal", func() (time.Time, bool) {
 				_, err := os.Stat(p.path("removed"))
 				return time.Now(), err == nil
@@ -207,7 +207,7 @@ func TestSteadyDirectoryRemovedOnce(t *testing.T) {
 }
 
 // inTime runs systemfd, which may not fail and has three seconds.
-func (p *project) inTime(args ...string) outcome {
+func inTime(p *project, args ...string) outcome {
 	p.t.Helper()
 	start := time.Now()
 	got := p.run(args...)
@@ -244,12 +244,12 @@ func TestSteadyNeighbours(t *testing.T) {
 		defer os.Remove(path)
 	}
 
-	got = p.inTime("status")
+	got = inTime(p, "status")
 	says(t, got.out, `tcp +`+regexp.QuoteMeta(address)+` .*`)
 	if !regexp.MustCompile(`\Awarning: the holder at ".*\.sock" does not answer\n\z`).MatchString(got.err) {
 		t.Errorf("status says %q", got.err)
 	}
-	got = p.inTime("completion", "--held")
+	got = inTime(p, "completion", "--held")
 	says(t, got.out, `\w+\t`+regexp.QuoteMeta(address)+" of "+p.dir)
 	if got.err != "" {
 		t.Errorf("completion says %q", got.err)
@@ -289,9 +289,11 @@ func TestSteadyThousands(t *testing.T) {
 }
 
 // poor has systemfd run with 200 open files at most: for handOff.
-func (p *project) poor(cmd *exec.Cmd) {
-	p.in(cmd)
-	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -n 200; exec "$0" "$@"`}, cmd.Args...)
+func poor(p *project) func(*exec.Cmd) {
+	return func(cmd *exec.Cmd) {
+		p.in(cmd)
+		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -n 200; exec "$0" "$@"`}, cmd.Args...)
+	}
 }
 
 // TestSteadyShortage asks for 4,000 sockets when the client, or the holder, may have 200 open files.
@@ -309,10 +311,10 @@ func TestSteadyShortage(t *testing.T) {
 			t.Errorf("status %d, %.100s%swant %q", got.status, got.out, got.err, want)
 		}
 	}
-	isRefused(env(p.poor, manySockets...))
+	isRefused(env(poor(p), manySockets...))
 	p.awaitNothing()
 
-	if got := env(p.poor, "-s", "127.0.0.1:0", "-s", "./a.sock"); got.status != 0 { // starts a poor holder
+	if got := env(poor(p), "-s", "127.0.0.1:0", "-s", "./a.sock"); got.status != 0 { // starts a poor holder
 		t.Errorf("status %d, %s", got.status, got.err)
 	}
 	keeper := p.holder()

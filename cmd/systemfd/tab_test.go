@@ -28,7 +28,7 @@ const (
 )
 
 // typist starts a shell whose prompt is prompt.
-func (p *project) typist(argv ...string) *typist {
+func newTypist(p *project, argv ...string) *typist {
 	p.t.Helper()
 	tab := &typist{terminal: p.terminal(argv...)}
 	tab.awaits(prompt)
@@ -105,7 +105,7 @@ bind 'set page-completions off'
 bind -x '"\C-t": printf "%s\n" "$READLINE_LINE" >>answers'
 PS1='`+prompt+`'
 `)
-	return p.typist("bash", "--noprofile", "--rcfile", ".rc", "-i")
+	return newTypist(p, "bash", "--noprofile", "--rcfile", ".rc", "-i")
 }
 
 // TestBashTab presses Tab as a person does.
@@ -179,7 +179,7 @@ bindkey '^U' kill-whole-line
 PS1='`+prompt+`'
 `)
 	p.env = append(p.env, "ZDOTDIR="+p.dir)
-	return p.typist("zsh", "--no-globalrcs", "-i")
+	return newTypist(p, "zsh", "--no-globalrcs", "-i")
 }
 
 // TestZshTab presses Tab as a person does.

@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,12 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -213,21 +210,6 @@ func parseHeld(t *testing.T, text string) []held {
 	return status.Sockets
 }
 
-// sleeper starts a process that owns sockets until it is killed, or the test ends.
-func sleeper(t *testing.T) (pid int, kill func()) {
-	t.Helper()
-	cmd := exec.Command("sleep", "600")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill = sync.OnceFunc(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	t.Cleanup(kill)
-	return cmd.Process.Pid, kill
-}
-
 // keep is systemfd env for an owner; it returns the environment of a shell that has evaluated it.
 func (p *project) keep(owner int, args ...string) (environ []string, got outcome) {
 	p.t.Helper()
@@ -289,36 +271,6 @@ func variable(t *testing.T, environ []string, name string) string {
 	}
 	t.Fatalf("%s is not set", name)
 	return ""
-}
-
-// dies waits until a process is no more, or nobody's child that only has to be waited for.
-func dies(t *testing.T, pid int) {
-	t.Helper()
-	testkit.Await(t, fmt.Sprintf("process %d to end", pid), func() bool { return !process.IsAlive(pid) })
-}
-
-func isFree(address string) bool {
-	l, err := net.Listen("tcp", address)
-	if err == nil {
-		l.Close()
-	}
-	return err == nil
-}
-
-// openFiles returns what a process has open.
-func openFiles(t *testing.T, pid int) []string {
-	t.Helper()
-	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	if err != nil || len(links) == 0 {
-		t.Fatalf("descriptors of process %d: %v, %v", pid, links, err)
-	}
-	var files []string
-	for _, link := range links {
-		if file, err := os.Readlink(link); err == nil {
-			files = append(files, file)
-		}
-	}
-	return files
 }
 
 func (p *project) awaitHolders(number int) {
