@@ -143,41 +143,59 @@ func checkInstalled(t *testing.T, source, prefix string, more map[string]string,
 	maps.Copy(want, more)
 	rename := strings.NewReplacer(names...)
 	var found []string
-	err := filepath.WalkDir(prefix, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		relative, _ := filepath.Rel(prefix, path)
-		name := rename.Replace(strings.TrimSuffix(filepath.ToSlash(relative), ".gz"))
-		text := read(t, path)
-		if strings.HasSuffix(path, ".gz") {
-			text = unzip(t, text)
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if name == "bin/systemfd" || name == "bin/systemfd.exe" {
-			if info.Mode()&0o111 == 0 && !strings.HasSuffix(name, ".exe") {
-				t.Errorf("%s has mode %v", relative, info.Mode())
-			}
-			name = "bin/systemfd"
+	for _, relative := range filesBelow(t, prefix) {
+		path := filepath.Join(prefix, relative)
+		name := rename.Replace(strings.TrimSuffix(relative, ".gz"))
+		if name == "bin/systemfd" {
+			checkExecutable(t, path)
 		} else if file, ok := want[name]; !ok {
 			t.Errorf("%s is not one of %q", relative, slices.Sorted(maps.Keys(want)))
-		} else if file != "" && text != read(t, filepath.Join(source, file)) {
+		} else if file != "" && readPlain(t, path) != read(t, filepath.Join(source, file)) {
 			t.Errorf("%s is not %s", relative, file)
 		}
 		found = append(found, name)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	for _, name := range append(slices.Sorted(maps.Keys(want)), "bin/systemfd") {
 		if !slices.Contains(found, name) {
 			t.Errorf("%s is missing below %s, which has %q", name, prefix, found)
 		}
 	}
+}
+
+// filesBelow lists everything in dir but folders, with "/" in the names.
+func filesBelow(t *testing.T, dir string) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func checkExecutable(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode()&0o111 == 0 {
+		t.Errorf("%s has mode %v", path, info.Mode())
+	}
+}
+
+// readPlain is read, and unzips.
+func readPlain(t *testing.T, path string) string {
+	t.Helper()
+	if strings.HasSuffix(path, ".gz") {
+		return unzip(t, read(t, path))
+	}
+	return read(t, path)
 }
 
 func unzip(t *testing.T, text string) string {
@@ -191,6 +209,16 @@ func unzip(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return string(plain)
+}
+
+// find returns what the group in pattern matches in text. If nothing matches, the test ends, and says otherwise.
+func find(t *testing.T, pattern, text, otherwise string) string {
+	t.Helper()
+	match := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if match == nil {
+		t.Fatalf("%s:\n%s", otherwise, text)
+	}
+	return match[1]
 }
 
 // checkVersion has the program say its version.

@@ -41,31 +41,36 @@ func manHas(t *testing.T, section, item string) {
 // TestManGrammar compares the manual page with the flags, subcommands and types.
 func TestManGrammar(t *testing.T) {
 	t.Parallel()
-	synopsis := manSection(t, "Sh", "SYNOPSIS")
 	for _, form := range cli.Forms() {
-		section := manSection(t, "Sh", "OPTIONS")
-		if form.Name != "" {
-			ofAll, _, _ := strings.Cut(manSection(t, "Sh", "SUBCOMMANDS"), ".Ss")
-			section = ofAll + manSection(t, "Ss", "systemfd "+form.Name)
-			if !strings.Contains(synopsis, "\n.Cm "+form.Name+"\n") {
-				t.Errorf("the synopsis lacks %s", form.Name)
-			}
-		}
-		for _, flag := range form.Model.Flags {
-			if flag.Hidden {
-				continue
-			}
-			manHas(t, section, "Fl -"+flag.Name)
-			if flag.Short != 0 {
-				manHas(t, section, "Fl "+string(flag.Short))
-			}
-			if flag.Tag.Negatable != "" {
-				manHas(t, section, "Fl -no-"+flag.Name)
-			}
-		}
+		manHasForm(t, form)
 	}
 	for _, typ := range spec.Types() {
 		manHas(t, manSection(t, "Sh", "DESCRIPTION"), "Cm "+string(typ))
+	}
+}
+
+// manHasForm wants a subcommand, or the main form, and its flags where they belong.
+func manHasForm(t *testing.T, form cli.Form) {
+	t.Helper()
+	section := manSection(t, "Sh", "OPTIONS")
+	if form.Name != "" {
+		ofAll, _, _ := strings.Cut(manSection(t, "Sh", "SUBCOMMANDS"), ".Ss")
+		section = ofAll + manSection(t, "Ss", "systemfd "+form.Name)
+		if !strings.Contains(manSection(t, "Sh", "SYNOPSIS"), "\n.Cm "+form.Name+"\n") {
+			t.Errorf("the synopsis lacks %s", form.Name)
+		}
+	}
+	for _, flag := range form.Model.Flags {
+		if flag.Hidden {
+			continue
+		}
+		manHas(t, section, "Fl -"+flag.Name)
+		if flag.Short != 0 {
+			manHas(t, section, "Fl "+string(flag.Short))
+		}
+		if flag.Tag.Negatable != "" {
+			manHas(t, section, "Fl -no-"+flag.Name)
+		}
 	}
 }
 
@@ -100,23 +105,20 @@ func TestManEnvironment(t *testing.T) {
 // variablesIn returns the string literals in Go files below dir that are names of environment variables.
 func variablesIn(t *testing.T, dir string) map[string]bool {
 	t.Helper()
-	variable := regexp.MustCompile(`^([A-Z]+_[A-Z_]+|[A-Z]*FLAGS|PATH|TERM)=?$`)
 	names := map[string]bool{}
-	collect := func(node ast.Node) bool {
-		if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			if text, err := strconv.Unquote(literal.Value); err == nil && variable.MatchString(text) {
-				names[strings.TrimSuffix(text, "=")] = true
-			}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == "testkit" { // it is no part of the program
+			return fs.SkipDir
 		}
-		return true
-	}
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err == nil {
-			ast.Inspect(file, collect)
+			ast.Inspect(file, func(node ast.Node) bool {
+				collectVariable(node, names)
+				return true
+			})
 		}
 		return err
 	})
@@ -124,6 +126,17 @@ func variablesIn(t *testing.T, dir string) map[string]bool {
 		t.Fatal(err)
 	}
 	return names
+}
+
+var variable = regexp.MustCompile(`^([A-Z]+_[A-Z_]+|[A-Z]*FLAGS|PATH|TERM)=?$`)
+
+// collectVariable adds node to names if it is a string literal that is one.
+func collectVariable(node ast.Node, names map[string]bool) {
+	if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+		if text, err := strconv.Unquote(literal.Value); err == nil && variable.MatchString(text) {
+			names[strings.TrimSuffix(text, "=")] = true
+		}
+	}
 }
 
 // TestManReaders has the programs read the manual page that will.
@@ -135,7 +148,10 @@ func TestManReaders(t *testing.T) {
 	}{
 		{[]string{"mandoc", "-T", "lint", "-W", "warning", "systemfd.1"}, ""},
 		{[]string{"groff", "-mdoc", "-ww", "-Tutf8", "-z", "systemfd.1"}, ""},
-		{[]string{"lexgrog", "systemfd.1"}, `systemfd.1: "systemfd - open sockets and hand them to a program by the systemd socket-activation protocol"` + "\n"},
+		{
+			[]string{"lexgrog", "systemfd.1"},
+			`systemfd.1: "systemfd - open sockets and hand them to a program by the systemd socket-activation protocol"` + "\n",
+		},
 	} {
 		t.Run(reader.argv[0], func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@
 package packaging
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,24 +13,16 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+const module = "github.com/systemfd/systemfd"
+
 // TestGoInstall installs by the line of README.md, from a module proxy that has the release.
 func TestGoInstall(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "go", "git")
-	const module = "github.com/systemfd/systemfd"
-	source, proxy, gobin := clone(t), t.TempDir(), t.TempDir()
-	versions := filepath.Join(proxy, module, "@v")
-	write(t, filepath.Join(versions, "list"), "v"+version+"\n", 0o644)
-	write(t, filepath.Join(versions, "v"+version+".info"), `{"Version":"v`+version+`"}`, 0o644)
-	write(t, filepath.Join(versions, "v"+version+".mod"), read(t, filepath.Join(source, "go.mod")), 0o644)
-	run(t, source, "git", "archive", "--format=zip", "--prefix="+module+"@v"+version+"/", "-o", filepath.Join(versions, "v"+version+".zip"), "HEAD")
-
-	line := regexp.MustCompile("`(go install [^`]*)`").FindStringSubmatch(read(t, "../README.md"))
-	if line == nil {
-		t.Fatal("README.md has no line for go install")
-	}
+	proxy, gobin := newProxy(t, clone(t)), t.TempDir()
+	line := find(t, "`(go install [^`]*)`", read(t, "../README.md"), "README.md has no line for go install")
 	goEnv := strings.Split(strings.TrimSpace(run(t, "..", "go", "env", "GOPROXY", "GOMODCACHE")), "\n")
-	words := strings.Fields(line[1])
+	words := strings.Fields(line)
 	cmd := command(t.TempDir(), words[0], words[1:]...)
 	// A cache of its own, or a real release of this version would be taken.
 	cmd.Env = append(
@@ -41,35 +34,47 @@ func TestGoInstall(t *testing.T) {
 	checkPasses(t, gobin+"/systemfd")
 }
 
+// newProxy makes a module proxy that has the release of source, and nothing else.
+func newProxy(t *testing.T, source string) string {
+	t.Helper()
+	proxy := t.TempDir()
+	release := filepath.Join(proxy, module, "@v", "v"+version)
+	write(t, filepath.Join(filepath.Dir(release), "list"), "v"+version+"\n", 0o644)
+	write(t, release+".info", `{"Version":"v`+version+`"}`, 0o644)
+	write(t, release+".mod", read(t, filepath.Join(source, "go.mod")), 0o644)
+	run(t, source, "git", "archive", "--format=zip", "--prefix="+module+"@v"+version+"/", "-o", release+".zip", "HEAD")
+	return proxy
+}
+
+// installTests has the test that goes each way to install.
+var installTests = map[string]string{
+	"go install github.com/systemfd/systemfd/cmd/systemfd@latest":   "TestGoInstall",
+	"nix run github:systemfd/systemfd -- -s http::3000 -- ./server": "TestNix",
+	"brew install systemfd/tap/systemfd":                            "TestRelease/formula, TestFormula",
+	"dpkg -i systemfd_*.deb":                                        "TestRelease/deb",
+	"rpm -i systemfd-*.rpm":                                         "TestRelease/packages, TestRelease/rpm",
+	"apk add --allow-untrusted systemfd_*.apk":                      "TestRelease/packages",
+	"pacman -U systemfd-*.pkg.tar.zst":                              "TestRelease/packages",
+	"tar -C /usr/local -xzf systemfd_*.tar.gz":                      "TestRelease/archives",
+}
+
 // TestReadmeInstall: each way of the table is one that a test here goes, or is marked as one that a release brings.
 func TestReadmeInstall(t *testing.T) {
 	t.Parallel()
-	section := regexp.MustCompile(`(?s)\n## Install\n\n(.*?)\n\n`).FindStringSubmatch(read(t, "../README.md"))
-	if section == nil {
-		t.Fatal("README.md has no table below Install")
-	}
-	rows := regexp.MustCompile("(?m)^\\| ([^|]+) \\| `([^`]+)` \\| ([^|]*) ?\\|$").FindAllStringSubmatch(section[1], -1)
-	tests := map[string]string{ // and the test
-		"go install github.com/systemfd/systemfd/cmd/systemfd@latest":   "TestGoInstall",
-		"nix run github:systemfd/systemfd -- -s http::3000 -- ./server": "TestNix",
-		"brew install systemfd/tap/systemfd":                            "TestRelease/formula, TestFormula",
-		"dpkg -i systemfd_*.deb":                                        "TestRelease/deb",
-		"rpm -i systemfd-*.rpm":                                         "TestRelease/packages",
-		"apk add --allow-untrusted systemfd_*.apk":                      "TestRelease/packages",
-		"pacman -U systemfd-*.pkg.tar.zst":                              "TestRelease/packages",
-		"tar -C /usr/local -xzf systemfd_*.tar.gz":                      "TestRelease/archives",
-	}
+	section := find(t, `(?s)\n## Install\n\n(.*?)\n\n`, read(t, "../README.md"), "README.md has no table below Install")
+	rows := regexp.MustCompile("(?m)^\\| ([^|]+) \\| `([^`]+)` \\| ([^|]*) ?\\|$").FindAllStringSubmatch(section, -1)
+	missing := maps.Clone(installTests)
 	for _, row := range rows {
-		if tests[row[2]] == "" {
+		if missing[row[2]] == "" {
 			t.Errorf("no test goes the way %q", row[2])
 		}
 		if now := strings.HasPrefix(row[2], "go ") || strings.HasPrefix(row[2], "nix "); now == strings.Contains(row[3], "from the first release on") {
 			t.Errorf("%s: %q", row[1], row[3])
 		}
-		delete(tests, row[2])
+		delete(missing, row[2])
 	}
-	if len(tests) > 0 {
-		t.Errorf("README.md does not have %q", tests)
+	if len(missing) > 0 {
+		t.Errorf("README.md does not have %q", missing)
 	}
 }
 
@@ -84,43 +89,7 @@ func TestShellHooks(t *testing.T) {
 	for _, block := range blocks {
 		language, code := block[1], strings.ReplaceAll(block[2], "3000", "0")
 		seen[language]++
-		dir := t.TempDir()
-		runtime, err := os.MkdirTemp("", "nix-") // a short path, for the control socket
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { os.RemoveAll(runtime) })
-		in := func(name string, args ...string) string {
-			t.Helper()
-			cmd := command(dir, name, args...)
-			cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+dir, "XDG_RUNTIME_DIR="+runtime)
-			return runs(t, cmd)
-		}
-		t.Cleanup(func() { in(bin+"/systemfd", "stop", "--all") })
-		write(t, dir+"/server", "#!/bin/sh\nexec systemfd inspect\n", 0o755)
-		var said []string
-		switch language {
-		case "sh":
-			for _, shell := range []string{"bash", "zsh"} {
-				said = append(said, in(shell, "-c", code+"systemfd -- ./server"))
-			}
-		case "fish":
-			said = append(said, in("fish", "-c", code+"systemfd -- ./server"))
-		case "make":
-			write(t, dir+"/Makefile", code, 0o644)
-			said = append(said, in("make", "-s"))
-			if strings.Contains(code, "stop:") {
-				in("make", "-s", "stop")
-			}
-		case "nix":
-			in("nix-instantiate", "--parse", "-E", block[2])
-		case "yaml":
-			words := regexp.MustCompile(`command: \[(.*)\]`).FindStringSubmatch(code)
-			said = append(said, in("sh", "-c", strings.ReplaceAll(words[1], ", ", " ")))
-		default:
-			t.Errorf("what is %s?", language)
-		}
-		for _, text := range said {
+		for _, text := range newProject(t, bin).follow(t, language, code) {
 			if !regexp.MustCompile(`(?m)^3 +http +\S+:\d+ \(tcp listener\) +yes`).MatchString(text) {
 				t.Errorf("%s%s: the server finds\n%s", block[0], language, text)
 			}
@@ -131,4 +100,54 @@ func TestShellHooks(t *testing.T) {
 			t.Errorf("there is nothing for %s", language)
 		}
 	}
+}
+
+// A project is a folder with a server, whose user has systemfd.
+type project struct {
+	dir string
+	env []string
+}
+
+func newProject(t *testing.T, bin string) project {
+	t.Helper()
+	dir := t.TempDir()
+	runtime := testkit.Directory(t) // a short path, for the control socket
+	p := project{dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + runtime}}
+	t.Cleanup(func() { p.run(t, bin+"/systemfd", "stop", "--all") })
+	write(t, dir+"/server", "#!/bin/sh\nexec systemfd inspect\n", 0o755)
+	return p
+}
+
+func (p project) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	cmd := command(p.dir, name, args...)
+	cmd.Env = append(cmd.Env, p.env...)
+	return runs(t, cmd)
+}
+
+// follow does what a block of SHELL-HOOKS.md says, and returns what each server that it starts says.
+func (p project) follow(t *testing.T, language, code string) (said []string) {
+	t.Helper()
+	switch language {
+	case "sh":
+		for _, shell := range []string{"bash", "zsh"} {
+			said = append(said, p.run(t, shell, "-c", code+"systemfd -- ./server"))
+		}
+	case "fish":
+		said = append(said, p.run(t, "fish", "-c", code+"systemfd -- ./server"))
+	case "make":
+		write(t, p.dir+"/Makefile", code, 0o644)
+		said = append(said, p.run(t, "make", "-s"))
+		if strings.Contains(code, "stop:") {
+			p.run(t, "make", "-s", "stop")
+		}
+	case "nix":
+		p.run(t, "nix-instantiate", "--parse", "-E", code)
+	case "yaml":
+		words := find(t, `command: \[(.*)\]`, code, "there is no command")
+		said = append(said, p.run(t, "sh", "-c", strings.ReplaceAll(words, ", ", " ")))
+	default:
+		t.Errorf("what is %s?", language)
+	}
+	return said
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -22,10 +23,10 @@ import (
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	const script = `{ env; echo "pid $$"; ls -l /proc/$$/fd; } >&3; probe options >&3`
-	p := newProject(t)
-	l := p.launch("env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no", "systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "-s", "unix-seqpacket::./q",
+	p := testkit.NewProject(t)
+	l := p.Launch("env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no", "systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "-s", "unix-seqpacket::./q",
 		"--accept", "--info-file", "info", "--", "sh", "-c", script)
-	found := p.addresses()
+	found := p.Addresses()
 	_, dualPort, err := net.SplitHostPort(found[2])
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestAccept(t *testing.T) {
 		{"unixpacket", found[4], "", "1"},
 	}
 	for _, test := range tests {
-		c := dialAny(t, test.network, test.address)
+		c := testkit.DialAny(t, test.network, test.address)
 		var text string
 		if test.network == "unixpacket" {
 			buf := make([]byte, 1<<16)
@@ -47,36 +48,36 @@ func TestAccept(t *testing.T) {
 				text += string(buf[:n])
 			}
 		} else {
-			text = readAll(t, c)
+			text = testkit.ReadAll(t, c)
 		}
 		pid := regexp.MustCompile(`(?m)^pid (\d+)$`).FindStringSubmatch(text)
 		if pid == nil {
 			t.Fatalf("%s: the command prints %q", test.address, text)
 		}
-		says(t, text, "LISTEN_FDS=1", "LISTEN_FDNAMES=connection", "LISTEN_PID="+pid[1], `.* 3 -> socket:.*`, "domain="+test.domain+" type=[15] .*listening=0 .*")
-		says(t, text, "SYSTEMFD_HOLDER=") // no holder is to be looked for
-		saysNot(t, text, "LISTEN_PIDFDID=.*", "SYSTEMFD_HOLDER=.+", "SYSTEMFD_SOCKETS=.*", `.* [4-9] -> socket:.*`)
+		testkit.Says(t, text, "LISTEN_FDS=1", "LISTEN_FDNAMES=connection", "LISTEN_PID="+pid[1], `.* 3 -> socket:.*`, "domain="+test.domain+" type=[15] .*listening=0 .*")
+		testkit.Says(t, text, "SYSTEMFD_HOLDER=") // no holder is to be looked for
+		testkit.SaysNot(t, text, "LISTEN_PIDFDID=.*", "SYSTEMFD_HOLDER=.+", "SYSTEMFD_SOCKETS=.*", `.* [4-9] -> socket:.*`)
 		if test.remote != "" {
 			_, port, _ := net.SplitHostPort(c.LocalAddr().String())
-			says(t, text, "REMOTE_ADDR="+regexp.QuoteMeta(test.remote), "REMOTE_PORT="+port, ".* keepalive=0 .* nodelay=0 .*")
+			testkit.Says(t, text, "REMOTE_ADDR="+regexp.QuoteMeta(test.remote), "REMOTE_PORT="+port, ".* keepalive=0 .* nodelay=0 .*")
 			if n := strings.Count(text, "REMOTE_"); n != 2 {
 				t.Errorf("%d REMOTE_ variables in %s", n, text)
 			}
 		} else {
-			saysNot(t, text, "REMOTE_.*")
+			testkit.SaysNot(t, text, "REMOTE_.*")
 		}
 	}
-	awaitChildless(t, l.Process.Pid)
+	testkit.AwaitChildless(t, l.Process.Pid)
 }
 
 // TestAcceptInherited: the commands have no sockets that systemfd itself was given.
 func TestAcceptInherited(t *testing.T) {
 	t.Parallel()
 	for flag, want := range map[string]string{"--quiet": "1\n", "--inetd": "2\n"} { // the connection; with --inetd it is there twice
-		p := newProject(t)
-		p.launch("systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--", "systemfd", "--accept", flag, "--info-file", "info", "--", "sh", "-c", "ls -l /proc/$$/fd | grep -c socket: >counted")
-		dialAny(t, "unix", p.addresses()[0])
-		if got := p.awaitFile("counted"); got != want {
+		p := testkit.NewProject(t)
+		p.Launch("systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--", "systemfd", "--accept", flag, "--info-file", "info", "--", "sh", "-c", "ls -l /proc/$$/fd | grep -c socket: >counted")
+		testkit.DialAny(t, "unix", p.Addresses()[0])
+		if got := p.AwaitFile("counted"); got != want {
 			t.Errorf("%s: the command has %q sockets, want %q", flag, got, want)
 		}
 	}
@@ -89,29 +90,29 @@ func TestAcceptEnds(t *testing.T) {
 		for _, inetd := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, inetd), func(t *testing.T) {
 				t.Parallel()
-				p := newProject(t)
+				p := testkit.NewProject(t)
 				argv := []string{"systemfd", "-q", "-s", "./s", "--accept", "--info-file", "info"}
 				if inetd {
 					argv = append(argv, "--inetd")
 				}
 				const script = `trap 'echo once >>told; test -e gate && exit' TERM INT; echo up >>up; while :; do sleep 0.01; done`
-				l := p.launch(append(argv, "--", "sh", "-c", script)...)
-				address := p.opened()
-				first, second := dialAny(t, "unix", address), dialAny(t, "unix", address)
+				l := p.Launch(append(argv, "--", "sh", "-c", script)...)
+				address := p.Opened()
+				first, second := testkit.DialAny(t, "unix", address), testkit.DialAny(t, "unix", address)
 				lines := func(file string) int {
-					text, _ := os.ReadFile(p.path(file))
+					text, _ := os.ReadFile(p.Path(file))
 					return strings.Count(string(text), "\n")
 				}
 				testkit.Await(t, "two children", func() bool { return lines("up") == 2 })
-				l.send(s)
+				l.Send(s)
 				testkit.Await(t, "the children to be told", func() bool { return lines("told") == 2 })
-				p.isGone("s", "info")
-				if n := len(children(t, l.Process.Pid)); n != 2 {
+				p.IsGone("s", "info")
+				if n := len(testkit.Children(l.Process.Pid)); n != 2 {
 					t.Errorf("%d children, want 2: it waits for them", n)
 				}
-				p.write("gate", "")
-				l.send(syscall.SIGTERM) // another one goes on to them too
-				if end := l.awaitEnd(); end != name {
+				p.Write("gate", "")
+				l.Send(syscall.SIGTERM) // another one goes on to them too
+				if end := l.AwaitEnd(); end != name {
 					t.Errorf("it ends of %s, want %s", end, name)
 				}
 				first.Close()
@@ -125,7 +126,7 @@ func TestAcceptEnds(t *testing.T) {
 func TestAcceptCannotStart(t *testing.T) {
 	t.Parallel()
 	for _, inetd := range []bool{false, true} {
-		p := newProject(t)
+		p := testkit.NewProject(t)
 		program := "#!/bin/sh\ncat\n"
 		if inetd {
 			program = "cat\n" // without #!, which is execvp's /bin/sh
@@ -133,8 +134,8 @@ func TestAcceptCannotStart(t *testing.T) {
 			program = strings.Replace(program, "cat", "cat <&3 >&3", 1)
 		}
 		put := func() {
-			p.write("srv", program)
-			if err := os.Chmod(p.path("srv"), 0o755); err != nil {
+			p.Write("srv", program)
+			if err := os.Chmod(p.Path("srv"), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -143,21 +144,21 @@ func TestAcceptCannotStart(t *testing.T) {
 		if inetd {
 			argv = append(argv, "--inetd")
 		}
-		l := p.launch(append(argv, "--", "./srv")...)
-		address := p.opened()
-		if err := os.Remove(p.path("srv")); err != nil {
+		l := p.Launch(append(argv, "--", "./srv")...)
+		address := p.Opened()
+		if err := os.Remove(p.Path("srv")); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
-			if text := readAll(t, dialAny(t, "tcp", address)); text != "" {
+			if text := testkit.ReadAll(t, testkit.DialAny(t, "tcp", address)); text != "" {
 				t.Errorf("nothing says %q", text)
 			}
 		}
 		testkit.Await(t, "the errors", func() bool {
-			return strings.Count(l.read("err"), `error: cannot run "./srv": `) == 3
+			return strings.Count(l.Read("err"), `error: cannot run "./srv": `) == 3
 		})
 		put()
-		if got, err := getLine(address); err != nil || got != "hello" {
+		if got, err := testkit.GetLine(address); err != nil || got != "hello" {
 			t.Errorf("then it says %q, %v", got, err)
 		}
 	}
@@ -167,7 +168,7 @@ func TestAcceptCannotStart(t *testing.T) {
 func TestAcceptLeavesOthers(t *testing.T) {
 	t.Parallel()
 	for name, replace := range map[string]func(t *testing.T, path string){
-		"a file": func(t *testing.T, path string) { write(t, filepath.Dir(path), filepath.Base(path), "precious") },
+		"a file": func(t *testing.T, path string) { testkit.Write(t, filepath.Dir(path), filepath.Base(path), "precious") },
 		"a live socket": func(t *testing.T, path string) {
 			other, err := bindOnly(path)
 			if err != nil {
@@ -178,31 +179,31 @@ func TestAcceptLeavesOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			l := p.launch("systemfd", "-q", "-s", "./a.sock", "-s", "./b.sock", "--accept", "--info-file", "info", "--", "cat")
-			p.opened()
+			p := testkit.NewProject(t)
+			l := p.Launch("systemfd", "-q", "-s", "./a.sock", "-s", "./b.sock", "--accept", "--info-file", "info", "--", "cat")
+			p.Opened()
 			for _, file := range []string{"a.sock", "info"} {
-				if err := os.Remove(p.path(file)); err != nil {
+				if err := os.Remove(p.Path(file)); err != nil {
 					t.Fatal(err)
 				}
-				replace(t, p.path(file))
+				replace(t, p.Path(file))
 			}
-			before, err := os.Lstat(p.path("a.sock"))
+			before, err := os.Lstat(p.Path("a.sock"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			l.send(syscall.SIGTERM)
-			if got := l.awaitEnd(); got != "terminated" {
+			l.Send(syscall.SIGTERM)
+			if got := l.AwaitEnd(); got != "terminated" {
 				t.Errorf("it ends with %s", got)
 			}
-			if after, err := os.Lstat(p.path("a.sock")); err != nil || !os.SameFile(before, after) {
+			if after, err := os.Lstat(p.Path("a.sock")); err != nil || !os.SameFile(before, after) {
 				t.Errorf("at the path is %v, %v", after, err)
 			}
-			if _, err := os.Lstat(p.path("info")); err != nil {
+			if _, err := os.Lstat(p.Path("info")); err != nil {
 				t.Error(err)
 			}
-			p.isGone("b.sock")
-			os.Remove(p.path("a.sock"))
+			p.IsGone("b.sock")
+			os.Remove(p.Path("a.sock"))
 		})
 	}
 }
@@ -214,10 +215,10 @@ func TestStayAsInit(t *testing.T) {
 		for signal, want := range map[syscall.Signal]string{syscall.SIGTERM: "143", syscall.SIGHUP: "129", syscall.SIGINT: "130"} {
 			t.Run(fmt.Sprint(form, " ", signal), func(t *testing.T) {
 				t.Parallel()
-				p := newProject(t)
+				p := testkit.NewProject(t)
 				argv := inPIDNamespace(t, "sh", "-c", "trap '' HUP INT TERM; exec env --default-signal=HUP,INT,TERM systemfd -q "+form+" -s ./a.sock --info-file info -- cat")
-				l := p.launch(argv...)
-				p.opened()
+				l := p.Launch(argv...)
+				p.Opened()
 				pids, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", l.Process.Pid, l.Process.Pid))
 				if err != nil {
 					t.Fatal(err)
@@ -229,10 +230,10 @@ func TestStayAsInit(t *testing.T) {
 				if err := syscall.Kill(pid, signal); err != nil {
 					t.Fatal(err)
 				}
-				if got := l.awaitEnd(); got != want {
+				if got := l.AwaitEnd(); got != want {
 					t.Errorf("it ends with %s, want %s", got, want)
 				}
-				p.isGone("a.sock", "info")
+				p.IsGone("a.sock", "info")
 			})
 		}
 	}
@@ -241,9 +242,9 @@ func TestStayAsInit(t *testing.T) {
 // TestAcceptMany: 500 at once, each with a cat of its own; then all are reaped.
 func TestAcceptMany(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	l := p.launch("systemfd", "-q", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-	address := p.opened()
+	p := testkit.NewProject(t)
+	l := p.Launch("systemfd", "-q", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+	address := p.Opened()
 	var answered, closing sync.WaitGroup
 	enough := make(chan struct{})
 	for i := range 500 {
@@ -252,13 +253,13 @@ func TestAcceptMany(t *testing.T) {
 			var c net.Conn
 			var err error
 			want := fmt.Sprintf("hello %d", i)
-			if c, err = net.DialTimeout("tcp", address, patience); err != nil {
+			if c, err = net.DialTimeout("tcp", address, testkit.Patience); err != nil {
 				t.Error(err)
 				answered.Done()
 				return
 			}
 			defer c.Close()
-			if got, err := exchange(c, want); err != nil || got != want {
+			if got, err := testkit.Exchange(c, want); err != nil || got != want {
 				t.Errorf("%d gets %q, %v", i, got, err)
 			}
 			answered.Done()
@@ -266,7 +267,7 @@ func TestAcceptMany(t *testing.T) {
 		})
 	}
 	answered.Wait()
-	if n := len(children(t, l.Process.Pid)); n != 500 {
+	if n := len(testkit.Children(l.Process.Pid)); n != 500 {
 		t.Errorf("%d children serve 500 connections", n)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.Process.Pid))
@@ -278,12 +279,12 @@ func TestAcceptMany(t *testing.T) {
 	}
 	close(enough)
 	closing.Wait()
-	awaitChildless(t, l.Process.Pid)
-	l.send(syscall.SIGTERM)
-	if end := l.awaitEnd(); end != "terminated" {
+	testkit.AwaitChildless(t, l.Process.Pid)
+	l.Send(syscall.SIGTERM)
+	if end := l.AwaitEnd(); end != "terminated" {
 		t.Errorf("it ends of %s", end)
 	}
-	if text := l.read("err"); text != "" {
+	if text := l.Read("err"); text != "" {
 		t.Errorf("it says %q", text)
 	}
 }
@@ -291,11 +292,11 @@ func TestAcceptMany(t *testing.T) {
 // TestAcceptUnit: Accept=yes of a unit is --accept.
 func TestAcceptUnit(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	p.write("echo.socket", "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\nAccept=yes\n")
-	p.launch("systemfd", "-q", "-u", "echo.socket", "--map", "/no/such/a=./a", "--map", "/no/such/b=./b", "--inetd", "--info-file", "info", "--", "cat")
+	p := testkit.NewProject(t)
+	p.Write("echo.socket", "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\nAccept=yes\n")
+	p.Launch("systemfd", "-q", "-u", "echo.socket", "--map", "/no/such/a=./a", "--map", "/no/such/b=./b", "--inetd", "--info-file", "info", "--", "cat")
 	for i, network := range []string{"unix", "unixpacket"} {
-		if got, err := exchange(dialAny(t, network, p.addresses()[i]), "hello"); err != nil || got != "hello" {
+		if got, err := testkit.Exchange(testkit.DialAny(t, network, p.Addresses()[i]), "hello"); err != nil || got != "hello" {
 			t.Errorf("%s: %q, %v", network, got, err)
 		}
 	}
@@ -309,11 +310,11 @@ func TestInheritedChannel(t *testing.T) {
 		testkit.Lacks(t, "javac")
 	}
 	for _, spec := range []string{"tcp::0", "unix::./s"} {
-		p := newProject(t)
-		l := p.launch("systemfd", "-q", "-s", spec, "--inetd", "--info-file", "info", "--", "java", "-XX:TieredStopAtLevel=1", source(t, "Inherited.java"))
+		p := testkit.NewProject(t)
+		l := p.Launch("systemfd", "-q", "-s", spec, "--inetd", "--info-file", "info", "--", "java", "-XX:TieredStopAtLevel=1", source(t, "Inherited.java"))
 		network, _, _ := strings.Cut(spec, "::")
-		c := dialAny(t, network, p.opened())
-		got, err := exchange(c, "hello")
+		c := testkit.DialAny(t, network, p.Opened())
+		got, err := testkit.Exchange(c, "hello")
 		if want := fmt.Sprintf("%d java", l.Process.Pid); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", spec, got, err, want)
 		}
@@ -326,15 +327,15 @@ func TestBus(t *testing.T) {
 	testkit.Need(t, "dbus-daemon", "dbus-send")
 	unit := shippedUnit(t, "/dbus-user-session/usr/lib/systemd/user/dbus.socket")
 	for _, flags := range [][]string{nil, {"--lazy"}} {
-		p := newProject(t)
+		p := testkit.NewProject(t)
 		from := "/run/bus"
 		if os.Geteuid() != 0 {
-			from = p.dir + "/bus"
+			from = p.Dir + "/bus"
 		}
 		argv := append([]string{"systemfd", "-q", "-u", unit, "--map", from + "=./my.bus", "--info-file", "info"}, flags...)
-		l := p.launch(append(argv, "--", "dbus-daemon", "--session", "--address=systemd:", "--nofork", "--nopidfile", "--nosyslog")...)
-		address := p.opened()
-		if address != p.dir+"/my.bus" {
+		l := p.Launch(append(argv, "--", "dbus-daemon", "--session", "--address=systemd:", "--nofork", "--nopidfile", "--nosyslog")...)
+		address := p.Opened()
+		if address != p.Dir+"/my.bus" {
 			t.Errorf("the bus is at %s", address)
 		}
 		for range 2 {
@@ -343,7 +344,7 @@ func TestBus(t *testing.T) {
 				t.Fatalf("dbus-send: %v, %s", err, out)
 			}
 		}
-		if name := commandName(l.Process.Pid); name != "dbus-daemon" {
+		if name := process.Name(l.Process.Pid); name != "dbus-daemon" {
 			t.Errorf("process %d is %q", l.Process.Pid, name)
 		}
 	}

@@ -79,23 +79,23 @@ var completed = []struct{ line, want string }{
 }
 
 // completionProject is a project with what the lines of completed need.
-func completionProject(t *testing.T) *project {
+func completionProject(t *testing.T) *testkit.Project {
 	t.Helper()
-	p := newProject(t)
-	if err := os.Mkdir(p.path("sub"), 0o700); err != nil {
+	p := testkit.NewProject(t)
+	if err := os.Mkdir(p.Path("sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"app.socket", "other.txt", "two words.txt"} {
-		p.write(name, "")
+		p.Write(name, "")
 	}
-	write(t, p.home, "frob", "#!/bin/sh\n")
-	if err := os.Chmod(filepath.Join(p.home, "frob"), 0o700); err != nil {
+	testkit.Write(t, p.Home, "frob", "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(p.Home, "frob"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p.env = append(p.env, "PATH="+p.home+":"+os.Getenv("PATH"), "HISTFILE=", "COLUMNS=120")
-	pid, _ := sleeper(t)
-	if got := p.run("env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.status != 0 {
-		t.Fatal(got.err)
+	p.Env = append(p.Env, "PATH="+p.Home+":"+os.Getenv("PATH"), "HISTFILE=", "COLUMNS=120")
+	pid, _ := testkit.Owner(t)
+	if got := p.Run("env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.Status != 0 {
+		t.Fatal(got.Err)
 	}
 	return p
 }
@@ -208,7 +208,7 @@ func TestFishCompletion(t *testing.T) {
 	complete := func(line string) (all []string) {
 		t.Helper()
 		cmd := exec.Command("fish", "--no-config", "-c", completionOfReadme(t, "fish")[0]+`; complete -c frob -x -a "alpha beta"; complete -C $argv`, line)
-		p.in(cmd)
+		p.In(cmd)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -235,7 +235,7 @@ func TestNushellCompletion(t *testing.T) {
 	run := func(argv ...string) string {
 		t.Helper()
 		cmd := exec.Command(nu, argv...)
-		p.in(cmd)
+		p.In(cmd)
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
@@ -252,7 +252,7 @@ func TestNushellCompletion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.write(".ask.nu", string(script)+`
+	p.Write(".ask.nu", string(script)+`
 $env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] | where {|c| $c.value | str starts-with ($spans | last) } }
 `+string(asked)+` | each {|spans| nu-complete systemfd $spans | default [] | get value } | to json
 `)
@@ -265,23 +265,23 @@ $env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] 
 	})
 
 	saved := completionOfReadme(t, "nushell")
-	p.write(".save.nu", saved[1])
+	p.Write(".save.nu", saved[1])
 	run("--no-config-file", ".save.nu")
-	if text, err := os.ReadFile(filepath.Join(p.home, "systemfd.nu")); err != nil || string(text) != string(script) || saved[0] != "source ~/systemfd.nu" {
+	if text, err := os.ReadFile(filepath.Join(p.Home, "systemfd.nu")); err != nil || string(text) != string(script) || saved[0] != "source ~/systemfd.nu" {
 		t.Errorf("%q saves %d bytes, %v", saved, len(text), err)
 	}
 	text := string(script) + "systemfd --color=al"
-	p.write(".ide.nu", text)
+	p.Write(".ide.nu", text)
 	if got := run("--no-config-file", "--ide-complete", fmt.Sprint(len(text)), ".ide.nu"); !strings.Contains(got, `["--color=always"]`) {
 		t.Errorf("nushell itself says %q", got)
 	}
 
-	p.write(".quote.nu", string(script)+`nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
+	p.Write(".quote.nu", string(script)+`nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
 	if got := run("--no-config-file", ".quote.nu"); strings.TrimSpace(got) != `"--info-file=two words.txt"` {
 		t.Errorf("a file with a blank in its name is %s", got)
 	}
 
-	p.write(".run.nu", string(script)+`systemfd -q -s web=http::0 --color=never -s udp::0 -- printf '%s|' a=b --help -s "c d" -- e`)
+	p.Write(".run.nu", string(script)+`systemfd -q -s web=http::0 --color=never -s udp::0 -- printf '%s|' a=b --help -s "c d" -- e`)
 	if got := run("--no-config-file", ".run.nu"); got != "a=b|--help|-s|c d|--|e|" {
 		t.Errorf("with the script, the command gets %q", got)
 	}
@@ -309,8 +309,8 @@ func TestCompletionFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := handOff(t, nil, "completion", script.Shell); got.out != string(text) || got.status != 0 || got.err != "" {
-			t.Errorf("%s: exit %d, %s, %d bytes", script.Shell, got.status, got.err, len(got.out))
+		if got := testkit.HandOff(t, nil, "completion", script.Shell); got.Out != string(text) || got.Status != 0 || got.Err != "" {
+			t.Errorf("%s: exit %d, %s, %d bytes", script.Shell, got.Status, got.Err, len(got.Out))
 		}
 	}
 }

@@ -21,8 +21,8 @@ import (
 func TestDirenv(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash", "direnv")
-	p := newProject(t)
-	outside, inside := p.path("outside"), p.path("inside")
+	p := testkit.NewProject(t)
+	outside, inside := p.Path("outside"), p.Path("inside")
 	for _, dir := range []string{outside, inside} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -35,38 +35,38 @@ func TestDirenv(t *testing.T) {
 	edits := time.Duration(0)
 	envrc := func(specs string) {
 		t.Helper()
-		write(t, inside, ".envrc", strings.Replace(line[1], "-s http::3000", specs, 1)+"\n")
+		testkit.Write(t, inside, ".envrc", strings.Replace(line[1], "-s http::3000", specs, 1)+"\n")
 		edits++ // direnv compares whole seconds
 		if edited := time.Now().Add(edits * time.Minute); os.Chtimes(filepath.Join(inside, ".envrc"), edited, edited) != nil {
 			t.Fatal("cannot set the time of .envrc")
 		}
 		allow := exec.Command("direnv", "allow", inside)
-		p.in(allow)
+		p.In(allow)
 		if out, err := allow.CombinedOutput(); err != nil {
 			t.Fatalf("direnv allow: %v: %s", err, out)
 		}
 	}
 	envrc("-s http::0 -s gone=./gone.sock")
-	p.write("rc", `eval "$(direnv hook bash)"`)
-	tty := p.terminal("bash", "--noprofile", "--rcfile", p.path("rc"))
+	p.Write("rc", `eval "$(direnv hook bash)"`)
+	tty := p.Terminal("bash", "--noprofile", "--rcfile", p.Path("rc"))
 	variables := func() map[string]string {
 		t.Helper()
-		tty.does("env -0 >" + p.path("seen"))
-		return environment(p.read("seen"))
+		tty.Does("env -0 >" + p.Path("seen"))
+		return environment(p.Read("seen"))
 	}
 
 	none := variables()
-	tty.does("cd " + inside)
+	tty.Does("cd " + inside)
 	entered := variables()
-	holder := checkDirenv(p, tty.pid, entered, "http:gone")
-	address := p.held()[0].Address
+	holder := checkDirenv(p, tty.PID, entered, "http:gone")
+	address := p.Held()[0].Address
 	inode := listenerInode(t, address)
 	checkHolds(t, holder, inode)
-	tty.does("systemfd -- probe >" + p.path("probe"))
-	checkOwnPID(t, p.read("probe"))
-	says(t, p.read("probe"), "env LISTEN_FDNAMES=http:gone", "fd 3 .* "+regexp.QuoteMeta(address))
+	tty.Does("systemfd -- probe >" + p.Path("probe"))
+	checkOwnPID(t, p.Read("probe"))
+	testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http:gone", "fd 3 .* "+regexp.QuoteMeta(address))
 
-	tty.does("cd " + outside)
+	tty.Does("cd " + outside)
 	if left := variables(); left["OLDPWD"] != inside {
 		t.Errorf("the shell is not where it should be: %v", left)
 	} else {
@@ -83,18 +83,18 @@ func TestDirenv(t *testing.T) {
 	defer client.Close()
 
 	envrc("-s new=udp::0 -s http::0") // gone is gone, new is new
-	tty.does("cd " + inside)
+	tty.Does("cd " + inside)
 	edited := variables()
-	if now := checkDirenv(p, tty.pid, edited, "new:http"); now != holder {
+	if now := checkDirenv(p, tty.PID, edited, "new:http"); now != holder {
 		t.Errorf("the holder is %d, and was %d", now, holder)
 	}
 	envrc("-s http::0 -s './new.sock'") // in the folder
-	tty.does("true")
+	tty.Does("true")
 	edited = variables()
-	if now := checkDirenv(p, tty.pid, edited, "http:unix"); now != holder {
+	if now := checkDirenv(p, tty.PID, edited, "http:unix"); now != holder {
 		t.Errorf("the holder is %d, and was %d", now, holder)
 	}
-	if now := p.held()[0].Address; now != address || listenerInode(t, address) != inode {
+	if now := p.Held()[0].Address; now != address || listenerInode(t, address) != inode {
 		t.Errorf("what stayed has address %s and inode %s; it was %s, %s", now, listenerInode(t, address), address, inode)
 	}
 	checkHolds(t, holder, inode)
@@ -102,31 +102,31 @@ func TestDirenv(t *testing.T) {
 		t.Error("what was removed is still there")
 	}
 
-	tty.does("cd " + outside)
-	tty.does("cd " + inside)
+	tty.Does("cd " + outside)
+	tty.Does("cd " + inside)
 	checkSame(t, edited, variables())
-	tty.types("systemfd -- probe serve") // in the foreground, until the hang-up
-	if answer, err := exchange(client, "queued before"); err != nil || !strings.HasSuffix(answer, " queued before") {
+	tty.Types("systemfd -- probe serve") // in the foreground, until the hang-up
+	if answer, err := testkit.Exchange(client, "queued before"); err != nil || !strings.HasSuffix(answer, " queued before") {
 		t.Errorf("the connection from before the edit is answered %q, %v", answer, err)
 	}
-	tty.hangUp()
-	tty.awaitEnd()
-	p.awaitNothing()
+	tty.HangUp()
+	tty.AwaitEnd()
+	p.AwaitNothing()
 	if left, _ := filepath.Glob(filepath.Join(inside, "*.sock")); len(left) > 0 {
 		t.Errorf("%q is left over", left)
 	}
 }
 
 // checkDirenv looks at what direnv loaded, and returns the holder.
-func checkDirenv(p *project, owner int, variables map[string]string, names string) (holder int) {
-	p.t.Helper()
-	holder = p.holder()
+func checkDirenv(p *testkit.Project, owner int, variables map[string]string, names string) (holder int) {
+	p.T.Helper()
+	holder = p.Holder()
 	if variables["LISTEN_FDNAMES"] != names || variables["LISTEN_PID"] != fmt.Sprint(holder) {
-		p.t.Errorf("LISTEN_FDNAMES is %q, want %q; LISTEN_PID is %q, want %d", variables["LISTEN_FDNAMES"], names, variables["LISTEN_PID"], holder)
+		p.T.Errorf("LISTEN_FDNAMES is %q, want %q; LISTEN_PID is %q, want %d", variables["LISTEN_FDNAMES"], names, variables["LISTEN_PID"], holder)
 	}
-	for _, s := range p.held() {
+	for _, s := range p.Held() {
 		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
-			p.t.Errorf("%s is held for %v, want process %d", s.Address, s.Owners, owner)
+			p.T.Errorf("%s is held for %v, want process %d", s.Address, s.Owners, owner)
 		}
 	}
 	return holder

@@ -27,19 +27,19 @@ func TestEvalFails(t *testing.T) {
 	for _, s := range shells {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			taken := listen(t).Addr().String()
 			exits := s.setup != "" || slices.Contains([]string{"tcsh", "nushell"}, s.name) // if a command fails
 			got := script(p, s, s.evaluate("-s http::"+taken)+s.status+"\n")
-			if exits && (got.status == 0 || got.out != "") {
-				t.Errorf("exit %d, and then %q", got.status, got.out)
+			if exits && (got.Status == 0 || got.Out != "") {
+				t.Errorf("exit %d, and then %q", got.Status, got.Out)
 			}
-			if !exits && got.out != "status 1\n" {
-				t.Errorf("it says %q", got.out)
+			if !exits && got.Out != "status 1\n" {
+				t.Errorf("it says %q", got.Out)
 			}
-			says(t, got.err, "error: "+taken+" is in use.*", "hint: .*")
-			if strings.Count(got.err, "error: ") != 1 {
-				t.Errorf("stderr has %q", got.err)
+			testkit.Says(t, got.Err, "error: "+taken+" is in use.*", "hint: .*")
+			if strings.Count(got.Err, "error: ") != 1 {
+				t.Errorf("stderr has %q", got.Err)
 			}
 
 			if !strings.HasPrefix(s.setup, "set -eu") {
@@ -47,20 +47,20 @@ func TestEvalFails(t *testing.T) {
 			}
 			s.setup = strings.Replace(s.setup, "set -eu", "set -u", 1)
 			got = script(p, s, s.evaluate("-s http::"+taken)+s.status+"\n")
-			if got.status != 0 || got.out != "status 1\n" {
-				t.Errorf("without set -e: exit %d, it says %q", got.status, got.out)
+			if got.Status != 0 || got.Out != "status 1\n" {
+				t.Errorf("without set -e: exit %d, it says %q", got.Status, got.Out)
 			}
 		})
 	}
 }
 
 // script runs a shell to its end.
-func script(p *project, s shell, script string) outcome {
-	p.t.Helper()
-	argv := s.command(p.t, p.dir, script)
-	cmd := p.command(argv...)
+func script(p *testkit.Project, s shell, script string) testkit.Outcome {
+	p.T.Helper()
+	argv := s.command(p.T, p.Dir, script)
+	cmd := p.Command(argv...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell with job control has it
-	return finish(p.t, cmd)
+	return testkit.Finish(p.T, cmd)
 }
 
 // TestEnvFails looks at the two outputs of a systemfd env that fails: the code does nothing but fail, the message is on stderr.
@@ -69,7 +69,7 @@ func TestEnvFails(t *testing.T) {
 	for _, test := range []struct {
 		name, flags, err string
 		status           int
-		prepare          func(p *project) error
+		prepare          func(p *testkit.Project) error
 	}{
 		{"bad socket", "-s bad::0", `bad socket "bad::0": unknown type "bad"`, 2, nil},
 		{"bad flag", "-s http::0 --sell fish", `unknown flag "--sell".*`, 2, nil},
@@ -77,13 +77,13 @@ func TestEnvFails(t *testing.T) {
 		{"no folder", "-s ./nowhere/a.sock", ".*nowhere.*", 1, nil},
 		{"no owner", "-s http::0 --owner 2147483647", "there is no process 2147483647 to own the sockets", 1, nil},
 		{"bad name", "-s http::0 --name a/b", `bad holder name "a/b"`, 1, nil},
-		{"unsafe folder", "-s http::0", `folder ".*" is not safe: .*`, 1, func(p *project) error {
-			return os.Symlink(p.home, filepath.Join(p.runtime, "systemfd"))
+		{"unsafe folder", "-s http::0", `folder ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
+			return os.Symlink(p.Home, filepath.Join(p.Runtime, "systemfd"))
 		}},
-		{"one of two in use", "-s ./a.sock -s ./taken", `.*/taken is in use.*`, 1, func(p *project) error {
-			l, err := net.Listen("unix", p.path("taken"))
+		{"one of two in use", "-s ./a.sock -s ./taken", `.*/taken is in use.*`, 1, func(p *testkit.Project) error {
+			l, err := net.Listen("unix", p.Path("taken"))
 			if err == nil {
-				p.t.Cleanup(func() { l.Close() })
+				p.T.Cleanup(func() { l.Close() })
 			}
 			return err
 		}},
@@ -91,13 +91,13 @@ func TestEnvFails(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			for _, d := range []dialect{quoted, fish, csh, {name: "powershell", fail: "throw 'systemfd env failed';"}, nu} {
-				p := newProject(t)
+				p := testkit.NewProject(t)
 				if test.prepare != nil {
 					if err := test.prepare(p); err != nil {
 						t.Fatal(err)
 					}
 				}
-				got := p.run(strings.Fields(d.env(test.flags))[1:]...)
+				got := p.Run(strings.Fields(d.env(test.flags))[1:]...)
 				want := d.fail + "\n"
 				switch {
 				case test.name == "bad flag": // if the flags are wrong, --shell and --json may be, too
@@ -105,16 +105,16 @@ func TestEnvFails(t *testing.T) {
 				case d.name == "":
 					want = ""
 				}
-				if got.out != want || got.status != test.status {
-					t.Errorf("%q: exit %d, stdout %q, want %q", d.name, got.status, got.out, want)
+				if got.Out != want || got.Status != test.status {
+					t.Errorf("%q: exit %d, stdout %q, want %q", d.name, got.Status, got.Out, want)
 				}
-				if !regexp.MustCompile(`\Aerror: ` + test.err + `\n(hint: .*\n)?\z`).MatchString(got.err) {
-					t.Errorf("%s: stderr is %q", d.name, got.err)
+				if !regexp.MustCompile(`\Aerror: ` + test.err + `\n(hint: .*\n)?\z`).MatchString(got.Err) {
+					t.Errorf("%s: stderr is %q", d.name, got.Err)
 				}
 				if test.name == "unsafe folder" {
-					os.Remove(filepath.Join(p.runtime, "systemfd"))
+					os.Remove(filepath.Join(p.Runtime, "systemfd"))
 				}
-				p.awaitNothing()
+				p.AwaitNothing()
 			}
 		})
 	}
@@ -123,13 +123,13 @@ func TestEnvFails(t *testing.T) {
 // TestUnknownShell names the shells that there are.
 func TestUnknownShell(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	got := p.run("env", "-s", "http::0", "--shell", "elvish")
-	if got.status != 2 || got.out != "false;\n" {
-		t.Errorf("exit %d, stdout %q", got.status, got.out)
+	p := testkit.NewProject(t)
+	got := p.Run("env", "-s", "http::0", "--shell", "elvish")
+	if got.Status != 2 || got.Out != "false;\n" {
+		t.Errorf("exit %d, stdout %q", got.Status, got.Out)
 	}
-	says(t, got.err, `error: unknown shell "elvish"`, "hint: --shell takes .*fish.*--json")
-	p.awaitNothing()
+	testkit.Says(t, got.Err, `error: unknown shell "elvish"`, "hint: --shell takes .*fish.*--json")
+	p.AwaitNothing()
 }
 
 // TestEnvOnTerminal prints to a terminal, so that nothing evaluates the code.
@@ -143,9 +143,9 @@ func TestEnvOnTerminal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			cmd := exec.Command("systemfd", "env", "-s", "http::0", "--shell", name)
-			p.in(cmd)
+			p.In(cmd)
 			tty, err := pty.Start(cmd)
 			if err != nil {
 				t.Fatal(err)
@@ -164,8 +164,8 @@ func TestEnvOnTerminal(t *testing.T) {
 			if got := strings.ReplaceAll(string(text), "\r\n", "\n"); got != want || cmd.ProcessState.ExitCode() != 1 {
 				t.Errorf("exit %d, and %q; want %q", cmd.ProcessState.ExitCode(), got, want)
 			}
-			if entries, err := os.ReadDir(p.runtime); err != nil || len(entries) > 0 || len(p.holders()) > 0 {
-				t.Errorf("the runtime folder has %v, %v; the holders are %v", entries, err, p.holders())
+			if entries, err := os.ReadDir(p.Runtime); err != nil || len(entries) > 0 || len(p.Holders()) > 0 {
+				t.Errorf("the runtime folder has %v, %v; the holders are %v", entries, err, p.Holders())
 			}
 		})
 	}
@@ -178,17 +178,17 @@ func TestEnvOfThisShell(t *testing.T) {
 	const below = `LISTEN_PIDFDID=7 LISTEN_PID=1 "$@"; echo "ended: $?"`
 	for _, s := range shells {
 		for _, reader := range strict {
-			t.Run(s.name+" "+reader.name, func(t *testing.T) {
+			t.Run(s.name+" "+reader.Name, func(t *testing.T) {
 				t.Parallel()
-				p := newProject(t)
-				program := reader.command(t)
+				p := testkit.NewProject(t)
+				program := reader.Command(t)
 				script := s.evaluate("") + s.output("env -0", "seen") + "exec " + strings.Join(program, " ") + "\n"
-				p.start(withSockets(append([]string{"sh", "-c", below, "sh"}, s.command(t, p.dir, script)...)...)...)
-				pid, err := reader.ask(p.opened())
+				p.Start(withSockets(append([]string{"sh", "-c", below, "sh"}, s.command(t, p.Dir, script)...)...)...)
+				pid, err := reader.Ask(p.Opened())
 				if err != nil {
 					t.Fatal(err)
 				}
-				text, err := os.ReadFile(p.path("seen"))
+				text, err := os.ReadFile(p.Path("seen"))
 				seen := environment(string(text))
 				if err != nil || seen["LISTEN_PID"] != fmt.Sprint(pid) {
 					t.Errorf("LISTEN_PID is %q, the reader %d: %v", seen["LISTEN_PID"], pid, err)
@@ -200,12 +200,12 @@ func TestEnvOfThisShell(t *testing.T) {
 		}
 	}
 	for _, reader := range strict {
-		t.Run("without "+reader.name, func(t *testing.T) {
+		t.Run("without "+reader.Name, func(t *testing.T) {
 			t.Parallel()
-			program := reader.command(t)
-			got := handOff(t, nil, withSockets(append([]string{"sh", "-c", below, "sh"}, program...)...)[1:]...)
-			if says(t, got.out, "ended: [1-9].*"); got.status != 0 {
-				t.Errorf("exit %d: %s", got.status, got.err)
+			program := reader.Command(t)
+			got := testkit.HandOff(t, nil, withSockets(append([]string{"sh", "-c", below, "sh"}, program...)...)[1:]...)
+			if testkit.Says(t, got.Out, "ended: [1-9].*"); got.Status != 0 {
+				t.Errorf("exit %d: %s", got.Status, got.Err)
 			}
 		})
 	}
@@ -217,18 +217,18 @@ func TestNamesAreQuoted(t *testing.T) {
 	for _, s := range shells {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			for _, name := range []string{"x';touch<pwned>pwned;'", "it's", "$(touch$IFS'pwned')", "`touch$IFS'pwned'`", `\';touch>pwned;'\`, "!x", `"`, "a\u2019;touch"} {
-				argv := s.command(t, p.dir, s.evaluate("")+s.output("probe", "probe"))
-				got := p.run(append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)
+				argv := s.command(t, p.Dir, s.evaluate("")+s.output("probe", "probe"))
+				got := p.Run(append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)
 				switch {
-				case strings.Contains(got.err, "no matches found"): // zsh with globsubst, unquoted: it refuses
-				case got.status != 0:
-					t.Errorf("%q: exit %d, %s", name, got.status, got.err)
+				case strings.Contains(got.Err, "no matches found"): // zsh with globsubst, unquoted: it refuses
+				case got.Status != 0:
+					t.Errorf("%q: exit %d, %s", name, got.Status, got.Err)
 				default:
-					says(t, p.read("probe"), "env LISTEN_FDNAMES="+regexp.QuoteMeta(name))
+					testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES="+regexp.QuoteMeta(name))
 				}
-				if _, err := os.Lstat(p.path("pwned")); err == nil {
+				if _, err := os.Lstat(p.Path("pwned")); err == nil {
 					t.Fatalf("%q ran as code", name)
 				}
 			}
@@ -239,73 +239,73 @@ func TestNamesAreQuoted(t *testing.T) {
 // TestHolderOfTheFolder is shared by all terminals in a folder, and by no other folder.
 func TestHolderOfTheFolder(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	one, endOne := sleeper(t)
-	two, endTwo := sleeper(t)
-	env := func(dir string, owner int, flags ...string) outcome {
+	p := testkit.NewProject(t)
+	one, endOne := testkit.Owner(t)
+	two, endTwo := testkit.Owner(t)
+	env := func(dir string, owner int, flags ...string) testkit.Outcome {
 		t.Helper()
-		got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = dir, p.env }, append([]string{"env", "--owner", fmt.Sprint(owner)}, flags...)...)
-		if got.status != 0 {
-			t.Fatalf("exit %d: %s", got.status, got.err)
+		got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = dir, p.Env }, append([]string{"env", "--owner", fmt.Sprint(owner)}, flags...)...)
+		if got.Status != 0 {
+			t.Fatalf("exit %d: %s", got.Status, got.Err)
 		}
 		return got
 	}
-	first := env(p.dir, one, "-s", "http::0")
-	holder := p.holder()
-	if second := env(p.dir, two, "-s", "http::0"); second.out != first.out {
-		t.Errorf("the second terminal gets\n%snot\n%s", second.out, first.out)
+	first := env(p.Dir, one, "-s", "http::0")
+	holder := p.Holder()
+	if second := env(p.Dir, two, "-s", "http::0"); second.Out != first.Out {
+		t.Errorf("the second terminal gets\n%snot\n%s", second.Out, first.Out)
 	}
-	link := filepath.Join(p.home, "link")
-	if err := os.Symlink(p.dir, link); err != nil {
+	link := filepath.Join(p.Home, "link")
+	if err := os.Symlink(p.Dir, link); err != nil {
 		t.Fatal(err)
 	}
-	if second := env(link, two, "-s", "http::0"); second.out != first.out {
-		t.Errorf("by a symbolic link it gets\n%snot\n%s", second.out, first.out)
+	if second := env(link, two, "-s", "http::0"); second.Out != first.Out {
+		t.Errorf("by a symbolic link it gets\n%snot\n%s", second.Out, first.Out)
 	}
-	elsewhere := env(p.home, two, "-s", "http::0")
-	if elsewhere.out == first.out || len(p.holders()) != 2 {
-		t.Errorf("another folder gets\n%sand the holders are %v", elsewhere.out, p.holders())
+	elsewhere := env(p.Home, two, "-s", "http::0")
+	if elsewhere.Out == first.Out || len(p.Holders()) != 2 {
+		t.Errorf("another folder gets\n%sand the holders are %v", elsewhere.Out, p.Holders())
 	}
-	if sockets := p.held(); len(sockets) != 2 {
+	if sockets := p.Held(); len(sockets) != 2 {
 		t.Errorf("held is %v", sockets)
 	}
 
 	endOne()
 	testkit.Await(t, "the owner to go", func() bool {
 		owners := 0
-		for _, s := range p.held() {
+		for _, s := range p.Held() {
 			owners += len(s.Owners)
 		}
 		return owners == 2
 	})
-	if !slices.Contains(p.holders(), holder) {
+	if !slices.Contains(p.Holders(), holder) {
 		t.Error("with one of its two owners the holder ended")
 	}
 	endTwo()
-	p.awaitNothing()
+	p.AwaitNothing()
 }
 
 // TestNamedHolder is shared by folders.
 func TestNamedHolder(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	there := func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.home, p.env }
-	here := p.run("env", "-s", "http::0", "--name", "shared")
-	says(t, here.out, "export SYSTEMFD_HOLDER='"+p.runtime+"/systemfd/shared.sock';")
-	if got := handOff(t, there, "env", "-s", "http::0", "--name", "shared"); got.out != here.out || len(p.holders()) != 1 {
-		t.Errorf("another folder gets\n%snot\n%s", got.out, here.out)
+	p := testkit.NewProject(t)
+	there := func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.Home, p.Env }
+	here := p.Run("env", "-s", "http::0", "--name", "shared")
+	testkit.Says(t, here.Out, "export SYSTEMFD_HOLDER='"+p.Runtime+"/systemfd/shared.sock';")
+	if got := testkit.HandOff(t, there, "env", "-s", "http::0", "--name", "shared"); got.Out != here.Out || len(p.Holders()) != 1 {
+		t.Errorf("another folder gets\n%snot\n%s", got.Out, here.Out)
 	}
-	if got := p.run("stop"); got.status != 1 || len(p.holders()) != 1 {
-		t.Errorf("stop without a name: exit %d, %s", got.status, got.err)
+	if got := p.Run("stop"); got.Status != 1 || len(p.Holders()) != 1 {
+		t.Errorf("stop without a name: exit %d, %s", got.Status, got.Err)
 	}
-	if got := handOff(t, there, "stop", "shared"); got.status != 0 {
-		t.Errorf("stop: exit %d, %s", got.status, got.err)
+	if got := testkit.HandOff(t, there, "stop", "shared"); got.Status != 0 {
+		t.Errorf("stop: exit %d, %s", got.Status, got.Err)
 	}
-	p.awaitNothing()
+	p.AwaitNothing()
 
-	p.run("env", "-s", "http::0", "--name", "shared")
-	if got := handOff(t, there, "env", "--unset", "--name", "shared"); got.status != 0 {
-		t.Errorf("--unset: exit %d, %s", got.status, got.err)
+	p.Run("env", "-s", "http::0", "--name", "shared")
+	if got := testkit.HandOff(t, there, "env", "--unset", "--name", "shared"); got.Status != 0 {
+		t.Errorf("--unset: exit %d, %s", got.Status, got.Err)
 	}
-	p.awaitNothing()
+	p.AwaitNothing()
 }

@@ -19,9 +19,6 @@ import (
 // This file holds what servers_test.go, watchers_test.go, peers_test.go and loss_test.go share: a command that
 // runs in a folder of its own until the test ends, and the servers that it starts.
 
-// patience is how long anything may take before a test gives up.
-const patience = testkit.Patience
-
 // names is what every strict reader finds in LISTEN_FDNAMES.
 const names = "app:ctl"
 
@@ -62,10 +59,10 @@ var buildGoSystemd = sync.OnceValues(func() (string, error) {
 })
 
 // libsystemd is a server in C, which asks sd_listen_fds_with_names(3), and blocks.
-var libsystemd = server{
-	name: "libsystemd",
-	want: names + " blocking",
-	command: func(t *testing.T) []string {
+var libsystemd = testkit.Server{
+	Name: "libsystemd",
+	Want: names + " blocking",
+	Command: func(t *testing.T) []string {
 		testkit.Need(t, "gcc")
 		if exec.Command("gcc", "-E", "-include", "systemd/sd-daemon.h", "-x", "c", os.DevNull).Run() != nil {
 			testkit.Lacks(t, "libsystemd-dev")
@@ -79,10 +76,10 @@ var libsystemd = server{
 }
 
 // goSystemd is a server in Go, which asks activation.ListenersWithNames of go-systemd.
-var goSystemd = server{
-	name: "go-systemd",
-	want: names,
-	command: func(t *testing.T) []string {
+var goSystemd = testkit.Server{
+	Name: "go-systemd",
+	Want: names,
+	Command: func(t *testing.T) []string {
 		program, err := buildGoSystemd()
 		if err != nil {
 			t.Fatal(err)
@@ -92,4 +89,4 @@ var goSystemd = server{
 }
 
 // strict readers refuse where LISTEN_PID is not their own process.
-var strict = []server{libsystemd, goSystemd}
+var strict = []testkit.Server{libsystemd, goSystemd}

@@ -38,28 +38,28 @@ func TestRuntimeFolderIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			path := filepath.Join(p.runtime, "systemfd")
+			p := testkit.NewProject(t)
+			path := filepath.Join(p.Runtime, "systemfd")
 			if err := test.prepare(t, path); err != nil {
 				t.Fatal(err)
 			}
 			defer os.Remove(path)
-			owner, _ := sleeper(t)
+			owner, _ := testkit.Owner(t)
 			want := fmt.Sprintf(`folder %q is not safe: %s\nhint: mend it, or set XDG_RUNTIME_DIR to another folder of yours\n`, path, test.problem)
-			got := p.run("env", "-s", "0", "--owner", strconv.Itoa(owner))
-			if got.status != 1 || got.out != "false;\n" || !regexp.MustCompile(`\Aerror: `+want+`\z`).MatchString(got.err) {
-				t.Errorf("env: status %d, %s%swant %q", got.status, got.out, got.err, want)
+			got := p.Run("env", "-s", "0", "--owner", strconv.Itoa(owner))
+			if got.Status != 1 || got.Out != "false;\n" || !regexp.MustCompile(`\Aerror: `+want+`\z`).MatchString(got.Err) {
+				t.Errorf("env: status %d, %s%swant %q", got.Status, got.Out, got.Err, want)
 			}
-			held := append(slices.Clone(p.env), "SYSTEMFD_HOLDER="+path+"/x.sock", "SYSTEMFD_SOCKETS=tcp::"+freePort(t), "LISTEN_FDS=1")
-			got = p.with(held, "--", "probe")
+			held := append(slices.Clone(p.Env), "SYSTEMFD_HOLDER="+path+"/x.sock", "SYSTEMFD_SOCKETS=tcp::"+testkit.FreePort(t), "LISTEN_FDS=1")
+			got = p.With(held, "--", "probe")
 			looked := "" // root may fetch from another user's holder, but starts none there
 			if strings.HasPrefix(test.problem, "it belongs") {
 				looked = "warning: the holder of .* is gone; starting it again\n"
 			}
-			if got.status != 125 || got.out != "" || !regexp.MustCompile(`\A`+looked+`error: `+want+`\z`).MatchString(got.err) {
-				t.Errorf("status %d, %s%swant %q", got.status, got.out, got.err, want)
+			if got.Status != 125 || got.Out != "" || !regexp.MustCompile(`\A`+looked+`error: `+want+`\z`).MatchString(got.Err) {
+				t.Errorf("status %d, %s%swant %q", got.Status, got.Out, got.Err, want)
 			}
-			if pids := p.holders(); len(pids) > 0 {
+			if pids := p.Holders(); len(pids) > 0 {
 				t.Errorf("there is a holder: %v", pids)
 			}
 		})
@@ -105,7 +105,7 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			owner, end := sleeper(t)
+			owner, end := testkit.Owner(t)
 			own := "test-" + filepath.Base(dir)
 			in := func(cmd *exec.Cmd) {
 				cmd.Dir, cmd.Env = dir, append(os.Environ(), "XDG_RUNTIME_DIR="+test(t, dir))
@@ -113,15 +113,15 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 					cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "XDG_RUNTIME_DIR=") })
 				}
 			}
-			got := handOff(t, in, "env", "-q", "-s", "0", "--name", own, "--owner", strconv.Itoa(owner))
+			got := testkit.HandOff(t, in, "env", "-q", "-s", "0", "--name", own, "--owner", strconv.Itoa(owner))
 			control := fmt.Sprintf("/tmp/systemfd-%d/%s.sock", os.Geteuid(), own)
 			t.Cleanup(func() { os.Remove(strings.TrimSuffix(control, ".sock") + ".stopped") })
-			if got.status != 0 || got.err != "" {
-				t.Fatalf("status %d, %s", got.status, got.err)
+			if got.Status != 0 || got.Err != "" {
+				t.Fatalf("status %d, %s", got.Status, got.Err)
 			}
-			says(t, got.out, "export SYSTEMFD_HOLDER='"+regexp.QuoteMeta(control)+"';")
-			if got := handOff(t, in, "stop", own); got.status != 0 {
-				t.Errorf("stop: status %d, %s", got.status, got.err)
+			testkit.Says(t, got.Out, "export SYSTEMFD_HOLDER='"+regexp.QuoteMeta(control)+"';")
+			if got := testkit.HandOff(t, in, "stop", own); got.Status != 0 {
+				t.Errorf("stop: status %d, %s", got.Status, got.Err)
 			}
 			if _, err := os.Lstat(control); err == nil {
 				t.Errorf("%q is left", control)
@@ -134,41 +134,41 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 // TestDeadControlSocket has a holder start in the place of one that has died, but not in the place of anything else.
 func TestDeadControlSocket(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
-	if err := os.Mkdir(filepath.Join(p.runtime, "systemfd"), 0o700); err != nil {
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
+	if err := os.Mkdir(filepath.Join(p.Runtime, "systemfd"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	control := filepath.Join(p.runtime, "systemfd", "x.sock")
+	control := filepath.Join(p.Runtime, "systemfd", "x.sock")
 	if err := testkit.DeadSocket(control, unix.SOCK_STREAM); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"status"}, {"stop", "--all"}} {
-		if got := p.run(args...); got.status != 0 || got.err != "" {
-			t.Errorf("%q: status %d, %s", args, got.status, got.err)
+		if got := p.Run(args...); got.Status != 0 || got.Err != "" {
+			t.Errorf("%q: status %d, %s", args, got.Status, got.Err)
 		}
 	}
-	environ := p.mustKeep(owner, "--name", "x", "-s", "0")
-	if got := p.with(environ, "--", "probe"); got.status != 0 || got.err != "" {
-		t.Errorf("status %d, %s", got.status, got.err)
+	environ := p.MustKeep(owner, "--name", "x", "-s", "0")
+	if got := p.With(environ, "--", "probe"); got.Status != 0 || got.Err != "" {
+		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 	if err := os.Mkdir(control, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	defer os.Remove(control)
-	again, _ := sleeper(t)
-	_, got := p.keep(again, "--name", "x", "-s", "unix::./a.sock")
-	if got.status != 1 || !strings.HasPrefix(got.err, "error: "+strconv.Quote(control)+" exists and is a folder, not a socket\nhint: remove it") {
-		t.Errorf("status %d, %s", got.status, got.err)
+	again, _ := testkit.Owner(t)
+	_, got := p.Keep(again, "--name", "x", "-s", "unix::./a.sock")
+	if got.Status != 1 || !strings.HasPrefix(got.Err, "error: "+strconv.Quote(control)+" exists and is a folder, not a socket\nhint: remove it") {
+		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
 }
 
 // mounted is an XDG_RUNTIME_DIR on a file system of its own.
-func mounted(t *testing.T, p *project, options string) {
+func mounted(t *testing.T, p *testkit.Project, options string) {
 	t.Helper()
-	err := unix.Mount("tmpfs", p.runtime, "tmpfs", 0, options)
+	err := unix.Mount("tmpfs", p.Runtime, "tmpfs", 0, options)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		testkit.Lacks(t, "the right to mount a tmpfs")
 	}
@@ -176,7 +176,7 @@ func mounted(t *testing.T, p *project, options string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(p.runtime, unix.MNT_DETACH); err != nil {
+		if err := unix.Unmount(p.Runtime, unix.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
@@ -186,42 +186,42 @@ func mounted(t *testing.T, p *project, options string) {
 func TestRuntimeFolderCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		prepare func(t *testing.T, p *project)
+		prepare func(t *testing.T, p *testkit.Project)
 		want    string
 	}{
-		"read-only": {func(t *testing.T, p *project) {
+		"read-only": {func(t *testing.T, p *testkit.Project) {
 			mounted(t, p, "mode=700")
-			if err := errors.Join(os.Mkdir(p.runtime+"/systemfd", 0o700), unix.Mount("", p.runtime, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")); err != nil {
+			if err := errors.Join(os.Mkdir(p.Runtime+"/systemfd", 0o700), unix.Mount("", p.Runtime, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")); err != nil {
 				t.Fatal(err)
 			}
 		}, `cannot make control socket ".*\.sock": read-only file system`},
-		"read-only and empty": {func(t *testing.T, p *project) {
+		"read-only and empty": {func(t *testing.T, p *testkit.Project) {
 			mounted(t, p, "mode=700")
-			if err := unix.Mount("", p.runtime, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+			if err := unix.Mount("", p.Runtime, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 				t.Fatal(err)
 			}
 		}, `cannot make folder ".*/systemfd": read-only file system`},
-		"full":           {func(t *testing.T, p *project) { mounted(t, p, "mode=700,size=4k,nr_inodes=2") }, `cannot make control socket ".*\.sock": no space left on device`},
-		"full and empty": {func(t *testing.T, p *project) { mounted(t, p, "mode=700,size=4k,nr_inodes=1") }, `cannot make folder ".*/systemfd": no space left on device`},
+		"full":           {func(t *testing.T, p *testkit.Project) { mounted(t, p, "mode=700,size=4k,nr_inodes=2") }, `cannot make control socket ".*\.sock": no space left on device`},
+		"full and empty": {func(t *testing.T, p *testkit.Project) { mounted(t, p, "mode=700,size=4k,nr_inodes=1") }, `cannot make folder ".*/systemfd": no space left on device`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			test.prepare(t, p)
-			owner, _ := sleeper(t)
-			address := freePort(t)
-			got := p.run("env", "-s", address, "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
+			owner, _ := testkit.Owner(t)
+			address := testkit.FreePort(t)
+			got := p.Run("env", "-s", address, "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
 			want := `\Aerror: ` + test.want + `\nhint: set XDG_RUNTIME_DIR to a folder of yours that can be written to\n\z`
-			if got.status != 1 || got.out != "false;\n" || !regexp.MustCompile(want).MatchString(got.err) {
-				t.Errorf("env: status %d, %s%swant %q", got.status, got.out, got.err, want)
+			if got.Status != 1 || got.Out != "false;\n" || !regexp.MustCompile(want).MatchString(got.Err) {
+				t.Errorf("env: status %d, %s%swant %q", got.Status, got.Out, got.Err, want)
 			}
-			if !isFree(address) {
+			if !testkit.IsFree(address) {
 				t.Error("the port is taken")
 			}
-			if _, err := os.Lstat(p.path("a.sock")); err == nil {
+			if _, err := os.Lstat(p.Path("a.sock")); err == nil {
 				t.Error("the path is taken")
 			}
-			p.awaitNothing()
+			p.AwaitNothing()
 		})
 	}
 }

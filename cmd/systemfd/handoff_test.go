@@ -63,20 +63,20 @@ func TestEnvironmentPasses(t *testing.T) {
 	testkit.Need(t, "env")
 	given := []string{"PATH=" + os.Getenv("PATH"), "B=2", "A=1", "EMPTY=", "LINES=one\ntwo", "bytes=\xff\x80", "with space=x", "EQUALS=a=b", "LISTEN_FDSX=7", "SYSTEMFD=1", "MAKEFLAGS= -k --jobserver-auth=fifo:/tmp/x"}
 	stale := []string{"LISTEN_FDS=9", "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"}
-	got := handOff(t, func(cmd *exec.Cmd) {
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) {
 		cmd.Env = slices.Concat(stale[:3], given, stale[3:])
 	}, "-q", "-s", "./a.sock", "--", "env")
 
-	rest, ok := strings.CutPrefix(got.out, strings.Join(given, "\n")+"\n")
+	rest, ok := strings.CutPrefix(got.Out, strings.Join(given, "\n")+"\n")
 	if !ok {
-		t.Fatalf("the environment is %q, want %q in front", got.out, given)
+		t.Fatalf("the environment is %q, want %q in front", got.Out, given)
 	}
 	want := fmt.Sprintf(`SYSTEMFD_SOCKETS=unix=unix::/[^\n]+/a\.sock~mode=0[0-7]{3}
 LISTEN_FDS=1
 LISTEN_FDNAMES=unix
 LISTEN_PID=%d
 LISTEN_FDS_FIRST_FD=3
-`, got.pid)
+`, got.PID)
 	if !regexp.MustCompile(`\A` + want + `\z`).MatchString(rest) {
 		t.Errorf("behind it is %q, want %q", rest, want)
 	}
@@ -88,11 +88,11 @@ func TestEnvironmentWithoutSockets(t *testing.T) {
 	testkit.Need(t, "env")
 	given := []string{"PATH=" + os.Getenv("PATH"), "A=1"}
 	for _, last := range []string{"SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"} { // both at once would be sockets
-		got := handOff(t, func(cmd *exec.Cmd) {
+		got := testkit.HandOff(t, func(cmd *exec.Cmd) {
 			cmd.Env = append(slices.Clone(given), "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", last)
 		}, "-q", "--", "env")
-		if want := strings.Join(given, "\n") + "\n"; got.out != want {
-			t.Errorf("with %s the environment is %q, want %q; %s", last, got.out, want, got.err)
+		if want := strings.Join(given, "\n") + "\n"; got.Out != want {
+			t.Errorf("with %s the environment is %q, want %q; %s", last, got.Out, want, got.Err)
 		}
 	}
 }
@@ -100,8 +100,8 @@ func TestEnvironmentWithoutSockets(t *testing.T) {
 // The process is the one that was started, and it needs no terminal.
 func TestSameProcess(t *testing.T) {
 	t.Parallel()
-	got := handOff(t, func(cmd *exec.Cmd) { cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} }, "-q", "-s", "0", "--", "probe")
-	says(t, got.out, fmt.Sprintf("pid %d", got.pid), fmt.Sprintf("env LISTEN_PID=%d", got.pid))
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} }, "-q", "-s", "0", "--", "probe")
+	testkit.Says(t, got.Out, fmt.Sprintf("pid %d", got.PID), fmt.Sprintf("env LISTEN_PID=%d", got.PID))
 }
 
 // Junk gives way, holes are filled, all else stays what it was.
@@ -112,17 +112,17 @@ func TestDescriptorsTaken(t *testing.T) {
 	prepare := func(cmd *exec.Cmd) {
 		cmd.ExtraFiles = []*os.File{junk, junk, junk, nil, nil, nil, nil, kept} // 3, 4, 5 and 10
 	}
-	got := handOff(t, prepare, "-q", "-s", "a=0", "-s", "b=udp::0", "--", "probe")
-	says(t, got.out, "env LISTEN_FDNAMES=a:b", "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 file .*", "fd 10 file .*")
-	saysNot(t, got.out, "fd [6-9] .*")
+	got := testkit.HandOff(t, prepare, "-q", "-s", "a=0", "-s", "b=udp::0", "--", "probe")
+	testkit.Says(t, got.Out, "env LISTEN_FDNAMES=a:b", "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 file .*", "fd 10 file .*")
+	testkit.SaysNot(t, got.Out, "fd [6-9] .*")
 
-	got = handOff(t, prepare, "-q", "-s", "a=0", "-s", "b=udp::0", "-s", "c=0", "-s", "d=./d.sock", "--", "probe")
-	says(t, got.out, "env LISTEN_FDNAMES=a:b:c:d", "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 socket type=1 .* 127.*", "fd 6 socket type=1 .*/d.sock", "fd 10 file .*")
-	saysNot(t, got.out, "fd [7-9] .*")
+	got = testkit.HandOff(t, prepare, "-q", "-s", "a=0", "-s", "b=udp::0", "-s", "c=0", "-s", "d=./d.sock", "--", "probe")
+	testkit.Says(t, got.Out, "env LISTEN_FDNAMES=a:b:c:d", "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 socket type=1 .* 127.*", "fd 6 socket type=1 .*/d.sock", "fd 10 file .*")
+	testkit.SaysNot(t, got.Out, "fd [7-9] .*")
 
-	got = handOff(t, prepare, "-q", "-s", "0", "-s", "0", "--", "cat", "/dev/fd/5", "/dev/fd/10")
-	if got.out != "junkkept" {
-		t.Errorf("descriptors 5 and 10 read %q, %s", got.out, got.err)
+	got = testkit.HandOff(t, prepare, "-q", "-s", "0", "-s", "0", "--", "cat", "/dev/fd/5", "/dev/fd/10")
+	if got.Out != "junkkept" {
+		t.Errorf("descriptors 5 and 10 read %q, %s", got.Out, got.Err)
 	}
 }
 
@@ -135,30 +135,30 @@ func TestInheritedElsewhere(t *testing.T) {
 		cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDS_FIRST_FD=7", "LISTEN_FDNAMES=we b:x/y", "LISTEN_PID=1")
 	}
 	here := func(l net.Listener) string { return regexp.QuoteMeta(l.Addr().String()) }
-	got := handOff(t, prepare, "--", "probe")
-	if got.err != "" {
-		t.Errorf("stderr has %q", got.err)
+	got := testkit.HandOff(t, prepare, "--", "probe")
+	if got.Err != "" {
+		t.Errorf("stderr has %q", got.Err)
 	}
-	says(t, got.out,
-		"env LISTEN_FDS=2", "env LISTEN_FDS_FIRST_FD=3", "env LISTEN_FDNAMES=we b:x/y", fmt.Sprintf("env LISTEN_PID=%d", got.pid),
+	testkit.Says(t, got.Out,
+		"env LISTEN_FDS=2", "env LISTEN_FDS_FIRST_FD=3", "env LISTEN_FDNAMES=we b:x/y", fmt.Sprintf("env LISTEN_PID=%d", got.PID),
 		"fd 3 socket .* blocking "+here(first), "fd 4 socket .* blocking "+here(second)) // Go's own listeners are O_NONBLOCK
-	saysNot(t, got.out, "fd [5-9] .*", ".* nonblocking .*")
+	testkit.SaysNot(t, got.Out, "fd [5-9] .*", ".* nonblocking .*")
 
-	got = handOff(t, prepare, "--nonblock", "--append", "-s", "c=0", "--", "probe")
-	says(t, got.out, "env LISTEN_FDNAMES=we b:x/y:c", "fd 3 .* nonblocking "+here(first), "fd 4 .* nonblocking "+here(second), "fd 5 socket .* nonblocking 127.*")
-	saysNot(t, got.out, "fd [6-9] .*")
+	got = testkit.HandOff(t, prepare, "--nonblock", "--append", "-s", "c=0", "--", "probe")
+	testkit.Says(t, got.Out, "env LISTEN_FDNAMES=we b:x/y:c", "fd 3 .* nonblocking "+here(first), "fd 4 .* nonblocking "+here(second), "fd 5 socket .* nonblocking 127.*")
+	testkit.SaysNot(t, got.Out, "fd [6-9] .*")
 }
 
 // Overlap: the set's last number is where its first one was.
 func TestInheritedOverlap(t *testing.T) {
 	t.Parallel()
 	first, second := listen(t), listen(t)
-	got := handOff(t, func(cmd *exec.Cmd) {
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) {
 		cmd.ExtraFiles = []*os.File{nil, givenFile(t, first), givenFile(t, second)}
 		cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDS_FIRST_FD=4")
 	}, "--append", "-s", "0", "--", "probe")
-	says(t, got.out, "fd 3 socket .* "+first.Addr().String(), "fd 4 socket .* "+second.Addr().String(), "fd 5 socket .* 127.*", "env LISTEN_FDNAMES=unknown:unknown:tcp")
-	saysNot(t, got.out, "fd [6-9] .*")
+	testkit.Says(t, got.Out, "fd 3 socket .* "+first.Addr().String(), "fd 4 socket .* "+second.Addr().String(), "fd 5 socket .* 127.*", "env LISTEN_FDNAMES=unknown:unknown:tcp")
+	testkit.SaysNot(t, got.Out, "fd [6-9] .*")
 }
 
 // What is described must be fit to be passed; where nobody describes it, systemd too passes anything.
@@ -188,17 +188,17 @@ func TestNotASocketToPass(t *testing.T) {
 			cmd.ExtraFiles = []*os.File{test.file}
 			cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "SYSTEMFD_SOCKETS=http::"+l.Addr().String())
 		}
-		got := handOff(t, prepare, "--", "probe")
-		if got.status != 125 || got.out != "" {
-			t.Errorf("%s: exit %d, stdout %q", test.is, got.status, got.out)
+		got := testkit.HandOff(t, prepare, "--", "probe")
+		if got.Status != 125 || got.Out != "" {
+			t.Errorf("%s: exit %d, stdout %q", test.is, got.Status, got.Out)
 		}
-		says(t, got.err, fmt.Sprintf("error: descriptor 3 should be http://%s/, but is %s", l.Addr(), test.is), "hint: .*descriptors of its own.*")
+		testkit.Says(t, got.Err, fmt.Sprintf("error: descriptor 3 should be http://%s/, but is %s", l.Addr(), test.is), "hint: .*descriptors of its own.*")
 
-		got = handOff(t, func(cmd *exec.Cmd) {
+		got = testkit.HandOff(t, func(cmd *exec.Cmd) {
 			prepare(cmd)
 			cmd.Env = cmd.Env[:len(cmd.Env)-1]
 		}, "--", "probe")
-		says(t, got.out, "env LISTEN_FDS=1", "fd 3 socket type=1 listening=0 .*")
+		testkit.Says(t, got.Out, "env LISTEN_FDS=1", "fd 3 socket type=1 listening=0 .*")
 	}
 }
 
@@ -227,7 +227,7 @@ func TestInfoFileIsWhole(t *testing.T) {
 	})
 	args := slices.Repeat([]string{"-s", "udp::0"}, 100)
 	for i := range 40 {
-		handOff(t, nil, slices.Concat([]string{"-q", "--info-file", path}, args, []string{"--", "true"})...)
+		testkit.HandOff(t, nil, slices.Concat([]string{"-q", "--info-file", path}, args, []string{"--", "true"})...)
 		if i%2 == 0 {
 			os.Remove(path)
 		}
@@ -260,11 +260,11 @@ func TestLauncherHints(t *testing.T) {
 		if err := os.WriteFile(fake, []byte("#!/bin/sh\necho \"LISTEN_FDS=$LISTEN_FDS LISTEN_PID=$LISTEN_PID\"\n"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			t.Fatal(err)
 		}
-		got := handOff(t, nil, slices.Concat([]string{"-s", "0", "--", fake}, command[1:])...)
-		if got.out != "LISTEN_FDS=1 LISTEN_PID=\n" {
-			t.Errorf("%s finds %q", line, got.out)
+		got := testkit.HandOff(t, nil, slices.Concat([]string{"-s", "0", "--", fake}, command[1:])...)
+		if got.Out != "LISTEN_FDS=1 LISTEN_PID=\n" {
+			t.Errorf("%s finds %q", line, got.Out)
 		}
-		_, hint, _ := strings.Cut(got.err, "\n")
+		_, hint, _ := strings.Cut(got.Err, "\n")
 		if name, found := strings.CutPrefix(hint, "hint: "+command[0]+" "); !found || strings.Count(name, "\n") != 1 {
 			t.Errorf("%s: the hint is %q", line, hint)
 		}
@@ -273,8 +273,8 @@ func TestLauncherHints(t *testing.T) {
 			continue
 		}
 		nested := slices.Concat([]string{"-s", "0", "--", fake}, command[1:], []string{"systemfd", "--", "./server"})
-		if got := handOff(t, nil, nested...); strings.Contains(got.err, "hint") || got.out != "LISTEN_FDS=1 LISTEN_PID=\n" {
-			t.Errorf("%s systemfd: %q, and the launcher finds %q", line, got.err, got.out)
+		if got := testkit.HandOff(t, nil, nested...); strings.Contains(got.Err, "hint") || got.Out != "LISTEN_FDS=1 LISTEN_PID=\n" {
+			t.Errorf("%s systemfd: %q, and the launcher finds %q", line, got.Err, got.Out)
 		}
 	}
 	odd := regexp.MustCompile(`%!|  |[a-z]\.\n|-- -- |-- \+|-- "|-- web:|: another|: daemon: .*: daemon|<nil>`)

@@ -58,7 +58,7 @@ var closers = []closer{
 	{"tmux", "tmux", func(t *testing.T, dir, inner string) []string {
 		tmux := "tmux -f /dev/null -S " + dir + "/tmux "
 		t.Cleanup(func() { exec.Command("sh", "-c", tmux+"kill-server").Run() })
-		write(t, dir, "pane", "while :; do ("+inner+"); done")
+		testkit.Write(t, dir, "pane", "while :; do ("+inner+"); done")
 		return []string{"sh", "-c", tmux + "new-session -d sh pane; " + tmux + "wait-for never"}
 	}, true, "closed"},
 }
@@ -69,17 +69,17 @@ func writePackage(t *testing.T, dir, script string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "package.json", string(text))
+	testkit.Write(t, dir, "package.json", string(text))
 }
 
 // start runs the launcher with inner before the server; hold gives the outer systemfd its flag.
-func (c closer) start(p *project, outer func(...string) []string, inner string) {
-	p.t.Helper()
-	testkit.Need(p.t, c.tool)
-	p.write("watched", "")
-	command := c.command(p.t, p.dir, inner)
-	p.env = append(p.env, "NO_UPDATE_NOTIFIER=1")
-	p.start(outer(command...)...)
+func (c closer) start(p *testkit.Project, outer func(...string) []string, inner string) {
+	p.T.Helper()
+	testkit.Need(p.T, c.tool)
+	p.Write("watched", "")
+	command := c.command(p.T, p.Dir, inner)
+	p.Env = append(p.Env, "NO_UPDATE_NOTIFIER=1")
+	p.Start(outer(command...)...)
 }
 
 // TestHold has each launcher that closes descriptors restart each strict reader.
@@ -87,21 +87,21 @@ func TestHold(t *testing.T) {
 	t.Parallel()
 	for _, c := range closers {
 		for _, s := range strict {
-			t.Run(c.name+" "+s.name, func(t *testing.T) {
+			t.Run(c.name+" "+s.Name, func(t *testing.T) {
 				t.Parallel()
-				p := newProject(t)
-				c.start(p, holding, "exec systemfd -- "+s.command(t)[0]) // exec: who kills the shell kills the server
-				address := p.opened()
+				p := testkit.NewProject(t)
+				c.start(p, holding, "exec systemfd -- "+s.Command(t)[0]) // exec: who kills the shell kills the server
+				address := p.Opened()
 				if c.loops {
-					s.restarts(t, address)
+					s.Restarts(t, address)
 					return
 				}
-				pid, err := s.ask(address)
+				pid, err := s.Ask(address)
 				for range 2 {
 					if err != nil {
 						t.Fatal(err)
 					}
-					pid = restartByFile(t, p.dir, s, address, pid)
+					pid = restartByFile(t, p.Dir, s, address, pid)
 				}
 			})
 		}
@@ -114,18 +114,18 @@ func TestWithoutHold(t *testing.T) {
 	for _, c := range closers {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			c.start(p, withSockets, "systemfd -- touch ran 2>said; echo $? >ended; sleep 60")
-			status := await(t, "the inner systemfd to end", func() (string, bool) {
-				text, err := os.ReadFile(p.path("ended"))
+			status := testkit.Find(t, "the inner systemfd to end", func() (string, bool) {
+				text, err := os.ReadFile(p.Path("ended"))
 				return string(text), err == nil && len(text) > 0
 			})
-			said, err := os.ReadFile(p.path("said"))
+			said, err := os.ReadFile(p.Path("said"))
 			if err != nil || status != "125\n" {
 				t.Errorf("exit status %q, %v", status, err)
 			}
-			says(t, string(said), `error: descriptor 3 should be http://`+regexp.QuoteMeta(p.opened())+`/, but is `+c.is, `hint: .* give the outer systemfd --hold`)
-			if _, err := os.Stat(p.path("ran")); err == nil {
+			testkit.Says(t, string(said), `error: descriptor 3 should be http://`+regexp.QuoteMeta(p.Opened())+`/, but is `+c.is, `hint: .* give the outer systemfd --hold`)
+			if _, err := os.Stat(p.Path("ran")); err == nil {
 				t.Error("the command ran")
 			}
 		})
@@ -139,8 +139,8 @@ func watchedNode(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "server.js", "require('./dep.js')\n"+string(text))
-	write(t, dir, "dep.js", "")
+	testkit.Write(t, dir, "server.js", "require('./dep.js')\n"+string(text))
+	testkit.Write(t, dir, "dep.js", "")
 	if err := os.Symlink("dep.js", filepath.Join(dir, "watched")); err != nil {
 		t.Fatal(err)
 	}
@@ -150,23 +150,23 @@ func watchedNode(t *testing.T, dir string) {
 func TestLauncherHintWorks(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "nodemon", "node")
-	p := newProject(t)
-	watchedNode(t, p.dir)
-	got := p.run("-s", "0", "--", "nodemon", "--version")
-	hint := regexp.MustCompile(`(?m)^hint: .*: (systemfd --hold -s 0 -- nodemon .* server\.js)$`).FindStringSubmatch(got.err)
+	p := testkit.NewProject(t)
+	watchedNode(t, p.Dir)
+	got := p.Run("-s", "0", "--", "nodemon", "--version")
+	hint := regexp.MustCompile(`(?m)^hint: .*: (systemfd --hold -s 0 -- nodemon .* server\.js)$`).FindStringSubmatch(got.Err)
 	if hint == nil {
-		t.Fatalf("the hint is\n%s", got.err)
+		t.Fatalf("the hint is\n%s", got.Err)
 	}
 	typed := strings.Replace(hint[1], "-s 0", "-s http::0 --info-file info", 1)
-	p.start("sh", "-c", typed)
-	address := p.opened()
-	node := server{name: "node"}
-	pid, err := node.ask(address)
+	p.Start("sh", "-c", typed)
+	address := p.Opened()
+	node := testkit.Server{Name: "node"}
+	pid, err := node.Ask(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	restartByFile(t, p.dir, node, address, pid)
-	if log := p.read("err"); strings.Contains(log, "hint:") {
+	restartByFile(t, p.Dir, node, address, pid)
+	if log := p.Read("err"); strings.Contains(log, "hint:") {
 		t.Errorf("it hints again:\n%s", log)
 	}
 }
@@ -177,26 +177,26 @@ func TestHoldEndsWithCommand(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			p.start(holding("tail", "-f", "/dev/null")...)
-			address := p.opened()
-			sockets := await(t, "the holder", func() ([]held, bool) {
-				sockets := p.held()
+			p := testkit.NewProject(t)
+			p.Start(holding("tail", "-f", "/dev/null")...)
+			address := p.Opened()
+			sockets := testkit.Find(t, "the holder", func() ([]testkit.Held, bool) {
+				sockets := p.Held()
 				return sockets, len(sockets) == 2
 			})
 			command, keeper := sockets[0].Owners[0].PID, sockets[0].Holder
-			if sockets[1].Address != p.path("ctl") || !process.IsAlive(keeper) {
+			if sockets[1].Address != p.Path("ctl") || !process.IsAlive(keeper) {
 				t.Fatalf("what is held is %+v", sockets)
 			}
 			if err := syscall.Kill(command, signal); err != nil {
 				t.Fatal(err)
 			}
-			dies(t, keeper)
+			testkit.Dies(t, keeper)
 			if c, err := net.Dial("tcp", address); err == nil {
 				c.Close()
 				t.Errorf("somebody listens at %s", address)
 			}
-			if _, err := os.Lstat(p.path("ctl")); !os.IsNotExist(err) {
+			if _, err := os.Lstat(p.Path("ctl")); !os.IsNotExist(err) {
 				t.Errorf("the path of the unix socket: %v", err)
 			}
 		})
@@ -208,22 +208,22 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, activate[0], "python3")
 	for _, s := range strict {
-		t.Run(s.name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			p, address := newProject(t), freePort(t)
-			p.write("watched", "")
-			p.start(slices.Concat(activate, []string{
-				"-E", "XDG_RUNTIME_DIR", "-l", address, "-l", p.dir + "/ctl",
-				"systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- " + s.command(t)[0],
+			p, address := testkit.NewProject(t), testkit.FreePort(t)
+			p.Write("watched", "")
+			p.Start(slices.Concat(activate, []string{
+				"-E", "XDG_RUNTIME_DIR", "-l", address, "-l", p.Dir + "/ctl",
+				"systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- " + s.Command(t)[0],
 			})...)
-			awaitListener(t, address)
-			pid, err := s.ask(address)
+			testkit.AwaitListener(t, address)
+			pid, err := s.Ask(address)
 			if err != nil {
 				t.Fatal(err)
 			}
-			pid = restartByFile(t, p.dir, s, address, pid)
+			pid = restartByFile(t, p.Dir, s, address, pid)
 
-			sockets := p.held()
+			sockets := p.Held()
 			if len(sockets) != 2 || sockets[0].Address != address {
 				t.Fatalf("what is held is %+v", sockets)
 			}
@@ -231,12 +231,12 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 				t.Fatal(err)
 			}
 			testkit.Await(t, "only the server to own the sockets", func() bool {
-				sockets := p.held()
+				sockets := p.Held()
 				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
 			})
-			kill(t, s.process(t, pid))
-			dies(t, sockets[0].Holder)
-			if _, err := os.Lstat(p.path("ctl")); err != nil {
+			testkit.Kill(t, s.Process(pid))
+			testkit.Dies(t, sockets[0].Holder)
+			if _, err := os.Lstat(p.Path("ctl")); err != nil {
 				t.Errorf("the path was there before us, and is gone: %v", err)
 			}
 		})
@@ -248,22 +248,22 @@ func TestHoldOfHeld(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "python3")
 	for _, s := range strict {
-		t.Run(s.name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			p.keepHere("-s", "app=http::0", "-s", "ctl=unix::./ctl")
-			before := p.held()
+			p := testkit.NewProject(t)
+			p.KeepHere("-s", "app=http::0", "-s", "ctl=unix::./ctl")
+			before := p.Held()
 			if len(before) != 2 || before[0].Owners[0].PID != os.Getpid() {
 				t.Fatalf("what is held is %+v", before)
 			}
-			p.write("watched", "")
-			p.start("systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.command(t)[0])
-			pid, err := s.ask(before[0].Address)
+			p.Write("watched", "")
+			p.Start("systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.Command(t)[0])
+			pid, err := s.Ask(before[0].Address)
 			if err != nil {
 				t.Fatal(err)
 			}
 			owners := map[int]string{}
-			for _, socket := range p.held() {
+			for _, socket := range p.Held() {
 				for _, owner := range socket.Owners {
 					owners[owner.PID] = owner.Name
 				}
@@ -273,10 +273,10 @@ func TestHoldOfHeld(t *testing.T) {
 			}
 			delete(owners, os.Getpid())
 
-			if got := p.run("env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.status != 0 {
-				t.Fatal(got.err)
+			if got := p.Run("env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.Status != 0 {
+				t.Fatal(got.Err)
 			}
-			pid = restartByFile(t, p.dir, s, before[0].Address, pid)
+			pid = restartByFile(t, p.Dir, s, before[0].Address, pid)
 
 			for owner := range owners {
 				if err := syscall.Kill(owner, syscall.SIGKILL); err != nil {
@@ -284,14 +284,14 @@ func TestHoldOfHeld(t *testing.T) {
 				}
 			}
 			testkit.Await(t, "only the server to own the sockets", func() bool {
-				sockets := p.held()
+				sockets := p.Held()
 				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
 			})
-			if _, err := s.ask(before[0].Address); err != nil {
+			if _, err := s.Ask(before[0].Address); err != nil {
 				t.Errorf("process %d, which has the socket, does not answer: %v", pid, err)
 			}
-			kill(t, s.process(t, pid))
-			testkit.Await(t, "nothing to be kept", func() bool { return len(p.held()) == 0 })
+			testkit.Kill(t, s.Process(pid))
+			testkit.Await(t, "nothing to be kept", func() bool { return len(p.Held()) == 0 })
 		})
 	}
 }
@@ -325,9 +325,9 @@ func isNonblocking(t *testing.T, keeper int) bool {
 }
 
 // below starts a server by systemfd with flags, in a folder of its own and in a shell that reaps it and says "ended".
-func below(p *project, name, flags string, command []string) *running {
-	p.t.Helper()
-	return p.folder(name).start(append([]string{"sh", "-c", "systemfd " + flags + ` -- "$@"; echo ended`, "sh"}, command...)...)
+func below(p *testkit.Project, name, flags string, command []string) *testkit.Running {
+	p.T.Helper()
+	return p.Folder(name).Start(append([]string{"sh", "-c", "systemfd " + flags + ` -- "$@"; echo ended`, "sh"}, command...)...)
 }
 
 // TestHeldSocketChangesServers has gunicorn and Node leave O_NONBLOCK on a held socket, and then a server whose
@@ -335,41 +335,41 @@ func below(p *project, name, flags string, command []string) *running {
 func TestHeldSocketChangesServers(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "node", "python3")
-	p := newProject(t)
-	p.keepHere("-s", "app=http::0")
-	socket := p.held()[0]
-	node := server{name: "node"}
+	p := testkit.NewProject(t)
+	p.KeepHere("-s", "app=http::0")
+	socket := p.Held()[0]
+	node := testkit.Server{Name: "node"}
 	for _, nonblocking := range []struct {
-		server
+		testkit.Server
 		command []string
 	}{
-		{gunicorn, gunicorn.command(t)},
+		{gunicorn, gunicorn.Command(t)},
 		{node, []string{"node", source(t, "node.js")}},
 	} {
-		below(p, nonblocking.name, "", nonblocking.command)
-		pid, err := nonblocking.ask(socket.Address)
+		below(p, nonblocking.Name, "", nonblocking.command)
+		pid, err := nonblocking.Ask(socket.Address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		kill(t, nonblocking.process(t, pid))
+		testkit.Kill(t, nonblocking.Process(pid))
 		if !isNonblocking(t, socket.Holder) {
-			t.Errorf("%s does not leave O_NONBLOCK, so this shows nothing", nonblocking.name)
+			t.Errorf("%s does not leave O_NONBLOCK, so this shows nothing", nonblocking.Name)
 		}
 	}
 
 	blocking := []string{"python3", source(t, "blocking.py")}
 	contrary := below(p, "contrary", "--nonblock", blocking)
 	testkit.Await(t, "a blocking reader to fail with O_NONBLOCK", func() bool {
-		return strings.Contains(contrary.read("err"), "BlockingIOError") && contrary.read("out") == "ended\n"
+		return strings.Contains(contrary.Read("err"), "BlockingIOError") && contrary.Read("out") == "ended\n"
 	})
 
 	below(p, "blocking", "", blocking)
-	reader := server{name: "python", line: true, want: "hello"}
-	first, err := reader.ask(socket.Address)
+	reader := testkit.Server{Name: "python", Line: true, Want: "hello"}
+	first, err := reader.Ask(socket.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := reader.ask(socket.Address); err != nil || again != first {
+	if again, err := reader.Ask(socket.Address); err != nil || again != first {
 		t.Errorf("first process %d answers, then %d: %v", first, again, err)
 	}
 }

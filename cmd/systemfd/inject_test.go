@@ -22,13 +22,13 @@ import (
 type injection struct {
 	name    string
 	args    []string
-	below   bool             // an outer systemfd has opened a socket
-	prepare func(p *project) // what is there before each run
-	stays   bool             // it is ended by a signal
-	held    bool             // a holder keeps sockets before, and SYSTEMFD_* say so
-	refuses bool             // its exit status is 1 all the same
-	forks   bool             // what it starts is not looked at: it would not end
-	leaves  []string         // files that are there before it, or after a run that works
+	below   bool                     // an outer systemfd has opened a socket
+	prepare func(p *testkit.Project) // what is there before each run
+	stays   bool                     // it is ended by a signal
+	held    bool                     // a holder keeps sockets before, and SYSTEMFD_* say so
+	refuses bool                     // its exit status is 1 all the same
+	forks   bool                     // what it starts is not looked at: it would not end
+	leaves  []string                 // files that are there before it, or after a run that works
 }
 
 // injected are the system calls of our own code, and how each fails. Those of the Go runtime are left out: it cannot
@@ -44,17 +44,17 @@ var injected = map[string]string{
 
 var injections = []injection{
 	{name: "open", args: []string{"-s", "PORT", "-s", "./a.sock", "--info-file", "info", "--", "true"}, leaves: []string{"a.sock", "info"}},
-	{name: "replace", args: []string{"-s", "./dead.sock", "--", "true"}, prepare: func(p *project) {
-		if err := testkit.DeadSocket(p.path("dead.sock"), syscall.SOCK_STREAM); err != nil {
-			p.t.Fatal(err)
+	{name: "replace", args: []string{"-s", "./dead.sock", "--", "true"}, prepare: func(p *testkit.Project) {
+		if err := testkit.DeadSocket(p.Path("dead.sock"), syscall.SOCK_STREAM); err != nil {
+			p.T.Fatal(err)
 		}
 	}, leaves: []string{"dead.sock"}},
-	{name: "unit", args: []string{"-u", "app.socket", "--", "true"}, prepare: func(p *project) {
-		p.write("app.socket", "[Socket]\nListenStream="+p.path("made/a.sock")+"\nSocketMode=0600\n")
+	{name: "unit", args: []string{"-u", "app.socket", "--", "true"}, prepare: func(p *testkit.Project) {
+		p.Write("app.socket", "[Socket]\nListenStream="+p.Path("made/a.sock")+"\nSocketMode=0600\n")
 	}, leaves: []string{"app.socket", "made"}},
-	{name: "long path", args: []string{"-s", "./" + strings.Repeat("d", 100) + "/a.sock", "--", "true"}, prepare: func(p *project) {
-		if err := os.MkdirAll(p.path(strings.Repeat("d", 100)), 0o700); err != nil {
-			p.t.Fatal(err)
+	{name: "long path", args: []string{"-s", "./" + strings.Repeat("d", 100) + "/a.sock", "--", "true"}, prepare: func(p *testkit.Project) {
+		if err := os.MkdirAll(p.Path(strings.Repeat("d", 100)), 0o700); err != nil {
+			p.T.Fatal(err)
 		}
 	}, leaves: []string{strings.Repeat("d", 100)}},
 	{name: "inherited", below: true, args: []string{"--", "true"}},
@@ -113,13 +113,13 @@ type call struct {
 }
 
 // ready makes a project as the form wants it, and the arguments.
-func (form injection) ready(t *testing.T) (p *project, address string, args []string) {
+func (form injection) ready(t *testing.T) (p *testkit.Project, address string, args []string) {
 	t.Helper()
-	p = newProject(t)
-	address = freePort(t)
-	owner, _ := sleeper(t)
+	p = testkit.NewProject(t)
+	address = testkit.FreePort(t)
+	owner, _ := testkit.Owner(t)
 	if form.held {
-		p.env = p.mustKeep(owner, "-s", "unix::./kept.sock", "-s", "127.0.0.1:0")
+		p.Env = p.MustKeep(owner, "-s", "unix::./kept.sock", "-s", "127.0.0.1:0")
 	}
 	if form.prepare != nil {
 		form.prepare(p)
@@ -132,7 +132,7 @@ func (form injection) ready(t *testing.T) (p *project, address string, args []st
 }
 
 // run runs the form below strace. What stays is ended once it has said that it is there.
-func (form injection) run(t *testing.T, p *project, args []string, strace ...string) (got outcome) {
+func (form injection) run(t *testing.T, p *testkit.Project, args []string, strace ...string) (got testkit.Outcome) {
 	t.Helper()
 	argv := []string{"strace"}
 	if form.below {
@@ -144,7 +144,7 @@ func (form injection) run(t *testing.T, p *project, args []string, strace ...str
 	}
 	argv = slices.Concat(argv, []string{"systemfd"}, args)
 	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = p.dir, p.env
+	cmd.Dir, cmd.Env = p.Dir, p.Env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
@@ -158,7 +158,7 @@ func (form injection) run(t *testing.T, p *project, args []string, strace ...str
 	}()
 	isTold := false // a second signal would meet a process that is about to end
 	testkit.Await(t, "the form to end", func() bool {
-		if _, err := os.Lstat(p.path("info")); err == nil && form.stays && !isTold {
+		if _, err := os.Lstat(p.Path("info")); err == nil && form.stays && !isTold {
 			isTold = true
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		}
@@ -173,13 +173,13 @@ func (form injection) run(t *testing.T, p *project, args []string, strace ...str
 	if wait := cmd.ProcessState.Sys().(syscall.WaitStatus); wait.Signaled() {
 		status = 128 + int(wait.Signal())
 	}
-	return outcome{cmd.Process.Pid, status, out.String(), stderr.String()}
+	return testkit.Outcome{PID: cmd.Process.Pid, Status: status, Out: out.String(), Err: stderr.String()}
 }
 
 // clean removes what was there before, and what a run that works leaves.
-func (form injection) clean(p *project) {
+func (form injection) clean(p *testkit.Project) {
 	for _, name := range form.leaves {
-		os.RemoveAll(p.path(name))
+		os.RemoveAll(p.Path(name))
 	}
 }
 
@@ -189,8 +189,8 @@ func (form injection) calls(t *testing.T) (calls []call) {
 	p, _, args := form.ready(t)
 	defer form.clean(p)
 	trace := filepath.Join(t.TempDir(), "trace")
-	if got := form.run(t, p, args, "-o", trace); got.status != 0 && !form.stays && !form.refuses {
-		t.Fatalf("without a failure: exit %d, %s", got.status, got.err)
+	if got := form.run(t, p, args, "-o", trace); got.Status != 0 && !form.stays && !form.refuses {
+		t.Fatalf("without a failure: exit %d, %s", got.Status, got.Err)
 	}
 	text, err := os.ReadFile(trace)
 	if err != nil {
@@ -247,29 +247,29 @@ func (form injection) fail(t *testing.T, c call) {
 }
 
 // check looks at a run in which a call has failed.
-func (form injection) check(t *testing.T, what, name string, p *project, address string, got outcome) {
+func (form injection) check(t *testing.T, what, name string, p *testkit.Project, address string, got testkit.Outcome) {
 	t.Helper()
-	errors := strings.Count(got.err, "error: ")
+	errors := strings.Count(got.Err, "error: ")
 	switch {
-	case strings.Contains(got.err, "goroutine") || strings.Contains(got.err, "panic"):
-		t.Errorf("%s: it crashes: %s", what, got.err)
-	case form.refuses && got.status == 1, got.status == 0, form.stays && got.status == 128+int(syscall.SIGTERM):
+	case strings.Contains(got.Err, "goroutine") || strings.Contains(got.Err, "panic"):
+		t.Errorf("%s: it crashes: %s", what, got.Err)
+	case form.refuses && got.Status == 1, got.Status == 0, form.stays && got.Status == 128+int(syscall.SIGTERM):
 		if form.stays && (strings.HasPrefix(name, "unlink") || strings.Contains(name, "stat")) {
-			os.Remove(p.path("a.sock")) // it was the call that removes it, or looks whether it is ours
+			os.Remove(p.Path("a.sock")) // it was the call that removes it, or looks whether it is ours
 		}
 		return // it can do without
-	case form.args[0][0] != '-' && got.status == 1, got.status == 125, got.status == 126 && (name == "execve" || strings.Contains(name, "access")), got.status == 2 && strings.Contains(got.err, "cannot read unit"):
-	case name == "faccessat2" || name == "newfstatat" && (got.status == 127 || got.status == 126): // of COMMAND
+	case form.args[0][0] != '-' && got.Status == 1, got.Status == 125, got.Status == 126 && (name == "execve" || strings.Contains(name, "access")), got.Status == 2 && strings.Contains(got.Err, "cannot read unit"):
+	case name == "faccessat2" || name == "newfstatat" && (got.Status == 127 || got.Status == 126): // of COMMAND
 	default:
-		t.Errorf("%s: exit %d, %s%s", what, got.status, got.out, got.err)
+		t.Errorf("%s: exit %d, %s%s", what, got.Status, got.Out, got.Err)
 	}
-	if errors != 1 || !regexp.MustCompile(`(?m)^error: [^A-Z].*[^.]$`).MatchString(got.err) {
-		t.Errorf("%s: it says\n%s", what, got.err)
+	if errors != 1 || !regexp.MustCompile(`(?m)^error: [^A-Z].*[^.]$`).MatchString(got.Err) {
+		t.Errorf("%s: it says\n%s", what, got.Err)
 	}
-	if !isFree(address) {
+	if !testkit.IsFree(address) {
 		t.Errorf("%s: %s is taken", what, address)
 	}
-	entries, err := os.ReadDir(p.dir)
+	entries, err := os.ReadDir(p.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,12 +20,12 @@ import (
 func TestInUse(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "node")
-	p := newProject(t)
-	p.keepHere("-s", "app=http::0")
-	socket := p.held()[0]
-	node := server{name: "node"}
+	p := testkit.NewProject(t)
+	p.KeepHere("-s", "app=http::0")
+	socket := p.Held()[0]
+	node := testkit.Server{Name: "node"}
 	below(p, "node", "", []string{"node", source(t, "node.js")})
-	pid, err := node.ask(socket.Address)
+	pid, err := node.Ask(socket.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestInUse(t *testing.T) {
 	warning := fmt.Sprintf(`warning: %s is also in use by node \(pid %d\)`, here, pid)
 	lives := func(what string) {
 		t.Helper()
-		if again, err := node.ask(socket.Address); err != nil || again != pid {
+		if again, err := node.Ask(socket.Address); err != nil || again != pid {
 			t.Fatalf("after %s process %d answers, not %d: %v", what, again, pid, err)
 		}
 	}
@@ -50,11 +50,11 @@ func TestInUse(t *testing.T) {
 		{[]string{"--hold", "--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
 		{[]string{"--hold", "--", "sh", "-c", "exec 3<&-; exec systemfd -- probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
 	} {
-		got := p.run(test.args...)
-		if !regexp.MustCompile(`\A` + test.said + `\z`).MatchString(got.err) {
-			t.Errorf("%q says %q, want %q", test.args, got.err, test.said)
+		got := p.Run(test.args...)
+		if !regexp.MustCompile(`\A` + test.said + `\z`).MatchString(got.Err) {
+			t.Errorf("%q says %q, want %q", test.args, got.Err, test.said)
 		}
-		says(t, got.out, test.patterns...)
+		testkit.Says(t, got.Out, test.patterns...)
 		if !isNonblocking(t, socket.Holder) {
 			t.Fatalf("%q has cleared O_NONBLOCK: node waits in accept(2) for ever", test.args)
 		}
@@ -62,26 +62,26 @@ func TestInUse(t *testing.T) {
 	}
 
 	testkit.Await(t, "status to name only node", func() bool {
-		users := p.held()[0].Users
+		users := p.Held()[0].Users
 		return len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
 	})
-	says(t, p.run("status").out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+p.dir)
+	testkit.Says(t, p.Run("status").Out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+p.Dir)
 
-	kill(t, pid)
-	got := p.run("--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe
-	if got.err != "" {
-		t.Errorf("without node it says %q", got.err)
+	testkit.Kill(t, pid)
+	got := p.Run("--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe
+	if got.Err != "" {
+		t.Errorf("without node it says %q", got.Err)
 	}
-	says(t, got.out, "fd 3 .* blocking "+here)
-	testkit.Await(t, "status to name no user", func() bool { return len(p.held()[0].Users) == 0 })
+	testkit.Says(t, got.Out, "fd 3 .* blocking "+here)
+	testkit.Await(t, "status to name no user", func() bool { return len(p.Held()[0].Users) == 0 })
 }
 
 // TestStatusCountsWaiting has connections wait, and a server take them.
 func TestStatusCountsWaiting(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	p.keepHere("-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
-	sockets := p.held()
+	p := testkit.NewProject(t)
+	p.KeepHere("-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
+	sockets := p.Held()
 	if len(sockets) != 3 || sockets[0].Waiting != 0 || sockets[1].Waiting != -1 {
 		t.Fatalf("what is held is %+v", sockets)
 	}
@@ -92,18 +92,18 @@ func TestStatusCountsWaiting(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	if waiting := p.held()[0].Waiting; waiting != 3 {
+	if waiting := p.Held()[0].Waiting; waiting != 3 {
 		t.Errorf("%d connections wait, want 3", waiting)
 	}
-	says(t, p.run("status").out, `NAME +ADDRESS +OWNER +SINCE +WAITING +USED BY +FOLDER`,
-		`app +`+regexp.QuoteMeta(sockets[0].Address)+` +\S+ \(pid `+strconv.Itoa(os.Getpid())+`\) +\d+s ago +3 +- +`+p.dir,
-		`udp +\S+ +\S+ \(pid \d+\) +\d+s ago +- +- +`+p.dir)
-	if since := time.Since(sockets[0].Since); since < 0 || since > patience {
+	testkit.Says(t, p.Run("status").Out, `NAME +ADDRESS +OWNER +SINCE +WAITING +USED BY +FOLDER`,
+		`app +`+regexp.QuoteMeta(sockets[0].Address)+` +\S+ \(pid `+strconv.Itoa(os.Getpid())+`\) +\d+s ago +3 +- +`+p.Dir,
+		`udp +\S+ +\S+ \(pid \d+\) +\d+s ago +- +- +`+p.Dir)
+	if since := time.Since(sockets[0].Since); since < 0 || since > testkit.Patience {
 		t.Errorf("held for %v", since)
 	}
 
 	below(p, "server", "", []string{"probe", "serve"})
-	testkit.Await(t, "the server to take them", func() bool { return p.held()[0].Waiting == 0 })
+	testkit.Await(t, "the server to take them", func() bool { return p.Held()[0].Waiting == 0 })
 }
 
 // TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.
@@ -111,15 +111,15 @@ func TestInspectPIDFDID(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "python3")
 	const becomes = `import os, sys; os.environ["LISTEN_PIDFDID"] = str(os.fstat(os.pidfd_open(os.getpid())).st_ino + int(sys.argv[1])); os.execvp("systemfd", ["systemfd", "inspect"])`
-	if got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "0"); got.status != 0 || got.err != "" {
-		t.Errorf("its own: exit %d, %s", got.status, got.err)
+	if got := testkit.HandOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "0"); got.Status != 0 || got.Err != "" {
+		t.Errorf("its own: exit %d, %s", got.Status, got.Err)
 	}
 	if process.PIDFDID() == "" {
 		t.Skip("pidfds have no numbers before Linux 6.9")
 	}
-	got := handOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "1")
-	if got.status != 1 {
-		t.Errorf("another's: exit %d", got.status)
+	got := testkit.HandOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "1")
+	if got.Status != 1 {
+		t.Errorf("another's: exit %d", got.Status)
 	}
-	says(t, got.err, `error: a strict reader would refuse: LISTEN_PIDFDID is \d+, which is another process`)
+	testkit.Says(t, got.Err, `error: a strict reader would refuse: LISTEN_PIDFDID is \d+, which is another process`)
 }

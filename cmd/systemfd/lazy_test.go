@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -30,15 +31,15 @@ func TestLazy(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.spec, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			l := p.launch("systemfd", "--lazy", "-s", test.spec, "--info-file", "info", "--", "sh", "-c", "touch started; sleep 2; exec probe serve")
-			address := p.opened()
-			says(t, l.read("err"), "~> socket .* -> fd #3")
-			if name := commandName(l.Process.Pid); name != "systemfd" {
+			p := testkit.NewProject(t)
+			l := p.Launch("systemfd", "--lazy", "-s", test.spec, "--info-file", "info", "--", "sh", "-c", "touch started; sleep 2; exec probe serve")
+			address := p.Opened()
+			testkit.Says(t, l.Read("err"), "~> socket .* -> fd #3")
+			if name := process.Name(l.Process.Pid); name != "systemfd" {
 				t.Errorf("it is %q before the first client", name)
 			}
-			p.isGone("started")
-			got, err := exchange(dialAny(t, test.network, address), "hello")
+			p.IsGone("started")
+			got, err := testkit.Exchange(testkit.DialAny(t, test.network, address), "hello")
 			if want := fmt.Sprintf("%d hello", l.Process.Pid); err != nil || got != want {
 				t.Errorf("the first client gets %q, %v; want %q", got, err, want)
 			}
@@ -54,22 +55,22 @@ func TestLazySecondSocket(t *testing.T) {
 		{"systemfd", "-q", "-s", "./s", "--", "systemfd", "-q", "--lazy", "--append", "-s", "./quiet", "--info-file", "info", "--", "probe"},
 		{"systemfd", "-q", "-s", "./s", "--info-file", "info", "--", "systemfd", "-q", "--lazy", "--", "probe"},
 	} {
-		p := newProject(t)
-		l := p.launch(argv...)
-		p.opened()
-		dialAny(t, "unix", p.path("s"))
-		if end := l.awaitEnd(); end != "0" {
+		p := testkit.NewProject(t)
+		l := p.Launch(argv...)
+		p.Opened()
+		testkit.DialAny(t, "unix", p.Path("s"))
+		if end := l.AwaitEnd(); end != "0" {
 			t.Errorf("%q: %s", argv, end)
 		}
-		says(t, l.read("out"), fmt.Sprintf("env LISTEN_PID=%d", l.Process.Pid))
+		testkit.Says(t, l.Read("out"), fmt.Sprintf("env LISTEN_PID=%d", l.Process.Pid))
 	}
 }
 
 // TestLazyWithoutSockets has nothing to wait for.
 func TestLazyWithoutSockets(t *testing.T) {
 	t.Parallel()
-	got := handOff(t, nil, "--lazy", "--", "echo", "ran")
-	if got.status != 0 || got.out != "ran\n" {
+	got := testkit.HandOff(t, nil, "--lazy", "--", "echo", "ran")
+	if got.Status != 0 || got.Out != "ran\n" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -85,19 +86,19 @@ func TestLazySignals(t *testing.T) {
 		for _, flags := range []string{"--lazy", "--lazy --hold", "--accept", "--accept --hold"} {
 			t.Run(s.String()+" "+flags, func(t *testing.T) {
 				t.Parallel()
-				p := newProject(t)
-				p.write("app.socket", "[Socket]\nListenStream=/no/such/folder/s\nListenStream=/no/such/other\n")
+				p := testkit.NewProject(t)
+				p.Write("app.socket", "[Socket]\nListenStream=/no/such/folder/s\nListenStream=/no/such/other\n")
 				argv := append([]string{"systemfd", "-u", "app.socket", "--map", "/no/such/folder/s=./made/for/s", "--map", "/no/such/other=./made/t", "--info-file", "info"}, strings.Fields(flags)...)
-				l := p.launch(append(argv, "--", "touch", "ran")...)
-				p.opened()
-				l.send(s)
-				if got := l.awaitEnd(); got != want {
+				l := p.Launch(append(argv, "--", "touch", "ran")...)
+				p.Opened()
+				l.Send(s)
+				if got := l.AwaitEnd(); got != want {
 					t.Errorf("it ends of %s, want %s", got, want)
 				}
-				p.isGone("made", "info", "ran")
-				saysNot(t, l.read("err"), "goroutine.*", "error:.*", "warning:.*")
+				p.IsGone("made", "info", "ran")
+				testkit.SaysNot(t, l.Read("err"), "goroutine.*", "error:.*", "warning:.*")
 				testkit.Await(t, "the holder to end", func() bool {
-					left, err := filepath.Glob(filepath.Join(p.dir, "systemfd", "*.sock"))
+					left, err := filepath.Glob(filepath.Join(p.Dir, "systemfd", "*.sock"))
 					return err == nil && len(left) == 0
 				})
 			})
@@ -108,20 +109,20 @@ func TestLazySignals(t *testing.T) {
 // TestLazyIgnoredSignal: SIGINT that was ignored stays so, while waiting and for the command.
 func TestLazyIgnoredSignal(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	l := p.launch("sh", "-c", `trap "" INT HUP; exec systemfd -q --lazy -s ./s --info-file info -- sh -c 'grep SigIgn /proc/self/status'`)
-	p.opened()
-	l.send(syscall.SIGINT)
-	l.send(syscall.SIGHUP)
+	p := testkit.NewProject(t)
+	l := p.Launch("sh", "-c", `trap "" INT HUP; exec systemfd -q --lazy -s ./s --info-file info -- sh -c 'grep SigIgn /proc/self/status'`)
+	p.Opened()
+	l.Send(syscall.SIGINT)
+	l.Send(syscall.SIGHUP)
 	testkit.Await(t, "the signals to be ignored", func() bool {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.Process.Pid))
 		return regexp.MustCompile(`(?m)^ShdPnd:\s+0+$`).Match(status)
 	})
-	dialAny(t, "unix", p.path("s"))
-	if end := l.awaitEnd(); end != "0" {
+	testkit.DialAny(t, "unix", p.Path("s"))
+	if end := l.AwaitEnd(); end != "0" {
 		t.Errorf("it ends of %s", end)
 	}
-	hex := strings.TrimSpace(strings.TrimPrefix(l.read("out"), "SigIgn:"))
+	hex := strings.TrimSpace(strings.TrimPrefix(l.Read("out"), "SigIgn:"))
 	if ignored, err := strconv.ParseUint(hex, 16, 64); err != nil || ignored&3 != 3 {
 		t.Errorf("the command ignores %q, %v; want signals 1 and 2 among them", hex, err)
 	}
@@ -131,17 +132,17 @@ func TestLazyIgnoredSignal(t *testing.T) {
 func TestLazyHold(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash")
-	p := newProject(t)
-	l := p.launch("systemfd", "-q", "--lazy", "--hold", "-s", "tcp::0", "--info-file", "info", "--", "bash", "-c", "exec 3>&-; systemfd -q -- probe serve")
-	address := p.opened()
-	held := await(t, "the holder", func() ([]held, bool) {
-		held := p.held()
+	p := testkit.NewProject(t)
+	l := p.Launch("systemfd", "-q", "--lazy", "--hold", "-s", "tcp::0", "--info-file", "info", "--", "bash", "-c", "exec 3>&-; systemfd -q -- probe serve")
+	address := p.Opened()
+	held := testkit.Find(t, "the holder", func() ([]testkit.Held, bool) {
+		held := p.Held()
 		return held, len(held) == 1
 	})
-	if held[0].Address != address || commandName(l.Process.Pid) != "systemfd" {
+	if held[0].Address != address || process.Name(l.Process.Pid) != "systemfd" {
 		t.Errorf("%+v is held, want %s", held, address)
 	}
-	if got, err := getLine(address); err != nil || !strings.HasSuffix(got, " hello") {
+	if got, err := testkit.GetLine(address); err != nil || !strings.HasSuffix(got, " hello") {
 		t.Errorf("the first client gets %q, %v", got, err)
 	}
 }
@@ -149,11 +150,10 @@ func TestLazyHold(t *testing.T) {
 // TestLazyCPU: waiting costs nothing.
 func TestLazyCPU(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	l := p.launch("systemfd", "-q", "--lazy", "-s", "tcp::0", "-s", "udp::0", "--info-file", "info", "--", "true")
-	p.opened()
-	if used := cpuTime(t, l.Process.Pid, 500*time.Millisecond); used > 50*time.Millisecond {
+	p := testkit.NewProject(t)
+	l := p.Launch("systemfd", "-q", "--lazy", "-s", "tcp::0", "-s", "udp::0", "--info-file", "info", "--", "true")
+	p.Opened()
+	if used := testkit.CPUTime(t, l.Process.Pid, 500*time.Millisecond); used > 50*time.Millisecond {
 		t.Errorf("it uses %v of CPU time in 500 ms", used)
 	}
 }
-

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // endpoint is a server that restarts whenever it has ended, once the test has let it.
@@ -26,32 +28,32 @@ var (
 )
 
 // run starts the server in a loop, each round of which begins with gate, a command of the shell.
-func (e endpoint) run(p *project, gate string) (dial func() (net.Conn, error)) {
-	p.t.Helper()
-	address := p.path("socket")
+func (e endpoint) run(p *testkit.Project, gate string) (dial func() (net.Conn, error)) {
+	p.T.Helper()
+	address := p.Path("socket")
 	loop := func(server string) []string {
 		return []string{"sh", "-c", "while " + gate + "; do " + server + "; done"}
 	}
 	switch {
 	case e.own && e.network == "tcp":
-		address = freePort(p.t)
+		address = testkit.FreePort(p.T)
 		fallthrough
 	case e.own:
-		p.start(loop("probe graceful " + address)...)
+		p.Start(loop("probe graceful " + address)...)
 	case e.network == "tcp":
-		p.start(append([]string{"systemfd", "-s", "0", "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
-		address = p.opened()
+		p.Start(append([]string{"systemfd", "-s", "0", "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		address = p.Opened()
 	default:
-		p.start(append([]string{"systemfd", "-s", address, "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
-		p.opened()
+		p.Start(append([]string{"systemfd", "-s", address, "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		p.Opened()
 	}
-	return func() (net.Conn, error) { return net.DialTimeout(e.network, address, patience) }
+	return func() (net.Conn, error) { return net.DialTimeout(e.network, address, testkit.Patience) }
 }
 
 // request sends a line of its own and returns the process that sent it back.
 func request(c net.Conn, number int) (pid int, err error) {
 	line := fmt.Sprint("request ", number)
-	answer, err := exchange(c, line)
+	answer, err := testkit.Exchange(c, line)
 	if err != nil {
 		return 0, err
 	}
@@ -65,8 +67,8 @@ func request(c net.Conn, number int) (pid int, err error) {
 // away has a server answer and end, and keeps it from starting again until open is called.
 func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, open func()) {
 	t.Helper()
-	p := newProject(t)
-	gate := p.path("gate")
+	p := testkit.NewProject(t)
+	gate := p.Path("gate")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, op
 	}
 	dial = e.run(p, "read line <gate")
 	open()
-	pid = await(t, "the server to answer", func() (int, bool) {
+	pid = testkit.Find(t, "the server to answer", func() (int, bool) {
 		c, err := dial()
 		if err != nil {
 			return 0, false
@@ -91,7 +93,7 @@ func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, op
 		pid, err := request(c, 0)
 		return pid, err == nil
 	})
-	kill(t, pid)
+	testkit.Kill(t, pid)
 	return dial, pid, open
 }
 
@@ -187,7 +189,7 @@ func newLoad(t *testing.T, dial func() (net.Conn, error)) *load {
 // until makes requests and takes answers until done.
 func (l *load) until(what string, done func() bool) {
 	l.t.Helper()
-	for deadline := time.After(patience); !done(); {
+	for deadline := time.After(testkit.Patience); !done(); {
 		select {
 		case l.jobs <- l.next:
 			l.next++
@@ -195,7 +197,7 @@ func (l *load) until(what string, done func() bool) {
 		case a := <-l.answers:
 			l.take(a)
 		case <-deadline:
-			l.t.Fatalf("waited %v in vain for %s, with %d requests under way", patience, what, l.waiting)
+			l.t.Fatalf("waited %v in vain for %s, with %d requests under way", testkit.Patience, what, l.waiting)
 		}
 	}
 }
@@ -225,7 +227,7 @@ func (l *load) restart() {
 // drain takes the answers that are under way.
 func (l *load) drain() {
 	l.t.Helper()
-	for deadline := time.After(patience); l.waiting > 0; {
+	for deadline := time.After(testkit.Patience); l.waiting > 0; {
 		select {
 		case a := <-l.answers:
 			l.take(a)
@@ -241,7 +243,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	for _, e := range passed {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLoad(t, e.run(newProject(t), ":"))
+			l := newLoad(t, e.run(testkit.NewProject(t), ":"))
 			l.until("the server", func() bool { return l.current != 0 })
 			for range 50 {
 				l.restart()
@@ -261,7 +263,7 @@ func TestRestartWithoutSystemfd(t *testing.T) {
 	for _, e := range unaided {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLoad(t, e.run(newProject(t), ":"))
+			l := newLoad(t, e.run(testkit.NewProject(t), ":"))
 			l.until("the server", func() bool { return l.current != 0 })
 			l.failed = nil
 			for range 50 {

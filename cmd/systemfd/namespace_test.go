@@ -26,13 +26,13 @@ func inPIDNamespace(t *testing.T, command ...string) []string {
 // TestOwnerInPIDNamespace keeps sockets for a script below process 1 of a pid namespace.
 func TestOwnerInPIDNamespace(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	release := keeper(p)
 	wait := detached(p, inPIDNamespace(t, "sh", "-c", "sh ./keep; until test -e finish; do sleep 0.01; done")...)
 	checkKeeper(p)
 	release()
-	p.awaitNothing() // while process 1 lives
-	p.write("finish", "")
+	p.AwaitNothing() // while process 1 lives
+	p.Write("finish", "")
 	wait()
 }
 
@@ -40,32 +40,32 @@ func TestOwnerInPIDNamespace(t *testing.T) {
 // process to the holder, is refused.
 func TestAnotherPIDNamespace(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
-	environ := p.mustKeep(owner, "-s", "http::0")
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
+	environ := p.MustKeep(owner, "-s", "http::0")
 	argv := inPIDNamespace(t, "sh", "-c", "systemfd env -s http::0 --owner 1; systemfd -- true; echo status $?")
 	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = p.dir, environ
+	cmd.Dir, cmd.Env = p.Dir, environ
 	text, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
 	refused := `error: process \d+ is process \d+ here: it is in another pid namespace than the holder`
-	says(t, string(text), "false;", refused, "hint: set XDG_RUNTIME_DIR to a folder that is not shared with it", "status 125")
+	testkit.Says(t, string(text), "false;", refused, "hint: set XDG_RUNTIME_DIR to a folder that is not shared with it", "status 125")
 	if n := len(regexp.MustCompile(refused).FindAll(text, -1)); n != 2 {
 		t.Errorf("%d are refused, want 2:\n%s", n, text)
 	}
 	checkOwnersAre(p, owner)
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 }
 
 // checkOwnersAre looks whether every kept socket is kept for this process only.
-func checkOwnersAre(p *project, owner int) {
-	p.t.Helper()
-	for _, s := range p.held() {
+func checkOwnersAre(p *testkit.Project, owner int) {
+	p.T.Helper()
+	for _, s := range p.Held() {
 		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
-			p.t.Errorf("%s is kept for %v, want process %d", s.Address, s.Owners, owner)
+			p.T.Errorf("%s is kept for %v, want process %d", s.Address, s.Owners, owner)
 		}
 	}
 }
@@ -73,38 +73,38 @@ func checkOwnersAre(p *project, owner int) {
 // TestInitIsOwner keeps sockets for process 1 itself: until stop, or until the kernel ends the whole namespace.
 func TestInitIsOwner(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	release := keeper(p)
 	wait := detached(p, inPIDNamespace(t, "sh", "-c", ". ./keep; systemfd stop; systemfd status >status-after; cat gate")...)
 	checkOwnerAfter(p, 1)
 	release()
-	if after := p.awaitFile("status-after"); after != "nothing is held\n" {
+	if after := p.AwaitFile("status-after"); after != "nothing is held\n" {
 		t.Errorf("after stop, status is %q", after)
 	}
-	p.awaitNothing()
+	p.AwaitNothing()
 	release()
 	wait()
 
 	for _, name := range []string{"owner", "probe", "status"} {
-		os.Remove(p.path(name))
+		os.Remove(p.Path(name))
 	}
 	wait = detached(p, inPIDNamespace(t, "sh", "-c", ". ./keep")...)
 	checkOwnerAfter(p, 1)
 	release()
 	wait()
-	testkit.Await(t, "the holder to be killed", func() bool { return len(p.holders()) == 0 })
+	testkit.Await(t, "the holder to be killed", func() bool { return len(p.Holders()) == 0 })
 
-	got := p.run(append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
-	if got.status != 0 {
-		t.Errorf("afterwards: exit %d, %s", got.status, got.err)
+	got := p.Run(append([]string{"env"}, strings.Fields(claim)...)...) // in place of what it could not remove
+	if got.Status != 0 {
+		t.Errorf("afterwards: exit %d, %s", got.Status, got.Err)
 	}
-	p.holder()
-	p.stop()
+	p.Holder()
+	p.Stop()
 }
 
 // checkOwnerAfter is checkOwner once the script has come to the gate.
-func checkOwnerAfter(p *project, owner int) {
-	p.t.Helper()
-	p.awaitFile("owner")
+func checkOwnerAfter(p *testkit.Project, owner int) {
+	p.T.Helper()
+	p.AwaitFile("owner")
 	checkOwner(p, owner)
 }

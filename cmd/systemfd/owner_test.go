@@ -24,16 +24,16 @@ import (
 const claim = "-s http::0 -s ./u.sock"
 
 // checkOwner looks whether the sockets of claim are held, only for process owner, and returns their holder.
-func checkOwner(p *project, owner int) (holder int) {
-	p.t.Helper()
-	if sockets := p.held(); len(sockets) != 2 {
-		p.t.Fatalf("held is %v", sockets)
+func checkOwner(p *testkit.Project, owner int) (holder int) {
+	p.T.Helper()
+	if sockets := p.Held(); len(sockets) != 2 {
+		p.T.Fatalf("held is %v", sockets)
 	}
 	checkOwnersAre(p, owner)
-	if _, err := os.Lstat(p.path("u.sock")); err != nil {
-		p.t.Error(err)
+	if _, err := os.Lstat(p.Path("u.sock")); err != nil {
+		p.T.Error(err)
 	}
-	return p.holder()
+	return p.Holder()
 }
 
 // interactive are shells that somebody types into, each of which may end in any of these ways.
@@ -49,10 +49,10 @@ var (
 		{"yash", []string{"yash", "--norc", "--noprofile"}, quoted, ""},
 		{"busybox", []string{"busybox", "sh"}, quoted, ""},
 	}
-	endings = map[string]func(*terminal){
-		"exit":    func(s *terminal) { s.types("exit") },
-		"hang-up": (*terminal).hangUp,
-		"kill":    func(s *terminal) { syscall.Kill(s.pid, syscall.SIGKILL) },
+	endings = map[string]func(*testkit.Terminal){
+		"exit":    func(s *testkit.Terminal) { s.Types("exit") },
+		"hang-up": (*testkit.Terminal).HangUp,
+		"kill":    func(s *testkit.Terminal) { syscall.Kill(s.PID, syscall.SIGKILL) },
 	}
 )
 
@@ -64,20 +64,20 @@ func TestInteractiveShellIsOwner(t *testing.T) {
 			t.Run(s.name+" "+ending, func(t *testing.T) {
 				t.Parallel()
 				testkit.Need(t, s.argv[0])
-				p := newProject(t)
-				tty := p.terminal(s.argv...)
-				tty.does(s.evaluate(claim))
-				holder := checkOwner(p, tty.pid)
+				p := testkit.NewProject(t)
+				tty := p.Terminal(s.argv...)
+				tty.Does(s.evaluate(claim))
+				holder := checkOwner(p, tty.PID)
 
-				tty.does("sh -c 'systemfd -- probe >probe'") // a job comes and goes
-				checkOwnPID(t, p.read("probe"))
-				says(t, p.read("probe"), "env LISTEN_FDNAMES=http:unix")
-				if now := checkOwner(p, tty.pid); now != holder {
+				tty.Does("sh -c 'systemfd -- probe >probe'") // a job comes and goes
+				checkOwnPID(t, p.Read("probe"))
+				testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http:unix")
+				if now := checkOwner(p, tty.PID); now != holder {
 					t.Errorf("holder %d, then %d", holder, now)
 				}
 				end(tty)
-				tty.awaitEnd()
-				p.awaitNothing()
+				tty.AwaitEnd()
+				p.AwaitNothing()
 			})
 		}
 	}
@@ -87,23 +87,23 @@ func TestInteractiveShellIsOwner(t *testing.T) {
 func TestKeysDoNotReachTheHolder(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash")
-	p := newProject(t)
-	tty := p.terminal("bash", "--norc", "--noprofile")
-	tty.does(quoted.evaluate(claim))
-	holder := checkOwner(p, tty.pid)
+	p := testkit.NewProject(t)
+	tty := p.Terminal("bash", "--norc", "--noprofile")
+	tty.Does(quoted.evaluate(claim))
+	holder := checkOwner(p, tty.PID)
 	for _, signal := range []syscall.Signal{syscall.SIGTSTP, syscall.SIGQUIT} {
-		if err := syscall.Kill(-tty.pid, signal); err != nil {
+		if err := syscall.Kill(-tty.PID, signal); err != nil {
 			t.Fatal(err)
 		}
-		tty.does("systemfd -- probe >probe")
-		checkOwnPID(t, p.read("probe"))
-		if now := checkOwner(p, tty.pid); now != holder {
+		tty.Does("systemfd -- probe >probe")
+		checkOwnPID(t, p.Read("probe"))
+		if now := checkOwner(p, tty.PID); now != holder {
 			t.Errorf("after %v the holder is %d, and was %d", signal, now, holder)
 		}
 	}
-	tty.types("exit")
-	tty.awaitEnd()
-	p.awaitNothing()
+	tty.Types("exit")
+	tty.AwaitEnd()
+	p.AwaitNothing()
 }
 
 // keep is a script that has sockets kept, says for whom, and then stays until something is written to the fifo "gate".
@@ -115,16 +115,16 @@ cat gate
 `
 
 // keeper writes the script, and returns what lets it go on.
-func keeper(p *project) (release func()) {
-	p.t.Helper()
-	p.write("keep", keep)
-	if err := syscall.Mkfifo(p.path("gate"), 0o600); err != nil {
-		p.t.Fatal(err)
+func keeper(p *testkit.Project) (release func()) {
+	p.T.Helper()
+	p.Write("keep", keep)
+	if err := syscall.Mkfifo(p.Path("gate"), 0o600); err != nil {
+		p.T.Fatal(err)
 	}
 	return func() {
-		p.t.Helper()
-		gate := await(p.t, "the script to come to the gate", func() (*os.File, bool) {
-			f, err := os.OpenFile(p.path("gate"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		p.T.Helper()
+		gate := testkit.Find(p.T, "the script to come to the gate", func() (*os.File, bool) {
+			f, err := os.OpenFile(p.Path("gate"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
 			return f, err == nil
 		})
 		gate.Close()
@@ -132,13 +132,13 @@ func keeper(p *project) (release func()) {
 }
 
 // checkKeeper looks whether the script is the owner, and was given the sockets; it returns the holder.
-func checkKeeper(p *project) (holder int) {
-	p.t.Helper()
-	owner, err := strconv.Atoi(strings.TrimSpace(p.awaitFile("owner")))
+func checkKeeper(p *testkit.Project) (holder int) {
+	p.T.Helper()
+	owner, err := strconv.Atoi(strings.TrimSpace(p.AwaitFile("owner")))
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
-	checkOwnPID(p.t, p.read("probe"))
+	checkOwnPID(p.T, p.Read("probe"))
 	return checkOwner(p, owner)
 }
 
@@ -149,14 +149,14 @@ func TestScriptIsOwner(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testkit.Need(t, "bash", name)
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			release := keeper(p)
-			tty := p.terminal("bash", "--norc", "--noprofile")
-			tty.types(name + " ./keep")
+			tty := p.Terminal("bash", "--norc", "--noprofile")
+			tty.Types(name + " ./keep")
 			checkKeeper(p)
 			release()
-			p.awaitNothing()
-			tty.does("true")
+			p.AwaitNothing()
+			tty.Does("true")
 		})
 	}
 }
@@ -165,48 +165,48 @@ func TestScriptIsOwner(t *testing.T) {
 func TestMakeIsOwner(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash", "make")
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	release := keeper(p)
-	p.write("Makefile", `all: first second
+	p.Write("Makefile", `all: first second
 first:
 	@eval "$$(systemfd env `+claim+`)"; systemfd -- probe >probe; echo $$PPID >owner
 second: first
 	@systemfd status --json >status-second
 	@cat gate
 `)
-	tty := p.terminal("bash", "--norc", "--noprofile")
-	tty.types("make")
+	tty := p.Terminal("bash", "--norc", "--noprofile")
+	tty.Types("make")
 	holder := checkKeeper(p)
-	if second := parseHeld(t, await(t, "the second recipe", func() (string, bool) {
-		text, err := os.ReadFile(p.path("status-second"))
+	if second := testkit.ParseHeld(t, testkit.Find(t, "the second recipe", func() (string, bool) {
+		text, err := os.ReadFile(p.Path("status-second"))
 		return string(text), err == nil && bytes.HasSuffix(text, []byte("\n"))
 	})); len(second) != 2 || second[0].Holder != holder {
 		t.Errorf("the second recipe finds %v, the holder was %d", second, holder)
 	}
 	release()
-	p.awaitNothing()
-	tty.does("true")
+	p.AwaitNothing()
+	tty.Does("true")
 }
 
 // detached runs a command without a terminal, in a session of its own, and returns what waits for its end.
-func detached(p *project, argv ...string) (wait func()) {
-	p.t.Helper()
+func detached(p *testkit.Project, argv ...string) (wait func()) {
+	p.T.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	p.in(cmd)
+	p.In(cmd)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	log, err := os.Create(p.path("log"))
+	log, err := os.Create(p.Path("log"))
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	wait = sync.OnceFunc(func() { cmd.Wait() })
-	p.t.Cleanup(func() {
-		if p.t.Failed() {
-			p.t.Logf("%q printed:\n%s", argv, p.read("log"))
+	p.T.Cleanup(func() {
+		if p.T.Failed() {
+			p.T.Logf("%q printed:\n%s", argv, p.Read("log"))
 			cmd.Process.Kill()
 		}
 		wait()
@@ -232,27 +232,27 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testkit.Need(t, "bash", "setsid", "timeout")
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			release := keeper(p)
-			p.write("orphan", orphan)
+			p.Write("orphan", orphan)
 			wait := detached(p, argv...)
 			if name == "the leader has ended" {
 				wait() // or it stays as a zombie
 			}
 			if name == "below timeout" { // which makes itself the leader
-				sockets := await(t, "the sockets", func() ([]held, bool) {
-					sockets := p.held()
+				sockets := testkit.Find(t, "the sockets", func() ([]testkit.Held, bool) {
+					sockets := p.Held()
 					return sockets, len(sockets) == 2
 				})
 				if owner := sockets[0].Owners; len(owner) != 1 || owner[0].Name != "timeout" {
 					t.Errorf("the owner is %v", owner)
 				}
-				p.awaitFile("owner")
+				p.AwaitFile("owner")
 			} else {
 				checkKeeper(p)
 			}
 			release()
-			p.awaitNothing()
+			p.AwaitNothing()
 			wait()
 		})
 	}
@@ -261,14 +261,14 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 // TestDeadLeaderIsNoOwner has the leader of the group ended, but not waited for: its parent is we.
 func TestDeadLeaderIsNoOwner(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	release := keeper(p)
-	p.write("orphan", `until grep -q '^State:.Z' "/proc/$LEADER/status"; do sleep 0.01; done
+	p.Write("orphan", `until grep -q '^State:.Z' "/proc/$LEADER/status"; do sleep 0.01; done
 . ./keep`)
 	wait := detached(p, "sh", "-c", "LEADER=$$ sh ./orphan & exit")
 	checkKeeper(p)
 	release()
-	p.awaitNothing()
+	p.AwaitNothing()
 	wait()
 }
 
@@ -276,9 +276,9 @@ func TestDeadLeaderIsNoOwner(t *testing.T) {
 func TestSessionLeaderIsOwner(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash")
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	release := keeper(p)
-	p.write("orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
+	p.Write("orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
 eval "$(systemfd env `+claim+`)"
 systemfd -- probe >probe
 echo $SESSION >owner
@@ -291,14 +291,14 @@ echo $SESSION >owner
 	holder := checkKeeper(p)
 	testkit.Await(t, "the script to end", func() bool {
 		return !slices.ContainsFunc(commandLines(), func(line string) bool {
-			return strings.Contains(line, "./orphan") && strings.Contains(line, p.dir)
+			return strings.Contains(line, "./orphan") && strings.Contains(line, p.Dir)
 		})
 	})
-	if p.holder() != holder {
-		t.Errorf("the holder is %d, and was %d", p.holder(), holder)
+	if p.Holder() != holder {
+		t.Errorf("the holder is %d, and was %d", p.Holder(), holder)
 	}
 	release()
-	p.awaitNothing()
+	p.AwaitNothing()
 	wait()
 }
 
@@ -317,12 +317,12 @@ func commandLines() (lines []string) {
 func TestTmux(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "tmux", "bash")
-	p := newProject(t)
-	p.env = append(p.env, "TMUX_TMPDIR="+p.home, "TMUX=")
+	p := testkit.NewProject(t)
+	p.Env = append(p.Env, "TMUX_TMPDIR="+p.Home, "TMUX=")
 	tmux := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command("tmux", append([]string{"-L", "systemfd", "-f", os.DevNull}, args...)...)
-		p.in(cmd)
+		p.In(cmd)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("tmux %q: %v: %s", args, err, out)
@@ -337,7 +337,7 @@ func TestTmux(t *testing.T) {
 	}
 	defer func() {
 		exec.Command("kill", "-9", strconv.Itoa(server)).Run()
-		dies(t, server)
+		testkit.Dies(t, server)
 	}()
 	window := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
 	other := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
@@ -346,18 +346,18 @@ func TestTmux(t *testing.T) {
 		t.Fatal(err)
 	}
 	tmux("send-keys", "-t", window, `eval "$(systemfd env `+claim+`)"; echo done >first`, "Enter")
-	p.awaitFile("first")
+	p.AwaitFile("first")
 	holder := checkOwner(p, owner)
 
 	tmux("send-keys", "-t", other, `systemfd -- probe >probe 2>&1; echo done >second`, "Enter")
-	p.awaitFile("second") // it was not told of the sockets, and finds them by the directory
-	says(t, p.read("probe"), "env LISTEN_FDNAMES=http:unix", fmt.Sprintf(`~> socket http://.*/ -> fd #3 \(kept open for bash, pid %d\)`, owner))
+	p.AwaitFile("second") // it was not told of the sockets, and finds them by the directory
+	testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http:unix", fmt.Sprintf(`~> socket http://.*/ -> fd #3 \(kept open for bash, pid %d\)`, owner))
 	tmux("kill-window", "-t", other)
 	if now := checkOwner(p, owner); now != holder {
 		t.Errorf("the holder is %d, and was %d", now, holder)
 	}
 	tmux("kill-window", "-t", window)
-	p.awaitNothing()
+	p.AwaitNothing()
 	if !process.IsAlive(server) {
 		t.Error("tmux has ended")
 	}
@@ -366,22 +366,22 @@ func TestTmux(t *testing.T) {
 // TestNamedOwner keeps sockets for another process than the default one, and lets go for it.
 func TestNamedOwner(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	pid, end := sleeper(t)
+	p := testkit.NewProject(t)
+	pid, end := testkit.Owner(t)
 	env := func(flags ...string) {
 		t.Helper()
-		if got := p.run(slices.Concat([]string{"env", "--owner", strconv.Itoa(pid)}, flags)...); got.status != 0 {
-			t.Fatalf("exit %d: %s", got.status, got.err)
+		if got := p.Run(slices.Concat([]string{"env", "--owner", strconv.Itoa(pid)}, flags)...); got.Status != 0 {
+			t.Fatalf("exit %d: %s", got.Status, got.Err)
 		}
 	}
 	env(strings.Fields(claim)...)
 	checkOwner(p, pid)
-	if got := p.run("env", "--unset"); got.status != 0 { // for the default owner, who has claimed nothing
-		t.Errorf("exit %d: %s", got.status, got.err)
+	if got := p.Run("env", "--unset"); got.Status != 0 { // for the default owner, who has claimed nothing
+		t.Errorf("exit %d: %s", got.Status, got.Err)
 	}
 	checkOwner(p, pid)
 	env("--unset")
-	p.awaitNothing()
+	p.AwaitNothing()
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		t.Error("the owner has ended")
 	}
@@ -389,5 +389,5 @@ func TestNamedOwner(t *testing.T) {
 	env(strings.Fields(claim)...)
 	checkOwner(p, pid)
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 }

@@ -37,11 +37,11 @@ func TestPathInUse(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer server.Close()
-			got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir = dir }, "-s", "./a.sock", "--", "true")
-			if got.status != 125 || got.out != "" {
-				t.Errorf("exit %d, stdout %q", got.status, got.out)
+			got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir = dir }, "-s", "./a.sock", "--", "true")
+			if got.Status != 125 || got.Out != "" {
+				t.Errorf("exit %d, stdout %q", got.Status, got.Out)
 			}
-			says(t, got.err, "error: "+path+" is in use.*", "hint: stop it, or take another path")
+			testkit.Says(t, got.Err, "error: "+path+" is in use.*", "hint: stop it, or take another path")
 			if stat, err := os.Lstat(path); err != nil || stat.Mode().Type() != fs.ModeSocket {
 				t.Errorf("at the path is %v, %v", stat, err)
 			}
@@ -73,22 +73,22 @@ func TestOneTakesTheDeadSocket(t *testing.T) {
 	folder := t.TempDir()
 	in := func(cmd *exec.Cmd) { cmd.Dir = folder }
 	for range 5 {
-		handOff(t, in, "-q", "-s", "./app.sock", "--", "true")
+		testkit.HandOff(t, in, "-q", "-s", "./app.sock", "--", "true")
 		hold, release, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan outcome)
+		ended := make(chan testkit.Outcome)
 		const rivals = 6
 		for range rivals {
 			go func() {
-				ended <- handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Stdin = folder, hold }, "-q", "-s", "./app.sock", "--", "cat")
+				ended <- testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Stdin = folder, hold }, "-q", "-s", "./app.sock", "--", "cat")
 			}()
 		}
 		for range rivals - 1 {
 			got := <-ended
-			if got.status != 125 || !strings.Contains(got.err, "app.sock is in use") {
-				t.Errorf("a second one gets it: exit %d, %s", got.status, got.err)
+			if got.Status != 125 || !strings.Contains(got.Err, "app.sock is in use") {
+				t.Errorf("a second one gets it: exit %d, %s", got.Status, got.Err)
 			}
 		}
 		if _, err := os.Lstat(filepath.Join(folder, "app.sock")); err != nil {
@@ -96,8 +96,8 @@ func TestOneTakesTheDeadSocket(t *testing.T) {
 		}
 		release.Close()
 		hold.Close()
-		if got := <-ended; got.status != 0 {
-			t.Errorf("nobody gets it: exit %d, %s", got.status, got.err)
+		if got := <-ended; got.Status != 0 {
+			t.Errorf("nobody gets it: exit %d, %s", got.Status, got.Err)
 		}
 	}
 }

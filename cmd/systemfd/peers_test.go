@@ -16,13 +16,13 @@ func TestBelowSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, activate[0])
 	for _, s := range strict {
-		t.Run(s.name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			command, p, address := s.command(t), newProject(t), freePort(t)
-			argv := append(activate[:len(activate):len(activate)], "-l", address, "-l", p.dir+"/ctl", "systemfd", "--")
-			p.start(append(append(argv, shellLoop...), command...)...)
-			awaitListener(t, address)
-			s.restarts(t, address)
+			command, p, address := s.Command(t), testkit.NewProject(t), testkit.FreePort(t)
+			argv := append(activate[:len(activate):len(activate)], "-l", address, "-l", p.Dir+"/ctl", "systemfd", "--")
+			p.Start(append(append(argv, shellLoop...), command...)...)
+			testkit.AwaitListener(t, address)
+			s.Restarts(t, address)
 		})
 	}
 }
@@ -32,20 +32,19 @@ func TestAboveSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, activate[0])
 	for _, s := range strict {
-		t.Run(s.name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			command, p := s.command(t), newProject(t)
-			p.start(withSockets(append(activate[:len(activate):len(activate)], command...)...)...)
-			if _, err := s.ask(p.opened()); err != nil {
+			command, p := s.Command(t), testkit.NewProject(t)
+			p.Start(withSockets(append(activate[:len(activate):len(activate)], command...)...)...)
+			if _, err := s.Ask(p.Opened()); err != nil {
 				t.Error(err)
 			}
 		})
-		t.Run(s.name+" in a loop", func(t *testing.T) {
+		t.Run(s.Name+" in a loop", func(t *testing.T) {
 			t.Parallel()
-			command, p := s.command(t), newProject(t)
-			p.start(withSockets(append(append(activate[:len(activate):len(activate)], shellLoop...), command...)...)...)
-			s.restarts(t, p.opened())
+			command, p := s.Command(t), testkit.NewProject(t)
+			p.Start(withSockets(append(append(activate[:len(activate):len(activate)], shellLoop...), command...)...)...)
+			s.Restarts(t, p.Opened())
 		})
 	}
 }
-

@@ -25,7 +25,7 @@ func TestPowerShell(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(npm(t), "tree-sitter-powershell")); errors.Is(err, fs.ErrNotExist) {
 		testkit.Lacks(t, "npm's tree-sitter-powershell")
 	}
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	parse := func(code string) (assigned map[string]string, commands []string) {
 		t.Helper()
 		cmd := exec.Command("node", "--liftoff-only", "testdata/powershell/parse.cjs") // the other compiler takes 7 s
@@ -47,14 +47,14 @@ func TestPowerShell(t *testing.T) {
 		return does.Assigned, does.Commands
 	}
 	specs := []string{"-s", "http::[::1]:0", "-s", "./" + nasty}
-	env := func(flags ...string) outcome { return p.run(append([]string{"env"}, flags...)...) }
+	env := func(flags ...string) testkit.Outcome { return p.Run(append([]string{"env"}, flags...)...) }
 
 	set := env(append(specs[:len(specs):len(specs)], "--shell", "powershell")...)
 	var want map[string]string
-	if err := json.Unmarshal([]byte(env(append(specs, "--json")...).out), &want); err != nil {
+	if err := json.Unmarshal([]byte(env(append(specs, "--json")...).Out), &want); err != nil {
 		t.Fatal(err)
 	}
-	assigned, commands := parse(set.out)
+	assigned, commands := parse(set.Out)
 	if len(assigned) != len(want) || len(commands) > 0 {
 		t.Errorf("it assigns %v and runs %q", assigned, commands)
 	}
@@ -64,7 +64,7 @@ func TestPowerShell(t *testing.T) {
 		}
 	}
 
-	assigned, commands = parse(env("--unset", "--shell", "pwsh").out)
+	assigned, commands = parse(env("--unset", "--shell", "pwsh").Out)
 	if len(assigned) > 0 || len(commands) != 7 {
 		t.Errorf("--unset assigns %v and runs %q", assigned, commands)
 	}
@@ -73,11 +73,11 @@ func TestPowerShell(t *testing.T) {
 			t.Errorf("--unset runs %q", command)
 		}
 	}
-	if _, commands = parse(env("-s", "bad::0", "--shell", "powershell").out); !slices.Equal(commands, []string{"throw 'systemfd env failed'"}) {
+	if _, commands = parse(env("-s", "bad::0", "--shell", "powershell").Out); !slices.Equal(commands, []string{"throw 'systemfd env failed'"}) {
 		t.Errorf("if it fails, it runs %q", commands)
 	}
-	own := p.run("-q", "-s", "http::0", "--", "systemfd", "env", "--shell", "powershell")
-	if assigned, _ = parse(own.out); assigned["$env:LISTEN_PID"] != "$PID" {
+	own := p.Run("-q", "-s", "http::0", "--", "systemfd", "env", "--shell", "powershell")
+	if assigned, _ = parse(own.Out); assigned["$env:LISTEN_PID"] != "$PID" {
 		t.Errorf("for the shell itself it assigns %v", assigned)
 	}
 }

@@ -23,21 +23,21 @@ func TestRecipesForHold(t *testing.T) {
 	for _, line := range lines {
 		t.Run(line[1], func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			watchedNode(t, p.dir)
-			writePackage(t, p.dir, "systemfd -- node server.js")
-			s := server{name: "node"}
+			p := testkit.NewProject(t)
+			watchedNode(t, p.Dir)
+			writePackage(t, p.Dir, "systemfd -- node server.js")
+			s := testkit.Server{Name: "node"}
 			if strings.Contains(line[1], "./server") {
-				p.write("main.js", "") // what nodemon watches beside
-				p.write("server", "#!/bin/sh\nexec probe graceful\n")
-				if err := os.Chmod(p.path("server"), 0o755); err != nil {
+				p.Write("main.js", "") // what nodemon watches beside
+				p.Write("server", "#!/bin/sh\nexec probe graceful\n")
+				if err := os.Chmod(p.Path("server"), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				s = server{name: "probe", line: true, want: "hello"}
+				s = testkit.Server{Name: "probe", Line: true, Want: "hello"}
 			}
-			p.start("sh", "-c", strings.Replace(line[1], "http::3000", "http::0 --info-file info", 1))
-			address := p.opened()
-			if _, err := s.ask(address); err != nil {
+			p.Start("sh", "-c", strings.Replace(line[1], "http::3000", "http::0 --info-file info", 1))
+			address := p.Opened()
+			if _, err := s.Ask(address); err != nil {
 				t.Error(err)
 			}
 		})
@@ -55,10 +55,10 @@ func TestShellHookOfReadme(t *testing.T) {
 	if hook == nil {
 		t.Fatal("README.md has no shellHook")
 	}
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	s := shells[slices.IndexFunc(shells, func(s shell) bool { return s.name == "bash" })]
-	if got := script(p, s, strings.Replace(hook[1], "http::3000", "http::0", 1)+"systemfd -- probe >probe\n"); got.status != 0 || !keptOpen.MatchString(got.err) {
-		t.Errorf("%s: exit %d, %s", hook[1], got.status, got.err)
+	if got := script(p, s, strings.Replace(hook[1], "http::3000", "http::0", 1)+"systemfd -- probe >probe\n"); got.Status != 0 || !keptOpen.MatchString(got.Err) {
+		t.Errorf("%s: exit %d, %s", hook[1], got.Status, got.Err)
 	}
-	says(t, p.read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
+	testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
 }

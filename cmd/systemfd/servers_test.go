@@ -12,13 +12,13 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-var servers = []server{
+var servers = []testkit.Server{
 	libsystemd,
 	goSystemd,
 	{
-		name: "python3-systemd",
-		want: names,
-		command: func(t *testing.T) []string {
+		Name: "python3-systemd",
+		Want: names,
+		Command: func(t *testing.T) []string {
 			const python = "/usr/bin/python3" // the one that Debian's package is for
 			testkit.Need(t, python)
 			if exec.Command(python, "-c", "import systemd.daemon").Run() != nil {
@@ -28,25 +28,25 @@ var servers = []server{
 		},
 	},
 	{
-		name:    "Go FileListener",
-		line:    true,
-		want:    "hello",
-		command: func(*testing.T) []string { return []string{"probe", "serve"} },
+		Name:    "Go FileListener",
+		Line:    true,
+		Want:    "hello",
+		Command: func(*testing.T) []string { return []string{"probe", "serve"} },
 	},
 	{
-		name: "node",
-		command: func(t *testing.T) []string {
+		Name: "node",
+		Command: func(t *testing.T) []string {
 			testkit.Need(t, "node")
 			return []string{"node", source(t, "node.js")}
 		},
 	},
 	gunicorn,
 	{
-		name:    "nginx",
-		forks:   true,
-		flags:   []string{"--nonblock"}, // it leaves passed sockets as they are, and expects that
-		prepare: writeNginxConf,
-		command: func(t *testing.T) []string {
+		Name:    "nginx",
+		Forks:   true,
+		Flags:   []string{"--nonblock"}, // it leaves passed sockets as they are, and expects that
+		Prepare: writeNginxConf,
+		Command: func(t *testing.T) []string {
 			testkit.Need(t, "nginx")
 			return []string{"sh", "-c", `
 				until test -e nginx.conf; do sleep 0.01; done
@@ -55,10 +55,10 @@ var servers = []server{
 	},
 }
 
-var gunicorn = server{
-	name:  "gunicorn",
-	forks: true,
-	command: func(t *testing.T) []string {
+var gunicorn = testkit.Server{
+	Name:  "gunicorn",
+	Forks: true,
+	Command: func(t *testing.T) []string {
 		testkit.Need(t, "gunicorn")
 		return []string{"gunicorn", "--pythonpath", source(t, ""), "gunicorn_app:app"}
 	},
@@ -82,16 +82,16 @@ func writeNginxConf(t *testing.T, dir, address string) {
 func TestServers(t *testing.T) {
 	t.Parallel()
 	for _, s := range servers {
-		t.Run(s.name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			command, p := s.command(t), newProject(t)
-			loop := []string{"sh", "-c", `while :; do systemfd ` + strings.Join(s.flags, " ") + ` -- "$@"; done`, "sh"}
-			p.start(withSockets(append(loop, command...)...)...)
-			address := p.opened()
-			if s.prepare != nil {
-				s.prepare(t, p.dir, address)
+			command, p := s.Command(t), testkit.NewProject(t)
+			loop := []string{"sh", "-c", `while :; do systemfd ` + strings.Join(s.Flags, " ") + ` -- "$@"; done`, "sh"}
+			p.Start(withSockets(append(loop, command...)...)...)
+			address := p.Opened()
+			if s.Prepare != nil {
+				s.Prepare(t, p.Dir, address)
 			}
-			s.restarts(t, address)
+			s.Restarts(t, address)
 		})
 	}
 }
@@ -99,25 +99,25 @@ func TestServers(t *testing.T) {
 // TestNonblockIsCleared has gunicorn leave O_NONBLOCK on the socket, and then a server whose accept(2) must wait.
 func TestNonblockIsCleared(t *testing.T) {
 	t.Parallel()
-	blocking := libsystemd.command(t)
-	command, p := gunicorn.command(t), newProject(t)
+	blocking := libsystemd.Command(t)
+	command, p := gunicorn.Command(t), testkit.NewProject(t)
 	sequence := `systemfd -- "$@"; probe >between; while :; do systemfd -- ` + blocking[0] + `; done`
-	p.start(withSockets(append([]string{"sh", "-c", sequence, "sh"}, command...)...)...)
-	address := p.opened()
+	p.Start(withSockets(append([]string{"sh", "-c", sequence, "sh"}, command...)...)...)
+	address := p.Opened()
 
-	worker, err := gunicorn.ask(address)
+	worker, err := gunicorn.Ask(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kill(t, gunicorn.process(t, worker))
-	pid, err := libsystemd.ask(address) // it answers "blocking"
+	testkit.Kill(t, gunicorn.Process(worker))
+	pid, err := libsystemd.Ask(address) // it answers "blocking"
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := libsystemd.ask(address); err != nil || again != pid {
+	if again, err := libsystemd.Ask(address); err != nil || again != pid {
 		t.Errorf("after the first request process %d answers, not %d: %v", again, pid, err)
 	}
-	between, err := os.ReadFile(p.path("between"))
+	between, err := os.ReadFile(p.Path("between"))
 	if err != nil || !strings.Contains(string(between), " nonblocking "+address) {
 		t.Errorf("gunicorn does not leave O_NONBLOCK on %s, so this shows nothing: %v\n%s", address, err, between)
 	}

@@ -98,7 +98,7 @@ func oneOfEach() []shell {
 // command returns the shell with a script as its argument.
 func (s shell) command(t *testing.T, dir, script string) []string {
 	t.Helper()
-	write(t, dir, "script", s.setup+"\n"+script)
+	testkit.Write(t, dir, "script", s.setup+"\n"+script)
 	program := s.argv[0]
 	if program == "nu" {
 		program = nushell(t)
@@ -146,7 +146,7 @@ func TestShells(t *testing.T) {
 	for _, s := range shells {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
+			p := testkit.NewProject(t)
 			first := "-s http::0 -s 'six=http::[::1]:0' -s " + s.word
 			second := "-s 'six=http::[::1]:0' -s udp::0"
 			script := s.output("env -0", "before") +
@@ -170,21 +170,21 @@ func TestShells(t *testing.T) {
 				s.output("systemfd status", "status-after") +
 				s.output("echo the end", "end") +
 				"exec cat\n" // stay, without a shell that could do something else
-			release := runScript(p, s.command(t, p.dir, script)...)
+			release := runScript(p, s.command(t, p.Dir, script)...)
 
-			checkFirst(p, environment(p.read("during")))
+			checkFirst(p, environment(p.Read("during")))
 			checkAgain(p)
 			checkSecond(p)
-			checkSame(t, environment(p.read("before")), environment(p.read("after")))
+			checkSame(t, environment(p.Read("before")), environment(p.Read("after")))
 			for i := range 5 {
-				if status := p.read(fmt.Sprint("status-", i+1)); status != "status 0\n" {
+				if status := p.Read(fmt.Sprint("status-", i+1)); status != "status 0\n" {
 					t.Errorf("evaluation %d has %q", i+1, status)
 				}
 			}
-			if status := p.read("status-after"); status != "nothing is held\n" {
+			if status := p.Read("status-after"); status != "nothing is held\n" {
 				t.Errorf("after --unset, status is %q", status)
 			}
-			p.awaitNothing() // while their owner lives
+			p.AwaitNothing() // while their owner lives
 			if err := release(); err != nil {
 				t.Error(err)
 			}
@@ -193,38 +193,38 @@ func TestShells(t *testing.T) {
 }
 
 // runScript starts a shell, waits until its script has come to the end, and returns what ends it.
-func runScript(p *project, argv ...string) (release func() error) {
-	p.t.Helper()
+func runScript(p *testkit.Project, argv ...string) (release func() error) {
+	p.T.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	p.in(cmd)
-	cmd.Env = append(slices.Clone(p.env), "SPEC=odd=unix::./"+nasty)
+	p.In(cmd)
+	cmd.Env = append(slices.Clone(p.Env), "SPEC=odd=unix::./"+nasty)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
-	log, err := os.Create(p.path("log"))
+	log, err := os.Create(p.Path("log"))
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	testkit.Await(p.t, "the end of the script", func() bool {
+	testkit.Await(p.T, "the end of the script", func() bool {
 		select {
 		case err := <-ended:
-			p.t.Fatalf("the script ended early, %v:\n%s", err, p.read("log"))
+			p.T.Fatalf("the script ended early, %v:\n%s", err, p.Read("log"))
 		default:
 		}
-		_, err := os.Stat(p.path("end"))
+		_, err := os.Stat(p.Path("end"))
 		return err == nil
 	})
-	if text := p.read("log"); text != "" && !strings.Contains(text, "~>") {
-		p.t.Errorf("the script said %q", text)
+	if text := p.Read("log"); text != "" && !strings.Contains(text, "~>") {
+		p.T.Errorf("the script said %q", text)
 	}
 	return func() error {
 		stdin.Close()
@@ -233,39 +233,39 @@ func runScript(p *project, argv ...string) (release func() error) {
 }
 
 // checkFirst looks at what the first evaluation gave: the environment, and the sockets that a command then got.
-func checkFirst(p *project, during map[string]string) {
-	p.t.Helper()
+func checkFirst(p *testkit.Project, during map[string]string) {
+	p.T.Helper()
 	var want map[string]*string
-	if err := json.Unmarshal([]byte(p.read("json")), &want); err != nil {
-		p.t.Fatal(err)
+	if err := json.Unmarshal([]byte(p.Read("json")), &want); err != nil {
+		p.T.Fatal(err)
 	}
 	names := slices.Sorted(maps.Keys(want))
 	if !slices.Equal(names, []string{"LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "SYSTEMFD_HOLDER", "SYSTEMFD_SOCKETS"}) {
-		p.t.Errorf("--json has %q", names)
+		p.T.Errorf("--json has %q", names)
 	}
 	for name, value := range want {
 		if value == nil || during[name] != *value {
-			p.t.Errorf("%s is %q, and not as --json says: %s", name, during[name], p.read("json"))
+			p.T.Errorf("%s is %q, and not as --json says: %s", name, during[name], p.Read("json"))
 		}
 	}
 	if during["LISTEN_FDS"] != "3" || during["LISTEN_FDNAMES"] != "http:six:odd" {
-		p.t.Errorf("LISTEN_FDS is %q, LISTEN_FDNAMES %q", during["LISTEN_FDS"], during["LISTEN_FDNAMES"])
+		p.T.Errorf("LISTEN_FDS is %q, LISTEN_FDNAMES %q", during["LISTEN_FDS"], during["LISTEN_FDNAMES"])
 	}
-	sockets := parseHeld(p.t, p.read("status"))
+	sockets := testkit.ParseHeld(p.T, p.Read("status"))
 	if len(sockets) != 3 || during["LISTEN_PID"] != fmt.Sprint(sockets[0].Holder) {
-		p.t.Fatalf("LISTEN_PID is %q, status %v", during["LISTEN_PID"], sockets)
+		p.T.Fatalf("LISTEN_PID is %q, status %v", during["LISTEN_PID"], sockets)
 	}
-	if nastyPath := p.path(nasty); sockets[2].Address != nastyPath || sockets[2].Spec != "odd=unix::"+nastyPath {
-		p.t.Errorf("the path is held as %q, %q; want %q", sockets[2].Address, sockets[2].Spec, nastyPath)
+	if nastyPath := p.Path(nasty); sockets[2].Address != nastyPath || sockets[2].Spec != "odd=unix::"+nastyPath {
+		p.T.Errorf("the path is held as %q, %q; want %q", sockets[2].Address, sockets[2].Spec, nastyPath)
 	}
-	probe := p.read("probe")
-	checkOwnPID(p.t, probe)
-	says(p.t, probe, "env LISTEN_FDNAMES=http:six:odd",
+	probe := p.Read("probe")
+	checkOwnPID(p.T, probe)
+	testkit.Says(p.T, probe, "env LISTEN_FDNAMES=http:six:odd",
 		"fd 3 socket type=1 listening=1 .* blocking "+regexp.QuoteMeta(sockets[0].Address),
 		"fd 4 socket type=1 listening=1 .* blocking "+regexp.QuoteMeta(sockets[1].Address),
-		"fd 5 socket type=1 listening=1 .* blocking "+regexp.QuoteMeta(p.path(nasty)))
+		"fd 5 socket type=1 listening=1 .* blocking "+regexp.QuoteMeta(p.Path(nasty)))
 	if !strings.HasPrefix(sockets[1].Address, "[::1]:") {
-		p.t.Errorf("the address of %q is %q", sockets[1].Spec, sockets[1].Address)
+		p.T.Errorf("the address of %q is %q", sockets[1].Spec, sockets[1].Address)
 	}
 }
 
@@ -276,16 +276,16 @@ func checkOwnPID(t *testing.T, probe string) {
 	if pid == nil {
 		t.Fatalf("the probe says %q", probe)
 	}
-	says(t, probe, "env LISTEN_PID="+pid[1])
+	testkit.Says(t, probe, "env LISTEN_PID="+pid[1])
 }
 
 // checkAgain looks whether the second time changed anything.
-func checkAgain(p *project) {
-	p.t.Helper()
-	if code, again := p.read("code"), p.read("code-again"); code == "" || code != again {
-		p.t.Errorf("the code is\n%sand the second time\n%s", code, again)
+func checkAgain(p *testkit.Project) {
+	p.T.Helper()
+	if code, again := p.Read("code"), p.Read("code-again"); code == "" || code != again {
+		p.T.Errorf("the code is\n%sand the second time\n%s", code, again)
 	}
-	checkSame(p.t, environment(p.read("during")), environment(p.read("during-again")))
+	checkSame(p.T, environment(p.Read("during")), environment(p.Read("during-again")))
 }
 
 // checkSame compares environments.
@@ -304,19 +304,19 @@ func checkSame(t *testing.T, before, after map[string]string) {
 }
 
 // checkSecond looks at what the changed flags gave: one socket stays, two go, one comes, all with the same holder.
-func checkSecond(p *project) {
-	p.t.Helper()
-	before, after := parseHeld(p.t, p.read("status")), parseHeld(p.t, p.read("status-second"))
+func checkSecond(p *testkit.Project) {
+	p.T.Helper()
+	before, after := testkit.ParseHeld(p.T, p.Read("status")), testkit.ParseHeld(p.T, p.Read("status-second"))
 	if len(after) != 2 || after[0].Spec != before[1].Spec || after[0].Holder != before[1].Holder || after[1].Name != "udp" {
-		p.t.Fatalf("held is %v, and before %v", after, before)
+		p.T.Fatalf("held is %v, and before %v", after, before)
 	}
-	probe := p.read("probe-second")
-	checkOwnPID(p.t, probe)
-	says(p.t, probe, "env LISTEN_FDNAMES=six:udp",
+	probe := p.Read("probe-second")
+	checkOwnPID(p.T, probe)
+	testkit.Says(p.T, probe, "env LISTEN_FDNAMES=six:udp",
 		"fd 3 socket type=1 listening=1 .* "+regexp.QuoteMeta(before[1].Address),
 		"fd 4 socket type=2 .* "+regexp.QuoteMeta(after[1].Address))
-	if listing, second := p.read("listing"), p.read("listing-second"); listing != "./"+nasty+"\n" || second != "" {
-		p.t.Errorf("the sockets in the folder are %q, and then %q", listing, second)
+	if listing, second := p.Read("listing"), p.Read("listing-second"); listing != "./"+nasty+"\n" || second != "" {
+		p.T.Errorf("the sockets in the folder are %q, and then %q", listing, second)
 	}
 }
 
@@ -326,14 +326,14 @@ func TestNoListen(t *testing.T) {
 	for _, s := range oneOfEach() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			p.env = append(p.env, "LISTEN_FDS=1", "LISTEN_PID=1", "LISTEN_FDNAMES=x", "LISTEN_PIDFDID=7", "LISTEN_FDS_FIRST_FD=5")
+			p := testkit.NewProject(t)
+			p.Env = append(p.Env, "LISTEN_FDS=1", "LISTEN_PID=1", "LISTEN_FDNAMES=x", "LISTEN_PIDFDID=7", "LISTEN_FDS_FIRST_FD=5")
 			got := script(p, s, s.evaluate("--no-listen -s http::0")+s.output("env -0", "seen")+s.output("systemfd -- probe", "probe"))
-			if got.status != 0 {
-				t.Errorf("exit %d: %s", got.status, got.err)
+			if got.Status != 0 {
+				t.Errorf("exit %d: %s", got.Status, got.Err)
 			}
 			var names []string
-			for name := range environment(p.read("seen")) {
+			for name := range environment(p.Read("seen")) {
 				if strings.HasPrefix(name, "LISTEN_") || strings.HasPrefix(name, "SYSTEMFD_") && !strings.HasPrefix(name, "SYSTEMFD_TEST_") {
 					names = append(names, name)
 				}
@@ -342,8 +342,8 @@ func TestNoListen(t *testing.T) {
 			if !slices.Equal(names, []string{"SYSTEMFD_HOLDER", "SYSTEMFD_SOCKETS"}) {
 				t.Errorf("the shell has %q", names)
 			}
-			checkOwnPID(t, p.read("probe"))
-			says(t, p.read("probe"), "env LISTEN_FDS=1", "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
+			checkOwnPID(t, p.Read("probe"))
+			testkit.Says(t, p.Read("probe"), "env LISTEN_FDS=1", "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
 		})
 	}
 }
@@ -369,12 +369,12 @@ func TestShellsOfReadme(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			if got := script(p, s, line+"\n"+s.output("systemfd -- probe", "probe")); got.status != 0 || !keptOpen.MatchString(got.err) {
-				t.Errorf("%s: exit %d, %s", line, got.status, got.err)
+			p := testkit.NewProject(t)
+			if got := script(p, s, line+"\n"+s.output("systemfd -- probe", "probe")); got.Status != 0 || !keptOpen.MatchString(got.Err) {
+				t.Errorf("%s: exit %d, %s", line, got.Status, got.Err)
 			}
-			checkOwnPID(t, p.read("probe"))
-			says(t, p.read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
+			checkOwnPID(t, p.Read("probe"))
+			testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
 		})
 	}
 }

@@ -39,41 +39,41 @@ func limit(t *testing.T, pid, resource int, most uint64) (undo func()) {
 
 // checkShortage: while pid is short of something it waits, says so once, does not spin, and loses nothing. The next shortage
 // soon after is the same one to a reader.
-func checkShortage(t *testing.T, l *running, address, warning string, shorten func() (undo func())) {
+func checkShortage(t *testing.T, l *testkit.Running, address, warning string, shorten func() (undo func())) {
 	t.Helper()
 	for _, warnings := range []int{1, 0} {
-		before := strings.Count(l.read("err"), "warning: ")
+		before := strings.Count(l.Read("err"), "warning: ")
 		undo := shorten()
 		var waiting []net.Conn
 		for range 3 {
-			waiting = append(waiting, dialAny(t, "tcp", address))
+			waiting = append(waiting, testkit.DialAny(t, "tcp", address))
 		}
 		testkit.Await(t, "the warning", func() bool {
-			return strings.Count(l.read("err"), "warning: ") >= before+warnings
+			return strings.Count(l.Read("err"), "warning: ") >= before+warnings
 		})
-		if used := cpuTime(t, l.Process.Pid, time.Second); used > 200*time.Millisecond {
+		if used := testkit.CPUTime(t, l.Process.Pid, time.Second); used > 200*time.Millisecond {
 			t.Errorf("it uses %v of CPU time in a second", used)
 		}
-		if after := strings.Count(l.read("err"), "warning: "); after != before+warnings {
+		if after := strings.Count(l.Read("err"), "warning: "); after != before+warnings {
 			t.Errorf("it warns %d times", after-before)
 		}
 		undo()
 		for _, c := range waiting {
-			if got, err := exchange(c, "hello"); err != nil || got != "hello" {
+			if got, err := testkit.Exchange(c, "hello"); err != nil || got != "hello" {
 				t.Errorf("who waited gets %q, %v", got, err)
 			}
 			c.Close()
 		}
 	}
-	says(t, l.read("err"), warning)
+	testkit.Says(t, l.Read("err"), warning)
 }
 
 // lowestFree is the lowest free descriptor of an acceptor that has nothing to do: beside what it has from us, it has
 // the listener twice, and no pipe.
 func lowestFree(t *testing.T, pid int) (lowest uint64) {
 	t.Helper()
-	ours := openFiles(t, os.Getpid())
-	return await(t, "the acceptor to be idle", func() (uint64, bool) {
+	ours := testkit.OpenFiles(t, os.Getpid())
+	return testkit.Find(t, "the acceptor to be idle", func() (uint64, bool) {
 		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 		open, busy, sockets := map[string]bool{}, false, 0
 		for _, link := range links {
@@ -102,13 +102,13 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(free), func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			l := p.launch("systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-			address := p.opened()
-			if got, err := getLine(address); err != nil || got != "hello" {
+			p := testkit.NewProject(t)
+			l := p.Launch("systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+			address := p.Opened()
+			if got, err := testkit.GetLine(address); err != nil || got != "hello" {
 				t.Fatalf("%q, %v", got, err)
 			}
-			awaitChildless(t, l.Process.Pid)
+			testkit.AwaitChildless(t, l.Process.Pid)
 			checkShortage(t, l, address, warning, func() func() {
 				return limit(t, l.Process.Pid, unix.RLIMIT_NOFILE, lowestFree(t, l.Process.Pid)+free)
 			})
@@ -127,8 +127,8 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	if _, err := user.LookupId(uid); err == nil {
 		t.Skipf("user %s is somebody", uid)
 	}
-	p := newProject(t)
-	if err := os.Chmod(p.dir, 0o777); err != nil {
+	p := testkit.NewProject(t)
+	if err := os.Chmod(p.Dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	program, err := exec.LookPath("systemfd")
@@ -139,11 +139,11 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(p.path("systemfd"), text, 0o755); err != nil {
+	if err := os.WriteFile(p.Path("systemfd"), text, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l := p.launch("setpriv", "--reuid", uid, "--clear-groups", "./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-	address := p.opened()
+	l := p.Launch("setpriv", "--reuid", uid, "--clear-groups", "./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
+	address := p.Opened()
 	checkShortage(t, l, address, `warning: cannot run "cat": resource temporarily unavailable; trying again until it works`,
 		func() func() {
 			set := func(most string) { // only who has the same uid may

@@ -29,11 +29,11 @@ func TestNonblockingStdin(t *testing.T) {
 		}
 		args = append(args, "--", "probe")
 		stdin, done := nonblocking(t)
-		got := handOff(t, func(cmd *exec.Cmd) { cmd.Stdin = stdin }, args...)
+		got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Stdin = stdin }, args...)
 		done()
-		says(t, got.out, "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", fmt.Sprintf("env LISTEN_PID=%d", got.pid))
-		if got.status != 0 || got.err != "" {
-			t.Fatalf("start %d: exit %d: %s", i, got.status, got.err)
+		testkit.Says(t, got.Out, "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", fmt.Sprintf("env LISTEN_PID=%d", got.PID))
+		if got.Status != 0 || got.Err != "" {
+			t.Fatalf("start %d: exit %d: %s", i, got.Status, got.Err)
 		}
 	}
 }

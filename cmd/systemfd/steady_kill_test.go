@@ -87,7 +87,7 @@ func (d *dialer) check(t *testing.T) {
 
 // killing is a project in which processes are killed, and the sockets that its clients want.
 type killing struct {
-	*project
+	*testkit.Project
 	address, path string
 	port          *dialer
 }
@@ -101,8 +101,8 @@ func TestSteadyKilled(t *testing.T) {
 	for i := range 6 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			k := killing{p, freePort(t), p.path("a.sock"), nil}
+			p := testkit.NewProject(t)
+			k := killing{p, testkit.FreePort(t), p.Path("a.sock"), nil}
 			k.port = dialAlways(t, k.address)
 			for round := range 50 {
 				victim := victims[round%len(victims)]
@@ -117,23 +117,23 @@ func TestSteadyKilled(t *testing.T) {
 
 // round has two owners claim the same sockets, and kills a victim during the second claim.
 func (k *killing) round(victim string) {
-	k.t.Helper()
-	one, endOne := sleeper(k.t)
-	two, endTwo := sleeper(k.t)
+	k.T.Helper()
+	one, endOne := testkit.Owner(k.T)
+	two, endTwo := testkit.Owner(k.T)
 	holder := 0
 	if !strings.HasPrefix(victim, "new ") {
-		k.mustKeep(one, "-s", k.address, "-s", k.path)
+		k.MustKeep(one, "-s", k.address, "-s", k.path)
 		k.port.mustListen()
-		holder = k.holder()
+		holder = k.Holder()
 	}
 	var environ []string
-	var got outcome
+	var got testkit.Outcome
 	var claim sync.WaitGroup
-	claim.Go(func() { environ, got = k.keep(two, "-s", k.address, "-s", k.path) })
+	claim.Go(func() { environ, got = k.Keep(two, "-s", k.address, "-s", k.path) })
 	moment := rand.N(15 * time.Millisecond)
 	switch victim {
 	case "client", "new client":
-		killed(k.project, moment, "systemfd", "env", "-q", "-s", k.path, "-s", k.address, "--owner", strconv.Itoa(one))
+		killed(k.Project, moment, "systemfd", "env", "-q", "-s", k.path, "-s", k.address, "--owner", strconv.Itoa(one))
 	case "owner":
 		k.port.mayRefuse()
 		time.Sleep(moment)
@@ -146,8 +146,8 @@ func (k *killing) round(victim string) {
 		k.killNewHolder(moment)
 	}
 	claim.Wait()
-	if got.status != 0 || got.err != "" {
-		k.t.Errorf("the second claim: status %d, %s", got.status, got.err)
+	if got.Status != 0 || got.Err != "" {
+		k.T.Errorf("the second claim: status %d, %s", got.Status, got.Err)
 		return
 	}
 	k.use(environ, !strings.HasSuffix(victim, "holder"))
@@ -158,20 +158,20 @@ func (k *killing) round(victim string) {
 
 // use has two commands fetch the sockets at once. They are kept all the time, or a killed holder has to be started again.
 func (k *killing) use(environ []string, isKept bool) {
-	k.t.Helper()
+	k.T.Helper()
 	if isKept {
 		k.port.mustListen()
 		defer k.port.mayRefuse()
 	}
-	testkit.Await(k.t, "one holder", func() bool {
-		holders := len(k.holders())
+	testkit.Await(k.T, "one holder", func() bool {
+		holders := len(k.Holders())
 		return holders == 1 || holders == 0 && !isKept
 	})
 	var commands sync.WaitGroup
 	for range 2 {
 		commands.Go(func() {
-			if got := k.with(environ, "-q", "--", "true"); got.status != 0 || got.err != "" && isKept {
-				k.t.Errorf("a command after it: status %d, %s", got.status, got.err)
+			if got := k.With(environ, "-q", "--", "true"); got.Status != 0 || got.Err != "" && isKept {
+				k.T.Errorf("a command after it: status %d, %s", got.Status, got.Err)
 			}
 		})
 	}
@@ -179,12 +179,12 @@ func (k *killing) use(environ []string, isKept bool) {
 }
 
 // killed starts a command and kills it at a moment of its life.
-func killed(p *project, moment time.Duration, argv ...string) {
-	p.t.Helper()
+func killed(p *testkit.Project, moment time.Duration, argv ...string) {
+	p.T.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	p.in(cmd)
+	p.In(cmd)
 	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	time.Sleep(moment)
 	cmd.Process.Kill()
@@ -208,9 +208,9 @@ func freeze(t *testing.T, pid int) (thaw func()) {
 // killNewHolder kills a holder that a client has just started. The first of its two starts is not touched: the client
 // waits for that.
 func (k *killing) killNewHolder(moment time.Duration) {
-	k.t.Helper()
-	pid := await(k.t, "a holder", func() (int, bool) {
-		for _, pid := range k.holders() {
+	k.T.Helper()
+	pid := testkit.Find(k.T, "a holder", func() (int, bool) {
+		for _, pid := range k.Holders() {
 			argv, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 			if bytes.Contains(argv, []byte("\x00--detached\x00")) {
 				return pid, true
@@ -225,36 +225,36 @@ func (k *killing) killNewHolder(moment time.Duration) {
 // sweep finds nothing once all owners are gone, but perhaps a dead path, which can be opened again: the process that
 // would have removed it was killed.
 func (k *killing) sweep(mayLeavePath bool) {
-	k.t.Helper()
-	testkit.Await(k.t, "the holders to end", func() bool {
-		breakOff(k.project)
-		return len(k.holders()) == 0
+	k.T.Helper()
+	testkit.Await(k.T, "the holders to end", func() bool {
+		breakOff(k.Project)
+		return len(k.Holders()) == 0
 	})
-	if got := handOff(k.t, k.in, "status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
-		k.t.Errorf("status: status %d, %s%s", got.status, got.out, got.err)
+	if got := testkit.HandOff(k.T, k.In, "status"); got.Status != 0 || got.Err != "" || got.Out != "nothing is held\n" {
+		k.T.Errorf("status: status %d, %s%s", got.Status, got.Out, got.Err)
 	}
-	if left := leftIn(filepath.Join(k.runtime, "systemfd")); len(left) > 0 {
-		k.t.Errorf("status leaves %q", left)
+	if left := testkit.LeftIn(filepath.Join(k.Runtime, "systemfd")); len(left) > 0 {
+		k.T.Errorf("status leaves %q", left)
 	}
-	if !isFree(k.address) {
-		k.t.Error("the port is taken")
+	if !testkit.IsFree(k.address) {
+		k.T.Error("the port is taken")
 	}
 	if _, err := os.Lstat(k.path); err != nil {
 		return
 	}
 	if !mayLeavePath {
-		k.t.Error("the path is left")
+		k.T.Error("the path is left")
 	}
-	if got := handOff(k.t, k.in, "-q", "-s", k.path, "--", "true"); got.status != 0 || got.err != "" {
-		k.t.Errorf("the path cannot be opened: status %d, %s", got.status, got.err)
+	if got := testkit.HandOff(k.T, k.In, "-q", "-s", k.path, "--", "true"); got.Status != 0 || got.Err != "" {
+		k.T.Errorf("the path cannot be opened: status %d, %s", got.Status, got.Err)
 	}
 	os.Remove(k.path)
 }
 
 // breakOff begins a claim with every holder and hangs up. A holder that has no claim, since its client was killed, ends
 // then and not after ten seconds. One that has a claim stays.
-func breakOff(p *project) {
-	controls, _ := filepath.Glob(filepath.Join(p.runtime, "systemfd", "*.sock"))
+func breakOff(p *testkit.Project) {
+	controls, _ := filepath.Glob(filepath.Join(p.Runtime, "systemfd", "*.sock"))
 	for _, control := range controls {
 		if c, err := net.DialTimeout("unix", control, time.Second); err == nil {
 			io.WriteString(c, ask(`"Op":"claim","Owner":1,"Openings":["tcp::127.0.0.1:0"]`))
@@ -266,7 +266,7 @@ func breakOff(p *project) {
 // TestSteadyHoldIsKilled kills commands under --hold, or systemfd before it has become one. One status sweeps the rest.
 func TestSteadyHoldIsKilled(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
+	p := testkit.NewProject(t)
 	for round := range 100 {
 		within := 10 * time.Millisecond
 		if round%2 == 1 {
@@ -274,14 +274,14 @@ func TestSteadyHoldIsKilled(t *testing.T) {
 		}
 		killed(p, rand.N(within), "systemfd", "--hold", "-q", "-s", "127.0.0.1:0", "--", "sleep", "600")
 	}
-	testkit.Await(t, "the holders to end by themselves", func() bool { return len(p.holders()) == 0 })
-	if got := p.run("status"); got.status != 0 || got.err != "" || got.out != "nothing is held\n" {
-		t.Errorf("status: status %d, %s%s", got.status, got.out, got.err)
+	testkit.Await(t, "the holders to end by themselves", func() bool { return len(p.Holders()) == 0 })
+	if got := p.Run("status"); got.Status != 0 || got.Err != "" || got.Out != "nothing is held\n" {
+		t.Errorf("status: status %d, %s%s", got.Status, got.Out, got.Err)
 	}
-	if left := contents(t, p.runtime); len(left) != 2 { // itself, and the control directory
+	if left := contents(t, p.Runtime); len(left) != 2 { // itself, and the control directory
 		t.Errorf("status leaves %q", left)
 	}
-	if pids := killIn(p.dir); pids > 0 {
+	if pids := testkit.KillIn(p.Dir); pids > 0 {
 		t.Errorf("%d commands are left", pids)
 	}
 }
@@ -301,21 +301,21 @@ func TestSteadyShellIsKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			address := freePort(t)
+			p := testkit.NewProject(t)
+			address := testkit.FreePort(t)
 			for begun, round := time.Now(), 0; round < 100 && time.Since(begun) < 20*time.Second; round++ {
 				killShell(p, test.within, "setsid", "bash", "-c", test.script, "bash", address)
-				for _, socket := range p.held() {
+				for _, socket := range p.Held() {
 					for _, owner := range socket.Owners {
 						if owner.Name != "" && owner.Name != "bash" { // a dead one has no name
 							t.Fatalf("round %d: %s is kept for process %d, %s", round, socket.Address, owner.PID, owner.Name)
 						}
 					}
 				}
-				testkit.Await(t, "nothing to be kept", func() bool { return len(p.held()) == 0 })
+				testkit.Await(t, "nothing to be kept", func() bool { return len(p.Held()) == 0 })
 			}
-			p.awaitNothing()
-			if !isFree(address) {
+			p.AwaitNothing()
+			if !testkit.IsFree(address) {
 				t.Error("the port is taken")
 			}
 		})
@@ -323,19 +323,19 @@ func TestSteadyShellIsKilled(t *testing.T) {
 }
 
 // killShell runs a shell, kills it within some time, and waits until all that it started has ended.
-func killShell(p *project, within time.Duration, argv ...string) {
-	p.t.Helper()
+func killShell(p *testkit.Project, within time.Duration, argv ...string) {
+	p.T.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	p.in(cmd)
+	p.In(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	defer stdin.Close()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out // Wait waits for all who have it
 	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	if within > 0 {
 		time.Sleep(rand.N(within))
@@ -351,33 +351,33 @@ func TestSteadyServerOwns(t *testing.T) {
 	for _, by := range []string{"the variables", "the directory"} {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			owner, end := sleeper(t)
-			environ, path := p.mustKeep(owner, "-s", "./app.sock"), p.path("app.sock")
+			p := testkit.NewProject(t)
+			owner, end := testkit.Owner(t)
+			environ, path := p.MustKeep(owner, "-s", "./app.sock"), p.Path("app.sock")
 			if by == "the variables" {
-				p.env = environ
+				p.Env = environ
 			}
 			detached(p, "systemfd", "--", "probe", "serve")
-			testkit.Await(t, "the server to have the socket", func() bool { return len(p.held()[0].Users) == 1 })
+			testkit.Await(t, "the server to have the socket", func() bool { return len(p.Held()[0].Users) == 1 })
 			before, err := os.Lstat(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			end()
-			held := await(t, "the owner to be forgotten", func() (held, bool) {
-				held := p.held()
+			held := testkit.Find(t, "the owner to be forgotten", func() (testkit.Held, bool) {
+				held := p.Held()
 				return held[0], len(held[0].Owners) == 0
 			})
 			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
 				t.Fatalf("the path is %v, %v", after, err)
 			}
-			answer, err := exchange(dialAny(t, "unix", path), "hello")
+			answer, err := testkit.Exchange(testkit.DialAny(t, "unix", path), "hello")
 			server, _, _ := strings.Cut(answer, " ")
 			if err != nil || len(held.Users) != 1 || server != strconv.Itoa(held.Users[0].PID) {
 				t.Fatalf("the server answers %q, %v; status names %v", answer, err, held.Users)
 			}
 			syscall.Kill(held.Users[0].PID, syscall.SIGTERM)
-			p.awaitNothing()
+			p.AwaitNothing()
 		})
 	}
 }

@@ -28,19 +28,19 @@ import (
 // TestSteadyManyStart has 50 clients find no holder at the same moment: they end up with one.
 func TestSteadyManyStart(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	address := freePort(t)
+	p := testkit.NewProject(t)
+	address := testkit.FreePort(t)
 	const clients = 50
 	var environs [clients][]string
 	var ends []func()
 	var terminals sync.WaitGroup
 	for i := range clients {
-		owner, end := sleeper(t)
+		owner, end := testkit.Owner(t)
 		ends = append(ends, end)
 		terminals.Go(func() {
-			var got outcome
-			if environs[i], got = p.keep(owner, "-s", address, "-s", "unix::./a.sock"); got.status != 0 || got.err != "" {
-				t.Errorf("client %d: status %d, %s", i, got.status, got.err)
+			var got testkit.Outcome
+			if environs[i], got = p.Keep(owner, "-s", address, "-s", "unix::./a.sock"); got.Status != 0 || got.Err != "" {
+				t.Errorf("client %d: status %d, %s", i, got.Status, got.Err)
 			}
 		})
 	}
@@ -48,43 +48,43 @@ func TestSteadyManyStart(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	keeper := strconv.Itoa(p.holder())
+	keeper := strconv.Itoa(p.Holder())
 	for i, environ := range environs {
-		if pid := variable(t, environ, "LISTEN_PID"); pid != keeper {
+		if pid := testkit.Variable(t, environ, "LISTEN_PID"); pid != keeper {
 			t.Errorf("client %d was told of holder %s, the holder is %s", i, pid, keeper)
 		}
 	}
-	if held := p.held(); len(held) != 2 || len(held[0].Owners) != clients || len(held[1].Owners) != clients {
+	if held := p.Held(); len(held) != 2 || len(held[0].Owners) != clients || len(held[1].Owners) != clients {
 		t.Errorf("held is %+v", held)
 	}
 	for _, end := range ends {
 		end()
 	}
-	p.awaitNothing()
-	if !isFree(address) {
+	p.AwaitNothing()
+	if !testkit.IsFree(address) {
 		t.Error("the port is taken")
 	}
 }
 
 // opensBoth is what a client says that opens a port and a path.
-var opensBoth = regexp.MustCompile(`\A(~> socket \S+ \(\w+ listener\) -> kept open for sleep \(pid \d+\)\n){2}\z`)
+var opensBoth = regexp.MustCompile(`\A(~> socket \S+ \(\w+ listener\) -> kept open for cat \(pid \d+\)\n){2}\z`)
 
 // TestSteadyTwoClaim has two clients claim the same new sockets. In every second round there is no holder yet.
 func TestSteadyTwoClaim(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	one, endOne := sleeper(t)
-	two, endTwo := sleeper(t)
+	p := testkit.NewProject(t)
+	one, endOne := testkit.Owner(t)
+	two, endTwo := testkit.Owner(t)
 	for round := range 50 {
-		address, path := freePort(t), p.path(fmt.Sprintf("%d.sock", round))
+		address, path := testkit.FreePort(t), p.Path(fmt.Sprintf("%d.sock", round))
 		specs := [2][]string{{"-s", address, "-s", path}, {"-s", path, "-s", address}}
 		var said [2]string
 		var terminals sync.WaitGroup
 		for i, owner := range []int{one, two} {
 			terminals.Go(func() {
-				got := p.run(append([]string{"env", "--owner", strconv.Itoa(owner)}, specs[i]...)...)
-				if said[i] = got.err; got.status != 0 {
-					t.Errorf("status %d, %s", got.status, got.err)
+				got := p.Run(append([]string{"env", "--owner", strconv.Itoa(owner)}, specs[i]...)...)
+				if said[i] = got.Err; got.Status != 0 {
+					t.Errorf("status %d, %s", got.Status, got.Err)
 				}
 			})
 		}
@@ -92,24 +92,24 @@ func TestSteadyTwoClaim(t *testing.T) {
 		if said[0] != "" && said[1] != "" || !opensBoth.MatchString(said[0]+said[1]) {
 			t.Errorf("the clients say %q; one of them opens both sockets", said)
 		}
-		if held := p.held(); len(held) != 2 || len(held[0].Owners) != 2 || len(held[1].Owners) != 2 {
+		if held := p.Held(); len(held) != 2 || len(held[0].Owners) != 2 || len(held[1].Owners) != 2 {
 			t.Errorf("held is %+v", held)
 		}
 		if t.Failed() {
 			t.Fatalf("that was round %d", round)
 		}
 		if round%2 == 1 {
-			p.run("stop")
-			p.awaitNothing()
+			p.Run("stop")
+			p.AwaitNothing()
 		}
 	}
 	endOne()
 	endTwo()
-	p.awaitNothing()
+	p.AwaitNothing()
 }
 
 // untilOver makes calls, which may not fail, and one more after the channel is closed. It returns their number.
-func untilOver(t *testing.T, over <-chan struct{}, call func() outcome) (calls int) {
+func untilOver(t *testing.T, over <-chan struct{}, call func() testkit.Outcome) (calls int) {
 	t.Helper()
 	for isOver := false; !isOver && !t.Failed(); calls++ {
 		select {
@@ -117,8 +117,8 @@ func untilOver(t *testing.T, over <-chan struct{}, call func() outcome) (calls i
 			isOver = true
 		default:
 		}
-		if got := call(); got.status != 0 {
-			t.Errorf("call %d: status %d, %s%s", calls, got.status, got.out, got.err)
+		if got := call(); got.Status != 0 {
+			t.Errorf("call %d: status %d, %s%s", calls, got.Status, got.Out, got.Err)
 		}
 	}
 	return calls
@@ -127,45 +127,45 @@ func untilOver(t *testing.T, over <-chan struct{}, call func() outcome) (calls i
 // TestSteadyDirectoryRemoved removes the control directory again and again while clients come and go.
 func TestSteadyDirectoryRemoved(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	address := freePort(t)
-	owner, end := sleeper(t)
-	environ := p.mustKeep(owner, "-s", "http::"+address)
+	p := testkit.NewProject(t)
+	address := testkit.FreePort(t)
+	owner, end := testkit.Owner(t)
+	environ := p.MustKeep(owner, "-s", "http::"+address)
 	port := dialAlways(t, address)
 	port.mustListen()
-	claim := func() outcome {
-		next, endNext := sleeper(t)
-		_, got := p.keep(next, "-s", "http::"+address)
-		if got.status == 0 {
+	claim := func() testkit.Outcome {
+		next, endNext := testkit.Owner(t)
+		_, got := p.Keep(next, "-s", "http::"+address)
+		if got.Status == 0 {
 			end()
 			end = endNext
 		}
 		return got
 	}
-	fetch := func() outcome { return p.with(environ, "--", "probe") }
-	look := func() outcome { return p.run("status") }
+	fetch := func() testkit.Outcome { return p.With(environ, "--", "probe") }
+	look := func() testkit.Outcome { return p.Run("status") }
 
 	over, calls := make(chan struct{}), [3]int{}
 	var clients sync.WaitGroup
-	for i, call := range []func() outcome{claim, fetch, look} {
+	for i, call := range []func() testkit.Outcome{claim, fetch, look} {
 		clients.Go(func() { calls[i] = untilOver(t, over, call) })
 	}
 	for range 15 {
 		time.Sleep(300 * time.Millisecond)
-		os.RemoveAll(filepath.Join(p.runtime, "systemfd"))
+		os.RemoveAll(filepath.Join(p.Runtime, "systemfd"))
 	}
 	close(over)
 	clients.Wait()
 	t.Logf("claims, fetches and looks: %v", calls)
 	testkit.Await(t, "one holder, that can be reached", func() bool {
-		held, pids := p.held(), p.holders()
+		held, pids := p.Held(), p.Holders()
 		return len(pids) == 1 && len(held) == 1 && held[0].Address == address && held[0].Holder == pids[0]
 	})
 	port.check(t)
 	port.mayRefuse()
 	end()
-	p.awaitNothing()
-	if !isFree(address) {
+	p.AwaitNothing()
+	if !testkit.IsFree(address) {
 		t.Error("the port is taken")
 	}
 }
@@ -179,40 +179,40 @@ func TestSteadyDirectoryRemovedOnce(t *testing.T) {
 	for name, then := range map[string]string{"status first": looks + uses, "probe first": uses + looks} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			p.write("script", `eval "$(systemfd env -q -s http::0)"
+			p := testkit.NewProject(t)
+			p.Write("script", `eval "$(systemfd env -q -s http::0)"
 				rm -rf "$(dirname $SYSTEMFD_HOLDER)"
 				touch removed`+then+`
 				systemfd stop; echo $? >stopped`)
 			wait := detached(p, "bash", "./script")
-			start := await(t, "the removal", func() (time.Time, bool) {
-				_, err := os.Stat(p.path("removed"))
+			start := testkit.Find(t, "the removal", func() (time.Time, bool) {
+				_, err := os.Stat(p.Path("removed"))
 				return time.Now(), err == nil
 			})
-			if stopped := p.awaitFile("stopped"); stopped != "0\n" {
+			if stopped := p.AwaitFile("stopped"); stopped != "0\n" {
 				t.Errorf("stop: status %q", stopped)
 			}
 			if took := time.Since(start); took > 3*time.Second {
 				t.Errorf("it took %v", took)
 			}
 			wait()
-			says(t, p.read("probe"), "fd 3 .* listening=1 .*")
-			checkOwnPID(t, p.read("probe"))
-			if log := p.read("log"); strings.Contains(log, "error: ") {
+			testkit.Says(t, p.Read("probe"), "fd 3 .* listening=1 .*")
+			checkOwnPID(t, p.Read("probe"))
+			if log := p.Read("log"); strings.Contains(log, "error: ") {
 				t.Errorf("the shell says %q", log)
 			}
-			p.awaitNothing()
+			p.AwaitNothing()
 		})
 	}
 }
 
 // inTime runs systemfd, which may not fail and has three seconds.
-func inTime(p *project, args ...string) outcome {
-	p.t.Helper()
+func inTime(p *testkit.Project, args ...string) testkit.Outcome {
+	p.T.Helper()
 	start := time.Now()
-	got := p.run(args...)
-	if took := time.Since(start); got.status != 0 || took > 3*time.Second {
-		p.t.Errorf("%q: status %d after %v", args, got.status, took)
+	got := p.Run(args...)
+	if took := time.Since(start); got.Status != 0 || took > 3*time.Second {
+		p.T.Errorf("%q: status %d after %v", args, got.Status, took)
 	}
 	return got
 }
@@ -220,15 +220,15 @@ func inTime(p *project, args ...string) outcome {
 // TestSteadyNeighbours has status and completion meet a holder that is stopped, and files that are no control sockets.
 func TestSteadyNeighbours(t *testing.T) {
 	t.Parallel()
-	p, other := newProject(t), testkit.Directory(t)
-	owner, end := sleeper(t)
-	address := freePort(t)
-	p.mustKeep(owner, "-s", address)
-	keeper := p.holder()
-	got := handOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = other, p.env }, "env", "-q", "-s", "0", "--owner", strconv.Itoa(owner))
-	stopped := slices.DeleteFunc(p.holders(), func(pid int) bool { return pid == keeper })
+	p, other := testkit.NewProject(t), testkit.Directory(t)
+	owner, end := testkit.Owner(t)
+	address := testkit.FreePort(t)
+	p.MustKeep(owner, "-s", address)
+	keeper := p.Holder()
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = other, p.Env }, "env", "-q", "-s", "0", "--owner", strconv.Itoa(owner))
+	stopped := slices.DeleteFunc(p.Holders(), func(pid int) bool { return pid == keeper })
 	if len(stopped) != 1 {
-		t.Fatalf("%s: the other holders are %v", got.err, stopped)
+		t.Fatalf("%s: the other holders are %v", got.Err, stopped)
 	}
 	thaw := freeze(t, stopped[0])
 	defer thaw()
@@ -237,7 +237,7 @@ func TestSteadyNeighbours(t *testing.T) {
 		"link.sock": func(path string) error { return os.Symlink("/nowhere", path) },
 		"dir.sock":  func(path string) error { return os.Mkdir(path, 0o700) },
 	} {
-		path := filepath.Join(p.runtime, "systemfd", name)
+		path := filepath.Join(p.Runtime, "systemfd", name)
 		if err := make(path); err != nil {
 			t.Fatal(err)
 		}
@@ -245,19 +245,19 @@ func TestSteadyNeighbours(t *testing.T) {
 	}
 
 	got = inTime(p, "status")
-	says(t, got.out, `tcp +`+regexp.QuoteMeta(address)+` .*`)
-	if !regexp.MustCompile(`\Awarning: the holder at ".*\.sock" does not answer\n\z`).MatchString(got.err) {
-		t.Errorf("status says %q", got.err)
+	testkit.Says(t, got.Out, `tcp +`+regexp.QuoteMeta(address)+` .*`)
+	if !regexp.MustCompile(`\Awarning: the holder at ".*\.sock" does not answer\n\z`).MatchString(got.Err) {
+		t.Errorf("status says %q", got.Err)
 	}
 	got = inTime(p, "completion", "--held")
-	says(t, got.out, `\w+\t`+regexp.QuoteMeta(address)+" of "+p.dir)
-	if got.err != "" {
-		t.Errorf("completion says %q", got.err)
+	testkit.Says(t, got.Out, `\w+\t`+regexp.QuoteMeta(address)+" of "+p.Dir)
+	if got.Err != "" {
+		t.Errorf("completion says %q", got.Err)
 	}
 	thaw()
 	end()
-	p.awaitHolders(0)
-	if left := leftIn(filepath.Join(p.runtime, "systemfd")); len(left) != 3 {
+	p.AwaitHolders(0)
+	if left := testkit.LeftIn(filepath.Join(p.Runtime, "systemfd")); len(left) != 3 {
 		t.Errorf("%q is left; the three files are not ours to remove", left)
 	}
 }
@@ -272,26 +272,26 @@ func TestSteadyThousands(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Max < 10000 {
 		t.Skipf("RLIMIT_NOFILE is %d at most, %v", files.Max, err)
 	}
-	p := newProject(t)
-	owner, end := sleeper(t)
-	environ := p.mustKeep(owner, manySockets...)
-	if held := p.held(); len(held) != 4000 {
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
+	environ := p.MustKeep(owner, manySockets...)
+	if held := p.Held(); len(held) != 4000 {
 		t.Errorf("%d sockets are held", len(held))
 	}
-	got := p.with(environ, "-q", "--", "ls", "/proc/self/fd")
-	if got.status != 0 || got.err != "" {
-		t.Errorf("status %d, %s", got.status, got.err)
+	got := p.With(environ, "-q", "--", "ls", "/proc/self/fd")
+	if got.Status != 0 || got.Err != "" {
+		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
-	says(t, got.out, "3", "4002")
-	saysNot(t, got.out, "4004") // 4003 is the directory that ls reads
+	testkit.Says(t, got.Out, "3", "4002")
+	testkit.SaysNot(t, got.Out, "4004") // 4003 is the directory that ls reads
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 }
 
 // poor has systemfd run with 200 open files at most: for handOff.
-func poor(p *project) func(*exec.Cmd) {
+func poor(p *testkit.Project) func(*exec.Cmd) {
 	return func(cmd *exec.Cmd) {
-		p.in(cmd)
+		p.In(cmd)
 		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -n 200; exec "$0" "$@"`}, cmd.Args...)
 	}
 }
@@ -299,33 +299,33 @@ func poor(p *project) func(*exec.Cmd) {
 // TestSteadyShortage asks for 4,000 sockets when the client, or the holder, may have 200 open files.
 func TestSteadyShortage(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
-	env := func(prepare func(*exec.Cmd), specs ...string) outcome {
-		return handOff(t, prepare, append([]string{"env", "-q", "--json", "--owner", strconv.Itoa(owner)}, specs...)...)
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
+	env := func(prepare func(*exec.Cmd), specs ...string) testkit.Outcome {
+		return testkit.HandOff(t, prepare, append([]string{"env", "-q", "--json", "--owner", strconv.Itoa(owner)}, specs...)...)
 	}
-	isRefused := func(got outcome) {
+	isRefused := func(got testkit.Outcome) {
 		t.Helper()
 		want := `\Aerror: .*(too many open files|descriptors).*\nhint: .*ulimit -n.*\n\z`
-		if got.status != 1 || got.out != "" || !regexp.MustCompile(want).MatchString(got.err) {
-			t.Errorf("status %d, %.100s%swant %q", got.status, got.out, got.err, want)
+		if got.Status != 1 || got.Out != "" || !regexp.MustCompile(want).MatchString(got.Err) {
+			t.Errorf("status %d, %.100s%swant %q", got.Status, got.Out, got.Err, want)
 		}
 	}
 	isRefused(env(poor(p), manySockets...))
-	p.awaitNothing()
+	p.AwaitNothing()
 
-	if got := env(poor(p), "-s", "127.0.0.1:0", "-s", "./a.sock"); got.status != 0 { // starts a poor holder
-		t.Errorf("status %d, %s", got.status, got.err)
+	if got := env(poor(p), "-s", "127.0.0.1:0", "-s", "./a.sock"); got.Status != 0 { // starts a poor holder
+		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
-	keeper := p.holder()
+	keeper := p.Holder()
 	for range 5 {
-		isRefused(env(p.in, manySockets...))
+		isRefused(env(p.In, manySockets...))
 	}
-	if held := p.held(); len(held) != 2 || p.holder() != keeper {
-		t.Errorf("%d sockets are held by process %d, which was %d", len(held), p.holder(), keeper)
+	if held := p.Held(); len(held) != 2 || p.Holder() != keeper {
+		t.Errorf("%d sockets are held by process %d, which was %d", len(held), p.Holder(), keeper)
 	}
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 }
 
 // oneError is an error with a hint, and nothing else.
@@ -352,26 +352,26 @@ func TestSteadyForeignHolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			err := errors.Join(os.Mkdir(p.path("keys"), 0o700), os.Mkdir(p.path("systemfd"), 0o700))
+			p := testkit.NewProject(t)
+			err := errors.Join(os.Mkdir(p.Path("keys"), 0o700), os.Mkdir(p.Path("systemfd"), 0o700))
 			if err == nil && test.make != nil {
-				err = test.make(p.path(test.holder))
+				err = test.make(p.Path(test.holder))
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			before := contents(t, p.dir)
-			for _, control := range []string{p.dir + "/" + test.holder, test.holder, "./" + test.holder} {
-				got := p.with(append(slices.Clone(p.env), "SYSTEMFD_HOLDER="+control, "SYSTEMFD_SOCKETS=tcp::"+freePort(t)), "--", "probe")
-				if got.status != 125 || got.out != "" || !oneError.MatchString(got.err) || !strings.Contains(got.err, `"`+control[:strings.LastIndexByte(control, '/')]) {
-					t.Errorf("%q: status %d, %s%s", control, got.status, got.out, got.err)
+			before := contents(t, p.Dir)
+			for _, control := range []string{p.Dir + "/" + test.holder, test.holder, "./" + test.holder} {
+				got := p.With(append(slices.Clone(p.Env), "SYSTEMFD_HOLDER="+control, "SYSTEMFD_SOCKETS=tcp::"+testkit.FreePort(t)), "--", "probe")
+				if got.Status != 125 || got.Out != "" || !oneError.MatchString(got.Err) || !strings.Contains(got.Err, `"`+control[:strings.LastIndexByte(control, '/')]) {
+					t.Errorf("%q: status %d, %s%s", control, got.Status, got.Out, got.Err)
 				}
 			}
-			if after := contents(t, p.dir); !slices.Equal(after, before) {
+			if after := contents(t, p.Dir); !slices.Equal(after, before) {
 				t.Errorf("there is\n%q, and was\n%q", after, before)
 			}
-			if left := contents(t, p.runtime); len(left) != 1 || len(p.holders()) > 0 {
-				t.Errorf("%q is left, and the holders %v", left, p.holders())
+			if left := contents(t, p.Runtime); len(left) != 1 || len(p.Holders()) > 0 {
+				t.Errorf("%q is left, and the holders %v", left, p.Holders())
 			}
 		})
 	}

@@ -35,7 +35,7 @@ func talk(t *testing.T, control, text string, fds ...int) *net.UnixConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(testkit.Patience))
 	var rights []byte
 	if len(fds) > 0 {
 		rights = unix.UnixRights(fds...)
@@ -144,27 +144,27 @@ func TestHostileClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t)
-			owner, end := sleeper(t)
-			environ := p.mustKeep(owner, "-s", "127.0.0.1:0")
-			control := variable(t, environ, "SYSTEMFD_HOLDER")
-			keeper := p.holder()
+			p := testkit.NewProject(t)
+			owner, end := testkit.Owner(t)
+			environ := p.MustKeep(owner, "-s", "127.0.0.1:0")
+			control := testkit.Variable(t, environ, "SYSTEMFD_HOLDER")
+			keeper := p.Holder()
 			isAnswered(t, control) // the runtime's own descriptors are there from now on
-			before := len(openFiles(t, keeper))
+			before := len(testkit.OpenFiles(t, keeper))
 
 			attack(t, control)
 			isAnswered(t, control)
-			if got := p.with(environ, "--", "probe"); got.status != 0 || got.err != "" {
-				t.Errorf("status %d, %s", got.status, got.err)
+			if got := p.With(environ, "--", "probe"); got.Status != 0 || got.Err != "" {
+				t.Errorf("status %d, %s", got.Status, got.Err)
 			}
 			testkit.Await(t, fmt.Sprintf("the holder to have %d descriptors again", before), func() bool {
-				return len(openFiles(t, keeper)) <= before
+				return len(testkit.OpenFiles(t, keeper)) <= before
 			})
-			if held := p.held(); p.holder() != keeper || len(held) != 1 || len(held[0].Owners) != 1 || held[0].Owners[0].PID != owner {
+			if held := p.Held(); p.Holder() != keeper || len(held) != 1 || len(held[0].Owners) != 1 || held[0].Owners[0].PID != owner {
 				t.Errorf("process %d was the holder; now held is %+v", keeper, held)
 			}
 			end()
-			p.awaitNothing()
+			p.AwaitNothing()
 		})
 	}
 }
@@ -186,39 +186,39 @@ func isRefused(t *testing.T, control string, c *net.UnixConn, want string) {
 // TestManySockets passes more than one SCM_RIGHTS message carries.
 func TestManySockets(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
 	args := []string{}
 	for range 300 {
 		args = append(args, "-s", "127.0.0.1:0")
 	}
-	environ := p.mustKeep(owner, args...)
-	got := p.with(environ, "--", "probe")
-	if got.status != 0 || got.err != "" {
-		t.Errorf("status %d, %s", got.status, got.err)
+	environ := p.MustKeep(owner, args...)
+	got := p.With(environ, "--", "probe")
+	if got.Status != 0 || got.Err != "" {
+		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
-	for i, held := range p.held() {
-		says(t, got.out, fmt.Sprintf("fd %d .* listening=1 .* %s", 3+i, regexp.QuoteMeta(held.Address)))
+	for i, held := range p.Held() {
+		testkit.Says(t, got.Out, fmt.Sprintf("fd %d .* listening=1 .* %s", 3+i, regexp.QuoteMeta(held.Address)))
 	}
-	saysNot(t, got.out, "fd 303 .*")
+	testkit.SaysNot(t, got.Out, "fd 303 .*")
 
 	// the same without room for them
 	limited := exec.CommandContext(t.Context(), "sh", "-c", "ulimit -n 200; exec systemfd -- probe")
-	limited.Dir, limited.Env = p.dir, environ
+	limited.Dir, limited.Env = p.Dir, environ
 	text, err := limited.CombinedOutput()
 	if limited.ProcessState.ExitCode() != 125 || !regexp.MustCompile(`(?m)^error: .*(too many open files|descriptors)`).Match(text) || bytes.Contains(text, []byte("gone")) {
 		t.Errorf("with 200 descriptors: %v, %s", err, text)
 	}
 	// and with room for the sockets, but not twice
 	limited = exec.CommandContext(t.Context(), "sh", "-c", "ulimit -n 310; exec systemfd -- probe")
-	limited.Dir, limited.Env = p.dir, environ
+	limited.Dir, limited.Env = p.Dir, environ
 	if text, err = limited.CombinedOutput(); limited.ProcessState.ExitCode() == 0 {
-		says(t, string(text), "fd 302 .* listening=1 .*")
+		testkit.Says(t, string(text), "fd 302 .* listening=1 .*")
 	} else if !regexp.MustCompile(`(?m)^error: .*too many open files`).Match(text) || bytes.Contains(text, []byte("gone")) {
 		t.Errorf("with 310 descriptors: %v, %s", err, text)
 	}
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 }
 
 // as is testkit.As for root, and for nobody else.
@@ -233,11 +233,11 @@ func as(t *testing.T, uid int, f func() error) error {
 // TestAnotherUser opens everything up for another user: still the holder does not talk to it.
 func TestAnotherUser(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
-	environ := p.mustKeep(owner, "-s", "127.0.0.1:0")
-	control := variable(t, environ, "SYSTEMFD_HOLDER")
-	for _, path := range []string{p.runtime, filepath.Dir(control), control} {
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
+	environ := p.MustKeep(owner, "-s", "127.0.0.1:0")
+	control := testkit.Variable(t, environ, "SYSTEMFD_HOLDER")
+	for _, path := range []string{p.Runtime, filepath.Dir(control), control} {
 		if err := os.Chmod(path, 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestAnotherUser(t *testing.T) {
 				return err
 			}
 			defer unix.Close(fd)
-			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience.Seconds())})
+			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(testkit.Patience.Seconds())})
 			if err := testkit.Retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: control}) }); err != nil {
 				return err
 			}
@@ -272,14 +272,14 @@ func TestAnotherUser(t *testing.T) {
 	}
 	os.Chmod(filepath.Dir(control), 0o700)
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 }
 
 // TestAnotherUsersHolder puts a control socket of another user's into our folder: no client talks to it.
 func TestAnotherUsersHolder(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	dir := filepath.Join(p.runtime, "systemfd")
+	p := testkit.NewProject(t)
+	dir := filepath.Join(p.Runtime, "systemfd")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -298,10 +298,10 @@ func TestAnotherUsersHolder(t *testing.T) {
 	if err := as(t, 65534, func() error { return unix.Listen(fd, 8) }); err != nil { // SO_PEERCRED is who called listen(2)
 		t.Fatal(err)
 	}
-	environ := append(slices.Clone(p.env), "SYSTEMFD_HOLDER="+control, "SYSTEMFD_SOCKETS=tcp::"+freePort(t), "LISTEN_FDS=1")
-	got := p.with(environ, "--", "probe")
+	environ := append(slices.Clone(p.Env), "SYSTEMFD_HOLDER="+control, "SYSTEMFD_SOCKETS=tcp::"+testkit.FreePort(t), "LISTEN_FDS=1")
+	got := p.With(environ, "--", "probe")
 	want := fmt.Sprintf("error: the holder at %q is another user's (uid 65534)\n", control)
-	if got.status != 125 || got.out != "" || !strings.HasPrefix(got.err, want) {
-		t.Errorf("status %d, %s%s", got.status, got.out, got.err)
+	if got.Status != 125 || got.Out != "" || !strings.HasPrefix(got.Err, want) {
+		t.Errorf("status %d, %s%s", got.Status, got.Out, got.Err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // typist is an interactive shell in which Control-T writes the line that is being edited to the file answers.
 type typist struct {
-	*terminal
+	*testkit.Terminal
 	seen    int // of the screen
 	answers int
 }
@@ -27,22 +27,20 @@ const (
 	prompt    = "ready> "
 )
 
-// typist starts a shell whose prompt is prompt.
-func newTypist(p *project, argv ...string) *typist {
-	p.t.Helper()
-	tab := &typist{terminal: p.terminal(argv...)}
+// newTypist starts a shell whose prompt is prompt.
+func newTypist(p *testkit.Project, argv ...string) *typist {
+	p.T.Helper()
+	tab := &typist{Terminal: p.Terminal(argv...)}
 	tab.awaits(prompt)
 	return tab
 }
 
 // awaits waits for what the shell puts on the screen next.
 func (tab *typist) awaits(pattern string) {
-	tab.t.Helper()
+	tab.T.Helper()
 	re := regexp.MustCompile("(?s)" + pattern)
-	testkit.Await(tab.t, "the screen to show "+pattern, func() bool {
-		tab.mu.Lock()
-		defer tab.mu.Unlock()
-		at := re.FindIndex(tab.screen.Bytes()[tab.seen:])
+	testkit.Await(tab.T, "the screen to show "+pattern, func() bool {
+		at := re.FindStringIndex(tab.Screen()[tab.seen:])
 		if at != nil {
 			tab.seen += at[1]
 		}
@@ -50,20 +48,13 @@ func (tab *typist) awaits(pattern string) {
 	})
 }
 
-func (tab *typist) press(keys string) {
-	tab.t.Helper()
-	if _, err := tab.tty.WriteString(keys); err != nil {
-		tab.t.Fatal(err)
-	}
-}
-
 // line returns the line after the keys.
 func (tab *typist) line(keys string) string {
-	tab.t.Helper()
-	tab.press(killLine + keys + writeLine)
+	tab.T.Helper()
+	tab.Press(killLine + keys + writeLine)
 	tab.answers++
-	return await(tab.t, fmt.Sprintf("the line after %q", keys), func() (string, bool) {
-		text, _ := os.ReadFile(tab.path("answers"))
+	return testkit.Find(tab.T, fmt.Sprintf("the line after %q", keys), func() (string, bool) {
+		text, _ := os.ReadFile(tab.Path("answers"))
 		lines := strings.Split(string(text), "\n")
 		if len(lines) <= tab.answers {
 			return "", false
@@ -75,7 +66,7 @@ func (tab *typist) line(keys string) string {
 // candidates returns all that Tab offers behind line. Readline replaces, and so inserts all of them for, what is behind the
 // last of breaks.
 func (tab *typist) candidates(line, breaks string) []string {
-	tab.t.Helper()
+	tab.T.Helper()
 	before := line[:strings.LastIndexAny(line, breaks)+1]
 	word := before[strings.LastIndex(before, " ")+1:]
 	answer := tab.line(line + allOfThem)
@@ -94,7 +85,7 @@ func startBash(t *testing.T, before string) *typist {
 	t.Helper()
 	testkit.Need(t, "bash")
 	p := completionProject(t)
-	p.write(".rc", before+`
+	p.Write(".rc", before+`
 `+completionOfReadme(t, "bash")[0]+`
 _frob() { COMPREPLY=($(compgen -W 'alpha beta' -- "$2")); }
 complete -F _frob frob
@@ -119,11 +110,11 @@ func TestBashTab(t *testing.T) {
 			if got := tab.line("systemfd --col\t"); got != "systemfd --color " {
 				t.Errorf("a flag: %q", got)
 			}
-			tab.press(killLine + "systemfd --color=\t\t")
+			tab.Press(killLine + "systemfd --color=\t\t")
 			tab.awaits(`always +\(also into a file or a pipe\).*auto +\(if stderr is a terminal\).*never .*` + prompt + "systemfd --color=")
-			tab.press(killLine + "systemfd -s web=http\t\t")
+			tab.Press(killLine + "systemfd -s web=http\t\t")
 			tab.awaits(`http:: +\(tcp listener\).*https:: +\(tcp listener\).*` + prompt + "systemfd -s web=http")
-			tab.press(killLine + "systemfd --no-\t\t")
+			tab.Press(killLine + "systemfd --no-\t\t")
 			tab.awaits(`--no-pid +\(set LISTEN_PID.*--no-reuse +\(do not set SO_REUSEADDR`)
 			if got := tab.line("systemfd --info-file='tw\t"); got != "systemfd --info-file='two words.txt' " {
 				t.Errorf("in quotes: %q", got)
@@ -137,7 +128,7 @@ func TestBashTab(t *testing.T) {
 
 // checkTabs are the lines after Tab, which bash and zsh have in common.
 func checkTabs(tab *typist) {
-	tab.t.Helper()
+	tab.T.Helper()
 	for keys, want := range map[string]string{
 		"systemfd --color=al\t":                    "systemfd --color=always ",
 		"systemfd -s tc\t":                         "systemfd -s tcp::",
@@ -150,7 +141,7 @@ func checkTabs(tab *typist) {
 		"true | FOO=1 systemfd -s web=unix::./s\t": "true | FOO=1 systemfd -s web=unix::./sub/",
 	} {
 		if got := tab.line(keys); strings.TrimSuffix(got, " ") != strings.TrimSuffix(want, " ") {
-			tab.t.Errorf("%q makes %q, want %q", keys, got, want)
+			tab.T.Errorf("%q makes %q, want %q", keys, got, want)
 		}
 	}
 }
@@ -164,7 +155,7 @@ func startZsh(t *testing.T, source bool) *typist {
 	if source {
 		load = "autoload -Uz compinit; compinit -u -D\n" + completionOfReadme(t, "zsh")[0] + "\n"
 	}
-	p.write(".zshrc", load+`
+	p.Write(".zshrc", load+`
 _frob() { compadd alpha beta }
 compdef _frob frob
 unsetopt beep auto_menu list_ambiguous
@@ -178,7 +169,7 @@ bindkey '^T' write-line
 bindkey '^U' kill-whole-line
 PS1='`+prompt+`'
 `)
-	p.env = append(p.env, "ZDOTDIR="+p.dir)
+	p.Env = append(p.Env, "ZDOTDIR="+p.Dir)
 	return newTypist(p, "zsh", "--no-globalrcs", "-i")
 }
 
@@ -187,6 +178,6 @@ func TestZshTab(t *testing.T) {
 	t.Parallel()
 	tab := startZsh(t, false)
 	checkTabs(tab)
-	tab.press(killLine + "systemfd --color=\t\t")
+	tab.Press(killLine + "systemfd --color=\t\t")
 	tab.awaits(`always +-- also into a file or a pipe.*auto +-- if stderr is a terminal`)
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-
 // TestColorOnTerminal has standard error on a terminal.
 func TestColorOnTerminal(t *testing.T) {
 	t.Parallel()
@@ -30,12 +29,10 @@ func TestColorOnTerminal(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.variable+" "+test.flag, func(t *testing.T) {
 			t.Parallel()
-			s := newProject(t).terminal("env", "TERM=xterm", "NO_COLOR=", "CLICOLOR_FORCE=", test.variable, "systemfd", test.flag, "-s", "0", "--", "true")
-			s.awaitEnd()
+			s := testkit.NewProject(t).Terminal("env", "TERM=xterm", "NO_COLOR=", "CLICOLOR_FORCE=", test.variable, "systemfd", test.flag, "-s", "0", "--", "true")
+			s.AwaitEnd()
 			testkit.Await(t, "the line on the screen", func() bool {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				return regexp.MustCompile(test.want).Match(s.screen.Bytes())
+				return regexp.MustCompile(test.want).MatchString(s.Screen())
 			})
 		})
 	}
@@ -44,21 +41,21 @@ func TestColorOnTerminal(t *testing.T) {
 // TestHolderIsDetached looks at what a holder has of who started it: nothing.
 func TestHolderIsDetached(t *testing.T) {
 	t.Parallel()
-	p := newProject(t)
-	owner, end := sleeper(t)
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
 	leak := textFile(t, "leak")
-	got := handOff(t, func(cmd *exec.Cmd) {
-		p.in(cmd)
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) {
+		p.In(cmd)
 		cmd.ExtraFiles = []*os.File{leak, leak, leak, leak}
 	}, "env", "-q", "-s", "0", "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
-	if got.status != 0 || got.err != "" {
-		t.Fatalf("status %d, %s", got.status, got.err)
+	if got.Status != 0 || got.Err != "" {
+		t.Fatalf("status %d, %s", got.Status, got.Err)
 	}
-	keeper := p.holder()
+	keeper := p.Holder()
 	var counts map[string]int
 	testkit.Await(t, "the holder to have only what it needs", func() bool { // the conversation may still be ending
 		counts = map[string]int{}
-		for _, file := range openFiles(t, keeper) {
+		for _, file := range testkit.OpenFiles(t, keeper) {
 			kind, _, _ := strings.Cut(file, ":[")
 			counts[kind]++
 		}
@@ -72,5 +69,5 @@ func TestHolderIsDetached(t *testing.T) {
 		t.Errorf("its session is %d, %v", session, err)
 	}
 	end()
-	p.awaitNothing()
+	p.AwaitNothing()
 }

@@ -70,7 +70,7 @@ func TestUnitOptions(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			text := "[Socket]\n" + listens + options + "\n"
-			write(t, dir, "app.socket", text)
+			testkit.Write(t, dir, "app.socket", text)
 			checkUnit(t, filepath.Join(dir, "app.socket"), text)
 		})
 	}
@@ -107,7 +107,7 @@ func TestAsSystemdSocketActivate(t *testing.T) {
 			case test.address[0] == '@':
 				address, target = fmt.Sprintf(test.address, dir), fmt.Sprintf(test.address, dir)
 			default:
-				_, port, err := net.SplitHostPort(freePort(t))
+				_, port, err := net.SplitHostPort(testkit.FreePort(t))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -126,7 +126,7 @@ func TestAsSystemdSocketActivate(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer func() { cmd.Process.Kill(); cmd.Wait() }()
-				return await(t, "what "+argv[0]+" opens", func() (string, bool) {
+				return testkit.Find(t, "what "+argv[0]+" opens", func() (string, bool) {
 					if c, err := net.Dial(test.network, target); err == nil {
 						c.Write([]byte("x")) // systemd-socket-activate waits for that
 						c.Close()
@@ -135,7 +135,7 @@ func TestAsSystemdSocketActivate(t *testing.T) {
 					return strings.Join(fields.FindAllString(string(text), -1), " "), err == nil
 				})
 			}
-			write(t, dir, "app.socket", fmt.Sprintf("[Socket]\n%s=%s\n", test.directive, address))
+			testkit.Write(t, dir, "app.socket", fmt.Sprintf("[Socket]\n%s=%s\n", test.directive, address))
 			argv := []string{activate[0], "-E", "PATH", "-l", address}
 			if test.flag != "" {
 				argv = append(argv, test.flag)

@@ -88,9 +88,9 @@ func TestUnitsAgreeWithSystemd(t *testing.T) {
 	texts := make([]string, len(lines))
 	for i, line := range lines {
 		texts[i] = "[Unit]\nDescription=x\n[Socket]\nListenStream=81\n" + line + "\n"
-		write(t, dir, fmt.Sprintf("u%d.socket", i), texts[i])
-		write(t, dir, fmt.Sprintf("u%d.service", i), "[Service]\nExecStart=/bin/true\n")
-		write(t, dir, fmt.Sprintf("u%d@.service", i), "[Service]\nExecStart=/bin/true\n")
+		testkit.Write(t, dir, fmt.Sprintf("u%d.socket", i), texts[i])
+		testkit.Write(t, dir, fmt.Sprintf("u%d.service", i), "[Service]\nExecStart=/bin/true\n")
+		testkit.Write(t, dir, fmt.Sprintf("u%d@.service", i), "[Service]\nExecStart=/bin/true\n")
 		argv = append(argv, fmt.Sprintf("./u%d.socket", i))
 	}
 	cmd := exec.Command("systemd-analyze", argv...)
@@ -161,12 +161,12 @@ func TestShippedUnits(t *testing.T) {
 				t.Fatal(err)
 			}
 			if kind := regexp.MustCompile(`(?m)^Listen(FIFO|Netlink|Special)=`).Find(text); kind != nil {
-				got := handOff(t, nil, "-u", file, "--", "probe")
+				got := testkit.HandOff(t, nil, "-u", file, "--", "probe")
 				want := regexp.QuoteMeta(fmt.Sprintf("error: %s:", file)) + `\d+: ` + string(kind[:len(kind)-1]) + " is not a socket that a server takes over; .*"
-				if got.status != 2 || got.out != "" {
-					t.Errorf("status %d, %s", got.status, got.out)
+				if got.Status != 2 || got.Out != "" {
+					t.Errorf("status %d, %s", got.Status, got.Out)
 				}
-				says(t, got.err, want)
+				testkit.Says(t, got.Err, want)
 				return
 			}
 			checkUnit(t, file, string(text))
@@ -222,14 +222,14 @@ func checkUnit(t *testing.T, file, text string) {
 	if accept {
 		args[1] = withoutAccept(t, text, filepath.Base(file))
 	}
-	got := handOff(t, func(cmd *exec.Cmd) {
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) {
 		cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir)
 	}, append(args, "--", "sh", "-c", `echo names=$LISTEN_FDNAMES; probe options`)...)
-	if got.status != 0 {
-		t.Fatalf("status %d: %s", got.status, got.err)
+	if got.Status != 0 {
+		t.Fatalf("status %d: %s", got.Status, got.Err)
 	}
-	saysNot(t, got.err, "warning: .*: unknown .*", "error: .*")
-	lines := strings.Split(strings.TrimSpace(got.out), "\n")
+	testkit.SaysNot(t, got.Err, "warning: .*: unknown .*", "error: .*")
+	lines := strings.Split(strings.TrimSpace(got.Out), "\n")
 	fdName := filepath.Base(file)
 	if set["FileDescriptorName"] != "" {
 		fdName = set["FileDescriptorName"]
@@ -238,7 +238,7 @@ func checkUnit(t *testing.T, file, text string) {
 		t.Errorf("%s, want %s", lines[0], want)
 	}
 	if len(lines)-1 != len(wants) {
-		t.Fatalf("%d sockets, want %d: %s", len(lines)-1, len(wants), got.out)
+		t.Fatalf("%d sockets, want %d: %s", len(lines)-1, len(wants), got.Out)
 	}
 	for i, want := range wants {
 		if !regexp.MustCompile("^" + want + "$").MatchString(lines[i+1]) {
@@ -251,7 +251,7 @@ func checkUnit(t *testing.T, file, text string) {
 func withoutAccept(t *testing.T, text, name string) string {
 	t.Helper()
 	dir := t.TempDir()
-	write(t, dir, name, regexp.MustCompile(`(?m)^Accept=.*$`).ReplaceAllString(text, ""))
+	testkit.Write(t, dir, name, regexp.MustCompile(`(?m)^Accept=.*$`).ReplaceAllString(text, ""))
 	return filepath.Join(dir, name)
 }
 

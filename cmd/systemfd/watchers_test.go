@@ -45,20 +45,20 @@ func TestWatchers(t *testing.T) {
 	t.Parallel()
 	for _, w := range watchers {
 		for _, s := range strict {
-			t.Run(w.name+" "+s.name, func(t *testing.T) {
+			t.Run(w.name+" "+s.Name, func(t *testing.T) {
 				t.Parallel()
 				testkit.Need(t, w.tool, "make")
-				command, p := s.command(t), newProject(t)
-				p.write("Makefile", makefile)
-				p.write("watched", "")
-				p.startWith(w.stdin, w.command(command)...)
-				address := p.opened()
-				pid, err := s.ask(address)
+				command, p := s.Command(t), testkit.NewProject(t)
+				p.Write("Makefile", makefile)
+				p.Write("watched", "")
+				p.StartWith(w.stdin, w.command(command)...)
+				address := p.Opened()
+				pid, err := s.Ask(address)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for range 3 {
-					pid = restartByFile(t, p.dir, s, address, pid)
+					pid = restartByFile(t, p.Dir, s, address, pid)
 				}
 			})
 		}
@@ -67,15 +67,15 @@ func TestWatchers(t *testing.T) {
 
 // restartByFile writes the file "watched" and returns the process that answers then. It writes again if nothing
 // happens: entr loses what is written less than 50 ms after it has started the server. Reflex waits for 0.3 s of peace.
-func restartByFile(t *testing.T, dir string, s server, address string, old int) int {
+func restartByFile(t *testing.T, dir string, s testkit.Server, address string, old int) int {
 	t.Helper()
 	var written time.Time
-	return await(t, "another process to answer", func() (int, bool) {
+	return testkit.Find(t, "another process to answer", func() (int, bool) {
 		if time.Since(written) > time.Second {
 			written = time.Now()
-			write(t, dir, "watched", "// "+written.String()) // a comment, if it is a program
+			testkit.Write(t, dir, "watched", "// "+written.String()) // a comment, if it is a program
 		}
-		pid, err := s.ask(address)
+		pid, err := s.Ask(address)
 		return pid, err == nil && pid != old
 	})
 }
@@ -86,17 +86,16 @@ func TestBelowMake(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "make")
 	for _, s := range strict {
-		t.Run(s.name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			command, p := s.command(t), newProject(t)
-			p.write("Makefile", makefile)
-			p.start("make", "-j4", "open", "SERVER="+strings.Join(command, " "))
-			s.restarts(t, p.opened())
+			command, p := s.Command(t), testkit.NewProject(t)
+			p.Write("Makefile", makefile)
+			p.Start("make", "-j4", "open", "SERVER="+strings.Join(command, " "))
+			s.Restarts(t, p.Opened())
 			testkit.Await(t, "the inner make to run two jobs, the second on a token of the outer one's", func() bool {
-				_, err := os.Stat(p.path("beside"))
+				_, err := os.Stat(p.Path("beside"))
 				return err == nil
 			})
 		})
 	}
 }
-

@@ -16,6 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/takeover"
+	"github.com/systemfd/systemfd/internal/testkit"
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
@@ -45,66 +46,75 @@ func TestSplitCommand(t *testing.T) {
 	}
 }
 
+var (
+	_, badSpec = spec.Parse("frob::1")
+	_, badSet  = listenfds.Parse(func(string) (string, bool) { return "x", true })
+)
+
+var exitStatusTests = []struct {
+	err  error
+	want int
+}{
+	{nil, 0},
+	{&usageError{"no command", ""}, 2},
+	{badSpec, 2},
+	{fmt.Errorf("around it: %w", badSpec), 2},
+	{errors.New("something"), 125},
+	{fs.ErrNotExist, 125}, // of another file than the command
+	{badSet, 125},
+	{&unitfile.MapError{Text: "no"}, 2},
+	{&holder.Error{Text: "in use"}, 125},
+	{&socket.Error{Text: "in use"}, 125},
+	{&socket.Error{Text: "no folder", Err: fs.ErrNotExist}, 125},
+	{&takeover.InheritError{FD: 3, Is: "closed", Closed: true}, 125},
+	{asSubcommandError(nil), 0},
+	{asSubcommandError(&failure{"no", ""}), 1},
+	{asSubcommandError(&socket.Error{Text: "in use"}), 1},
+	{asSubcommandError(&usageError{"unknown flag", ""}), 2},
+	{asSubcommandError(badSpec), 2},
+	{&handoff.ExecError{Name: "srv", Err: fs.ErrPermission}, 126},
+	{&handoff.ExecError{Name: "srv", Err: errors.New("exec format error")}, 126},
+	{&handoff.ExecError{Name: "srv", Err: fs.ErrNotExist}, 127},
+}
+
 func TestExitStatus(t *testing.T) {
 	t.Parallel()
-	_, badSpec := spec.Parse("frob::1")
-	_, badSet := listenfds.Parse(func(string) (string, bool) { return "x", true })
-	tests := []struct {
-		err  error
-		want int
-	}{
-		{nil, 0},
-		{&usageError{"no command", ""}, 2},
-		{badSpec, 2},
-		{fmt.Errorf("around it: %w", badSpec), 2},
-		{errors.New("something"), 125},
-		{fs.ErrNotExist, 125}, // of another file than the command
-		{badSet, 125},
-		{&unitfile.MapError{Text: "no"}, 2},
-		{&holder.Error{Text: "in use"}, 125},
-		{&socket.Error{Text: "in use"}, 125},
-		{&socket.Error{Text: "no folder", Err: fs.ErrNotExist}, 125},
-		{&takeover.InheritError{FD: 3, Is: "closed", Closed: true}, 125},
-		{asSubcommandError(nil), 0},
-		{asSubcommandError(&failure{"no", ""}), 1},
-		{asSubcommandError(&socket.Error{Text: "in use"}), 1},
-		{asSubcommandError(&usageError{"unknown flag", ""}), 2},
-		{asSubcommandError(badSpec), 2},
-		{&handoff.ExecError{Name: "srv", Err: fs.ErrPermission}, 126},
-		{&handoff.ExecError{Name: "srv", Err: errors.New("exec format error")}, 126},
-		{&handoff.ExecError{Name: "srv", Err: fs.ErrNotExist}, 127},
-	}
-	for _, test := range tests {
+	for _, test := range exitStatusTests {
 		if got := exitStatus(test.err); got != test.want {
 			t.Errorf("%v: exit status %d, want %d", test.err, got, test.want)
 		}
 	}
 }
 
+var usageErrorTests = []struct{ args, text, hint string }{
+	{"-s", "--socket needs a value", ""},
+	{"-s 3000 -s", "--socket needs a value", ""},
+	{"-b", "--backlog needs a value", ""},
+	{"--info-file", "--info-file needs a value", ""},
+	{"--zzzzzz", `unknown flag "--zzzzzz"`, "systemfd --help lists them"},
+	{"--sokcet 3000", `unknown flag "--sokcet"`, `did you mean "--socket"?`},
+	{"./srv", `unexpected argument "./srv"`, `put "--" before the command: systemfd -- ./srv`},
+	{"-s http::3000 ./srv -v", `unexpected argument "./srv"`, `put "--" before the command: systemfd -s http::3000 -- ./srv -v`},
+	{"http::3000 ./srv -v", `unexpected argument "http::3000"`, `put "-s" before a socket: systemfd -s http::3000 -- ./srv -v`},
+	{"-q web=unix::/a", `unexpected argument "web=unix::/a"`, `put "-s" before a socket: systemfd -q -s web=unix::/a`},
+	{"std::sync ./srv", `unexpected argument "std::sync"`, `put "--" before the command: systemfd -- std::sync ./srv`},
+	{"-q srv a b", `unexpected argument "srv"`, `put "--" before the command: systemfd -q -- srv a b`},
+}
+
 // TestUsageErrors reads kong's own texts, which a new version may change.
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ args, text, hint string }{
-		{"-s", "--socket needs a value", ""},
-		{"-s 3000 -s", "--socket needs a value", ""},
-		{"-b", "--backlog needs a value", ""},
-		{"--info-file", "--info-file needs a value", ""},
-		{"--zzzzzz", `unknown flag "--zzzzzz"`, "systemfd --help lists them"},
-		{"--sokcet 3000", `unknown flag "--sokcet"`, `did you mean "--socket"?`},
-		{"./srv", `unexpected argument "./srv"`, `put "--" before the command: systemfd -- ./srv`},
-		{"-s http::3000 ./srv -v", `unexpected argument "./srv"`, `put "--" before the command: systemfd -s http::3000 -- ./srv -v`},
-		{"http::3000 ./srv -v", `unexpected argument "http::3000"`, `put "-s" before a socket: systemfd -s http::3000 -- ./srv -v`},
-		{"-q web=unix::/a", `unexpected argument "web=unix::/a"`, `put "-s" before a socket: systemfd -q -s web=unix::/a`},
-		{"std::sync ./srv", `unexpected argument "std::sync"`, `put "--" before the command: systemfd -- std::sync ./srv`},
-		{"-q srv a b", `unexpected argument "srv"`, `put "--" before the command: systemfd -q -- srv a b`},
-	}
-	for _, test := range tests {
+	for _, test := range usageErrorTests {
 		err := parseFlags(new(runFlags), strings.Fields(test.args))
 		var usage *usageError
 		if !errors.As(err, &usage) || usage.text != test.text || usage.hint != test.hint {
 			t.Errorf("%q: %#v; want %q, %q", test.args, err, test.text, test.hint)
 		}
 	}
+}
+
+func TestUsageErrorQuotes(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ args, value string }{{"-b many", "many"}, {"--color red", "red"}, {"--no-reuse=maybe", "maybe"}} {
 		err := parseFlags(new(runFlags), strings.Fields(test.args))
 		var usage *usageError
@@ -135,43 +145,49 @@ func TestParseFlags(t *testing.T) {
 	}
 }
 
+// What sayAll prints without colours. If it is to be quiet, it leaves out the chatter.
+const (
+	chatter = "~> socket http://127.0.0.1:3000/ -> fd #3\n~> socket http://127.0.0.1:3000/ -> fd #4 (kept open for zsh, pid 1; pid 2)\n" +
+		"~> socket http://127.0.0.1:3000/ -> fd #5 (kept open)\nwarning: 1\nwarning: \\x1b[2J\\x00 \\u0085ä\nhint: do\n"
+	errorsAlone = "error: text\nhint: way out\nerror: text\nerror: around: text\nhint: way out\nerror: text\n"
+)
+
 func TestPrinter(t *testing.T) {
 	t.Parallel()
-	say := func(p printer) string {
-		var b bytes.Buffer
-		p.err = &b
-		s, err := spec.Parse("http::3000")
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept := takeover.Socket{Socket: socket.Socket{Opening: spec.Opening{Spec: s}}}
-		p.socket(kept, 3)
-		kept.Origin, kept.Owners = takeover.Held, []process.Process{{PID: 1, Name: "zsh"}, {PID: 2}}
-		p.socket(kept, 4)
-		kept.Owners = nil
-		p.socket(kept, 5)
-		p.warn("1")
-		p.warn("\x1b[2J\x00 \u0085ä")
-		p.hint("do")
-		p.fail(&usageError{"text", "way out"})
-		p.fail(&usageError{"text", ""})
-		p.fail(fmt.Errorf("around: %w", &usageError{"text", "way out"}))
-		p.fail(errors.New("text"))
-		return b.String()
-	}
-	const chatter = "~> socket http://127.0.0.1:3000/ -> fd #3\n~> socket http://127.0.0.1:3000/ -> fd #4 (kept open for zsh, pid 1; pid 2)\n" +
-		"~> socket http://127.0.0.1:3000/ -> fd #5 (kept open)\nwarning: 1\nwarning: \\x1b[2J\\x00 \\u0085ä\nhint: do\n"
-	const errorsAlone = "error: text\nhint: way out\nerror: text\nerror: around: text\nhint: way out\nerror: text\n"
-	if got := say(printer{}); got != chatter+errorsAlone {
+	if got := sayAll(t, printer{}); got != chatter+errorsAlone {
 		t.Errorf("it says\n%swant\n%s", got, chatter+errorsAlone)
 	}
-	if got := say(printer{quiet: true}); got != errorsAlone {
+	if got := sayAll(t, printer{quiet: true}); got != errorsAlone {
 		t.Errorf("quiet, it says\n%swant\n%s", got, errorsAlone)
 	}
-	coloured := say(printer{color: true})
-	for _, want := range []string{"\x1b[1;32m~>\x1b[0m socket", "\x1b[1;33mwarning:\x1b[0m 1\n", "\x1b[1;36mhint:\x1b[0m do\n", "\x1b[1;31merror:\x1b[0m text\n"} {
+	coloured := sayAll(t, printer{color: true})
+	for _, want := range []string{
+		"\x1b[1;32m~>\x1b[0m socket", "\x1b[1;33mwarning:\x1b[0m 1\n",
+		"\x1b[1;36mhint:\x1b[0m do\n", "\x1b[1;31merror:\x1b[0m text\n",
+	} {
 		if !strings.Contains(coloured, want) {
 			t.Errorf("coloured, it says %q, want %q in it", coloured, want)
 		}
 	}
+}
+
+// sayAll returns what p prints if it is asked for everything once.
+func sayAll(t *testing.T, p printer) string {
+	t.Helper()
+	var b bytes.Buffer
+	p.err = &b
+	kept := takeover.Socket{Socket: socket.Socket{Opening: testkit.Openings(t, "http::3000")[0]}}
+	p.socket(kept, 3)
+	kept.Origin, kept.Owners = takeover.Held, []process.Process{{PID: 1, Name: "zsh"}, {PID: 2}}
+	p.socket(kept, 4)
+	kept.Owners = nil
+	p.socket(kept, 5)
+	p.warn("1")
+	p.warn("\x1b[2J\x00 \u0085ä")
+	p.hint("do")
+	p.fail(&usageError{"text", "way out"})
+	p.fail(&usageError{"text", ""})
+	p.fail(fmt.Errorf("around: %w", &usageError{"text", "way out"}))
+	p.fail(errors.New("text"))
+	return b.String()
 }

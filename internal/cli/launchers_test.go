@@ -6,28 +6,29 @@ import (
 	"testing"
 )
 
+var launcherOfTests = []struct{ command, launcher string }{
+	{"cargo watch -x run", "cargo"},
+	{"/root/.cargo/bin/cargo watch", "cargo"},
+	{"cargo +nightly watch", "cargo"},
+	{"cargo run", ""},
+	{"cargo", ""},
+	{"npm run dev", "npm"},
+	{"./npm", "npm"},
+	{"node --watch server.js", "node"},
+	{"node server.js", ""},
+	{"go run .", "go"},
+	{"go version", ""},
+	{"make", "make"},
+	{"watchexec -r ./srv", "watchexec"},
+	{"./srv npm", ""},
+	{"npmx", ""},
+	{"sh -c npm", ""},
+	{"env npm", ""},
+}
+
 func TestLauncherOf(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ command, launcher string }{
-		{"cargo watch -x run", "cargo"},
-		{"/root/.cargo/bin/cargo watch", "cargo"},
-		{"cargo +nightly watch", "cargo"},
-		{"cargo run", ""},
-		{"cargo", ""},
-		{"npm run dev", "npm"},
-		{"./npm", "npm"},
-		{"node --watch server.js", "node"},
-		{"node server.js", ""},
-		{"go run .", "go"},
-		{"go version", ""},
-		{"make", "make"},
-		{"watchexec -r ./srv", "watchexec"},
-		{"./srv npm", ""},
-		{"npmx", ""},
-		{"sh -c npm", ""},
-		{"env npm", ""},
-	}
-	for _, test := range tests {
+	for _, test := range launcherOfTests {
 		got := ""
 		if l := launcherOf(strings.Fields(test.command)); l != nil {
 			got = l.name
@@ -75,26 +76,32 @@ func TestLaunchers(t *testing.T) {
 	}
 }
 
+// Parts of the hints.
+const (
+	pidChanges = "starts the server under another pid"
+	closes     = "does not pass descriptors on"
+)
+
+var launcherHintTests = []struct {
+	command   string
+	held, pid bool
+	want      string // a part of it; "" for no hint
+}{
+	{"entr ./srv", false, false, pidChanges},
+	{"entr ./srv", true, false, pidChanges},
+	{"entr ./srv", false, true, ""},
+	{"entr systemfd -- ./srv", false, false, ""},
+	{"npm run dev", false, false, closes},
+	{"npm run dev", true, false, ""}, // the nested form may stand in package.json
+	{"nodemon server.js", true, false, closes},
+	{"npm run dev", false, true, closes},
+	{"nodemon --exec systemfd -- srv", false, false, closes},
+	{"nodemon --exec systemfd -- srv", true, false, ""},
+}
+
 func TestLauncherHint(t *testing.T) {
 	t.Parallel()
-	const pidChanges, closes = "starts the server under another pid", "does not pass descriptors on"
-	tests := []struct {
-		command   string
-		held, pid bool
-		want      string // a part of it; "" for no hint
-	}{
-		{"entr ./srv", false, false, pidChanges},
-		{"entr ./srv", true, false, pidChanges},
-		{"entr ./srv", false, true, ""},
-		{"entr systemfd -- ./srv", false, false, ""},
-		{"npm run dev", false, false, closes},
-		{"npm run dev", true, false, ""}, // the nested form may stand in package.json
-		{"nodemon server.js", true, false, closes},
-		{"npm run dev", false, true, closes},
-		{"nodemon --exec systemfd -- srv", false, false, closes},
-		{"nodemon --exec systemfd -- srv", true, false, ""},
-	}
-	for _, test := range tests {
+	for _, test := range launcherHintTests {
 		command := strings.Fields(test.command)
 		l := launcherOf(command)
 		if l == nil {

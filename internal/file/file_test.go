@@ -11,8 +11,7 @@ import (
 
 func TestFile(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "file")
+	path := filepath.Join(t.TempDir(), "file")
 	if text, err := Read(path); text != nil || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there has %q, %v", text, err)
 	}
@@ -30,6 +29,11 @@ func TestFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
 	if err := Write(path, []byte("text")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there is written to: %v", err)
 	}
@@ -39,6 +43,11 @@ func TestFile(t *testing.T) {
 	if got, err := Read(path); err != nil || string(got) != "newger" {
 		t.Errorf("it has %q, %v", got, err)
 	}
+}
+
+func TestDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
 	if _, err := Read(dir); err == nil {
 		t.Error("a directory is read")
 	}

@@ -8,12 +8,85 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// TestLookPath goes through execvp(3)'s rules, in a folder of its own:
+// A lookPathTest has ROOT for the folder of newLookPathRoot.
+type lookPathTest struct {
+	path, name string
+	want       string
+	err        error
+}
+
+var lookPathTests = map[string]lookPathTest{
+	"the first of PATH":                   {"ROOT/a:ROOT/b", "cmd", "ROOT/a/cmd", nil},
+	"order of PATH":                       {"ROOT/b:ROOT/a", "cmd", "ROOT/b/cmd", nil},
+	"a folder that does not exist":        {"ROOT/no:ROOT/b", "cmd", "ROOT/b/cmd", nil},
+	"a file in PATH":                      {"ROOT/file:ROOT/b", "cmd", "ROOT/b/cmd", nil},
+	"relative element":                    {"b", "cmd", "b/cmd", nil},
+	"PATH=.":                              {".", "here", "./here", nil},
+	"PATH empty":                          {"", "here", "./here", nil},
+	"empty element in front":              {":ROOT/a", "here", "./here", nil},
+	"empty element behind":                {"ROOT/a:", "here", "./here", nil},
+	"empty element between":               {"ROOT/a::ROOT/b", "here", "./here", nil},
+	"no empty element":                    {"ROOT/a", "here", "", fs.ErrNotExist},
+	"what is not executable is passed by": {"ROOT/locked:ROOT/b", "last", "ROOT/b/last", nil},
+	"a folder is passed by":               {"ROOT/tree:ROOT/b", "last", "ROOT/b/last", nil},
+	"not executable, and nothing better":  {"ROOT/locked:ROOT/b", "only", "", fs.ErrPermission},
+	"a folder, and nothing better":        {"ROOT/tree:ROOT/b", "dir", "", unix.EISDIR},
+	"not found":                           {"ROOT/a:ROOT/b", "nothing", "", fs.ErrNotExist},
+	"no name":                             {"ROOT/a", "", "", fs.ErrNotExist},
+
+	"with a slash, PATH does not count": {"ROOT/a", "b/cmd", "b/cmd", nil},
+	"below the working directory":       {"ROOT/a", "./here", "./here", nil},
+	"absolute":                          {"", "ROOT/b/last", "ROOT/b/last", nil},
+	"slash, not found":                  {"ROOT/a", "./cmd", "", fs.ErrNotExist},
+	"slash, below a file":               {"ROOT/a", "file/cmd", "", fs.ErrNotExist},
+	"slash, not executable":             {"ROOT/a", "./file", "", fs.ErrPermission},
+	"slash, a folder":                   {"ROOT/a", "./tree", "", unix.EISDIR},
+}
+
+// TestLookPath goes through execvp(3)'s rules.
+func TestLookPath(t *testing.T) {
+	root := strings.NewReplacer("ROOT", newLookPathRoot(t))
+	for name, test := range lookPathTests {
+		test.path, test.name, test.want = root.Replace(test.path), root.Replace(test.name), root.Replace(test.want)
+		test.check(t, name)
+	}
+}
+
+func (test lookPathTest) check(t *testing.T, name string) {
+	t.Helper()
+	t.Setenv("PATH", test.path)
+	got, err := LookPath(test.name)
+	if test.err == nil {
+		if got != test.want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, test.want)
+		}
+		return
+	}
+	var failure *ExecError
+	if !errors.As(err, &failure) || failure.Name != test.name || !errors.Is(err, test.err) {
+		t.Errorf("%s: %q, %v; want an *ExecError: %v", name, got, err, test.err)
+	}
+}
+
+func TestLookPathWithoutPath(t *testing.T) {
+	newLookPathRoot(t)
+	t.Setenv("PATH", "") // puts it back at the end
+	os.Unsetenv("PATH")
+	if got, err := LookPath("sh"); err != nil || !slices.Contains([]string{"/bin/sh", "/usr/bin/sh"}, got) {
+		t.Errorf("without PATH: %q, %v", got, err)
+	}
+	if got, err := LookPath("here"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without PATH: %q, %v", got, err)
+	}
+}
+
+// newLookPathRoot makes a folder, the working directory from now on, with:
 //
 //	here         executable
 //	a/cmd        executable
@@ -24,7 +97,8 @@ import (
 //	tree/last/   a folder
 //	tree/dir/    a folder
 //	file         a file, not executable
-func TestLookPath(t *testing.T) {
+func newLookPathRoot(t *testing.T) string {
+	t.Helper()
 	root := t.TempDir()
 	t.Chdir(root)
 	for path, mode := range map[string]fs.FileMode{
@@ -37,61 +111,7 @@ func TestLookPath(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	in := func(path string) string { return filepath.Join(root, path) }
-
-	tests := map[string]struct {
-		path, name string
-		want       string
-		err        error
-	}{
-		"the first of PATH":                   {in("a") + ":" + in("b"), "cmd", in("a/cmd"), nil},
-		"order of PATH":                       {in("b") + ":" + in("a"), "cmd", in("b/cmd"), nil},
-		"a folder that does not exist":        {in("no") + ":" + in("b"), "cmd", in("b/cmd"), nil},
-		"a file in PATH":                      {in("file") + ":" + in("b"), "cmd", in("b/cmd"), nil},
-		"relative element":                    {"b", "cmd", "b/cmd", nil},
-		"PATH=.":                              {".", "here", "./here", nil},
-		"PATH empty":                          {"", "here", "./here", nil},
-		"empty element in front":              {":" + in("a"), "here", "./here", nil},
-		"empty element behind":                {in("a") + ":", "here", "./here", nil},
-		"empty element between":               {in("a") + "::" + in("b"), "here", "./here", nil},
-		"no empty element":                    {in("a"), "here", "", fs.ErrNotExist},
-		"what is not executable is passed by": {in("locked") + ":" + in("b"), "last", in("b/last"), nil},
-		"a folder is passed by":               {in("tree") + ":" + in("b"), "last", in("b/last"), nil},
-		"not executable, and nothing better":  {in("locked") + ":" + in("b"), "only", "", fs.ErrPermission},
-		"a folder, and nothing better":        {in("tree") + ":" + in("b"), "dir", "", unix.EISDIR},
-		"not found":                           {in("a") + ":" + in("b"), "nothing", "", fs.ErrNotExist},
-		"no name":                             {in("a"), "", "", fs.ErrNotExist},
-
-		"with a slash, PATH does not count": {in("a"), "b/cmd", "b/cmd", nil},
-		"below the working directory":       {in("a"), "./here", "./here", nil},
-		"absolute":                          {"", in("b/last"), in("b/last"), nil},
-		"slash, not found":                  {in("a"), "./cmd", "", fs.ErrNotExist},
-		"slash, below a file":               {in("a"), "file/cmd", "", fs.ErrNotExist},
-		"slash, not executable":             {in("a"), "./file", "", fs.ErrPermission},
-		"slash, a folder":                   {in("a"), "./tree", "", unix.EISDIR},
-	}
-	for name, test := range tests {
-		t.Setenv("PATH", test.path)
-		got, err := LookPath(test.name)
-		if test.err == nil {
-			if got != test.want || err != nil {
-				t.Errorf("%s: %q, %v; want %q", name, got, err, test.want)
-			}
-			continue
-		}
-		var failure *ExecError
-		if !errors.As(err, &failure) || failure.Name != test.name || !errors.Is(err, test.err) {
-			t.Errorf("%s: %q, %v; want an *ExecError: %v", name, got, err, test.err)
-		}
-	}
-
-	os.Unsetenv("PATH") // t.Setenv has put it back by the end
-	if got, err := LookPath("sh"); err != nil || !slices.Contains([]string{"/bin/sh", "/usr/bin/sh"}, got) {
-		t.Errorf("without PATH: %q, %v", got, err)
-	}
-	if got, err := LookPath("here"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("without PATH: %q, %v", got, err)
-	}
+	return root
 }
 
 func TestExecError(t *testing.T) {

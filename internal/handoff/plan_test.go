@@ -40,57 +40,83 @@ func arrangements(numbers []int, most int) [][]int {
 	return all
 }
 
-// checkPlan runs the plan for fds on a table of descriptors that says what stands at each.
-func checkPlan(t *testing.T, fds []int) {
-	t.Helper()
-	table := map[int]string{}
+// A table says what stands at each descriptor.
+type table map[int]string
+
+// newTable has sockets at fds, and strangers anywhere else.
+func newTable(fds []int) table {
+	all := table{}
 	for fd := range 40 {
-		table[fd] = fmt.Sprintf("stranger %d", fd) // may stand anywhere
+		all[fd] = fmt.Sprintf("stranger %d", fd)
 	}
 	for i, fd := range fds {
-		table[fd] = fmt.Sprintf("socket %d", i)
+		all[fd] = fmt.Sprintf("socket %d", i)
 	}
-	before := maps.Clone(table)
+	return all
+}
 
+// checkPlan runs the plan for fds on a table.
+func checkPlan(t *testing.T, fds []int) {
+	t.Helper()
+	before := newTable(fds)
+	after := maps.Clone(before)
 	lift, steps := plan(fds)
-	moved := map[int]int{}
-	for _, fd := range lift {
-		free := listenfds.Start + len(fds)
-		for table[free] != "" {
-			free++
-		}
-		moved[fd], table[free] = free, table[fd]
-		if !inRange(fd, len(fds)) {
-			t.Errorf("plan(%v) lifts %d, which is not in the way", fds, fd)
-		}
-	}
-	if len(moved) != len(lift) {
-		t.Errorf("plan(%v) lifts one twice: %v", fds, lift)
-	}
+	checkLift(t, fds, lift)
+	moved := after.lift(lift, listenfds.Start+len(fds))
 	for _, s := range steps {
 		from := s.from
 		if to, ok := moved[from]; ok {
 			from = to
 		}
-		if table[from] != before[s.from] {
-			t.Errorf("plan(%v): %s has been overwritten by %s when it moves to %d", fds, before[s.from], table[from], s.to)
+		if after[from] != before[s.from] {
+			t.Errorf("plan(%v): %s has been overwritten by %s when it moves to %d", fds, before[s.from], after[from], s.to)
 		}
-		table[s.to] = table[from]
+		after[s.to] = after[from]
 	}
-
 	if len(steps) != len(fds) {
 		t.Errorf("plan(%v) has %d steps", fds, len(steps))
 	}
+	checkPlaces(t, fds, before, after)
+}
+
+// checkLift: what is lifted is in the way, and is lifted once.
+func checkLift(t *testing.T, fds, lift []int) {
+	t.Helper()
+	for i, fd := range lift {
+		if !inRange(fd, len(fds)) {
+			t.Errorf("plan(%v) lifts %d, which is not in the way", fds, fd)
+		}
+		if slices.Contains(lift[:i], fd) {
+			t.Errorf("plan(%v) lifts one twice: %v", fds, lift)
+		}
+	}
+}
+
+// lift copies each of fds to the lowest free descriptor from first on, and returns to which.
+func (all table) lift(fds []int, first int) map[int]int {
+	moved := map[int]int{}
+	for _, fd := range fds {
+		free := first
+		for all[free] != "" {
+			free++
+		}
+		moved[fd], all[free] = free, all[fd]
+	}
+	return moved
+}
+
+// checkPlaces: each socket is in its place, and the strangers anywhere else are where they were.
+func checkPlaces(t *testing.T, fds []int, before, after table) {
+	t.Helper()
 	for i := range fds {
 		to := listenfds.Start + i
-		if want := fmt.Sprintf("socket %d", i); table[to] != want {
-			t.Errorf("plan(%v) puts %s at %d, want %s", fds, table[to], to, want)
+		if want := fmt.Sprintf("socket %d", i); after[to] != want {
+			t.Errorf("plan(%v) puts %s at %d, want %s", fds, after[to], to, want)
 		}
-		delete(table, to)
 		delete(before, to)
 	}
 	for fd, want := range before {
-		if table[fd] != want {
+		if after[fd] != want {
 			t.Errorf("plan(%v) overwrites %s at %d", fds, want, fd)
 		}
 	}

@@ -14,33 +14,36 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+var refused = &Error{Text: "no"}
+
+var judgeTests = []struct {
+	err        error
+	dead, live error
+}{
+	{nil, nil, nil},
+	{ErrGone, ErrGone, ErrGone},
+	{refused, refused, refused},
+	{unix.ENOENT, ErrGone, ErrGone},
+	{unix.ENOTDIR, ErrGone, ErrGone},
+	{unix.EAGAIN, errNoAnswer, errNoAnswer},
+	{unix.EINTR, errNoAnswer, errNoAnswer},
+	{unix.ECONNREFUSED, ErrGone, errNoAnswer},
+	{unix.ECONNRESET, ErrGone, errNoAnswer},
+	{unix.EPIPE, ErrGone, errNoAnswer},
+	{io.EOF, ErrGone, errNoAnswer},
+	{fmt.Errorf("read: %w", io.EOF), ErrGone, errNoAnswer},
+	{unix.EACCES, unix.EACCES, unix.EACCES},
+	{unix.ENOTSOCK, unix.ENOTSOCK, unix.ENOTSOCK},
+	{unix.EMFILE, unix.EMFILE, unix.EMFILE},
+}
+
 // TestJudge: whether a holder is gone is decided by the probe of its socket, and by nothing else.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Directory(t)
 	socketAt(t, dir+"/dead", false)
 	socketAt(t, dir+"/alive", true)
-	refused := &Error{Text: "no"}
-	for _, test := range []struct {
-		err        error
-		dead, live error
-	}{
-		{nil, nil, nil},
-		{ErrGone, ErrGone, ErrGone},
-		{refused, refused, refused},
-		{unix.ENOENT, ErrGone, ErrGone},
-		{unix.ENOTDIR, ErrGone, ErrGone},
-		{unix.EAGAIN, errNoAnswer, errNoAnswer},
-		{unix.EINTR, errNoAnswer, errNoAnswer},
-		{unix.ECONNREFUSED, ErrGone, errNoAnswer},
-		{unix.ECONNRESET, ErrGone, errNoAnswer},
-		{unix.EPIPE, ErrGone, errNoAnswer},
-		{io.EOF, ErrGone, errNoAnswer},
-		{fmt.Errorf("read: %w", io.EOF), ErrGone, errNoAnswer},
-		{unix.EACCES, unix.EACCES, unix.EACCES},
-		{unix.ENOTSOCK, unix.ENOTSOCK, unix.ENOTSOCK},
-		{unix.EMFILE, unix.EMFILE, unix.EMFILE},
-	} {
+	for _, test := range judgeTests {
 		for path, want := range map[string]error{dir + "/dead": test.dead, dir + "/missing": test.dead, dir + "/alive": test.live} {
 			if got := (&Client{control: path}).judge(test.err); !errors.Is(got, want) || want == nil && got != nil {
 				t.Errorf("%v at %s means %v, not %v", test.err, path, got, want)
@@ -56,39 +59,42 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// fullQueue is a holder that accepts nothing, and whose queue has no room left.
+func fullQueue(t *testing.T) (c *Client, listener int) {
+	t.Helper()
+	path := testkit.Directory(t) + "/x.sock"
+	listener = listen(t, path, 1)
+	c = &Client{control: path, peer: unix.Geteuid()}
+	for range 8 {
+		if fd, err := c.connect(); err == nil {
+			t.Cleanup(func() { unix.Close(fd) })
+		}
+	}
+	if fd, err := c.connect(); err == nil {
+		unix.Close(fd)
+		t.Skip("this system's queue has no end")
+	}
+	return c, listener
+}
+
 // TestFullQueue: a holder whose queue is full is alive. It is tried again, until the deadline.
 func TestFullQueue(t *testing.T) {
 	t.Parallel()
-	path := testkit.Directory(t) + "/x.sock"
-	listener, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		defer unix.Close(listener)
-		unix.CloseOnExec(listener)
-		err = unix.Bind(listener, &unix.SockaddrUnix{Name: path})
-	}
-	if err == nil {
-		err = unix.Listen(listener, 1)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &Client{control: path, peer: unix.Geteuid()}
-	for range 8 {
-		if fd, err := c.connect(); err == nil {
-			defer unix.Close(fd)
-		}
-	}
-	if _, err := c.connect(); err == nil {
-		t.Skip("this system's queue has no end")
-	}
+	c, _ := fullQueue(t)
 	begin := time.Now()
-	_, err = c.Status()
-	if want := fmt.Sprintf("the holder at %q does not answer", path); err == nil || err.Error() != want {
+	_, err := c.Status()
+	if want := fmt.Sprintf("the holder at %q does not answer", c.control); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	if took := time.Since(begin); took < lookTime || took > 2*lookTime {
 		t.Errorf("it took %v", took)
 	}
+}
+
+// TestQueueHasRoom: a holder whose queue is full is tried again, until there is room.
+func TestQueueHasRoom(t *testing.T) {
+	t.Parallel()
+	c, listener := fullQueue(t)
 	accepted := make(chan int)
 	go func() {
 		time.Sleep(50 * time.Millisecond)

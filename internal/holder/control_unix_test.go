@@ -10,48 +10,27 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestControlDirectory is not parallel: it sets XDG_RUNTIME_DIR.
 func TestControlDirectory(t *testing.T) {
 	dir := testkit.Directory(t)
-	fallback := fmt.Sprintf("/tmp/systemfd-%d", os.Geteuid())
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := os.WriteFile(in("file"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	fallback := fmt.Sprintf("/tmp/systemfd-%d", os.Geteuid())
 	ours, long := in("ours"), in(strings.Repeat("l", 100))
-	for _, path := range []string{ours, long, in("with blank"), in("it's"), in("a$b")} {
-		if err := os.Mkdir(path, 0o700); err != nil {
-			t.Fatal(err)
-		}
+	writeFile(t, in("file"))
+	mkdir(t, ours, long, in("with blank"), in("it's"), in("a$b"))
+	symlink(t, ours, in("link"))
+	for _, value := range []string{"", "relative", in("missing"), in("file"), long, in("with blank"), in("it's"), in("a$b")} {
+		checkControlDirectory(t, value, fallback)
 	}
-	if err := os.Symlink(ours, in("link")); err != nil {
-		t.Fatal(err)
-	}
-	tests := map[string]string{
-		"": fallback, "relative": fallback, in("missing"): fallback, in("file"): fallback, long: fallback,
-		in("with blank"): fallback, in("it's"): fallback, in("a$b"): fallback,
-		ours: ours + "/systemfd", ours + "/": ours + "/systemfd", in("link"): in("link") + "/systemfd",
-	}
+	checkControlDirectory(t, ours, ours+"/systemfd")
+	checkControlDirectory(t, ours+"/", ours+"/systemfd")
+	checkControlDirectory(t, in("link"), in("link")+"/systemfd")
 	if os.Geteuid() == 0 {
-		theirs := in("theirs")
-		if err := os.Mkdir(theirs, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chown(theirs, 65534, 65534); err != nil {
-			t.Fatal(err)
-		}
-		tests[theirs] = fallback
-	}
-	for value, want := range tests {
-		t.Setenv("XDG_RUNTIME_DIR", value)
-		if got := controlDirectory(); got != want {
-			t.Errorf("XDG_RUNTIME_DIR=%q gives %q, not %q", value, got, want)
-		}
+		mkdirOfAnother(t, in("theirs"))
+		checkControlDirectory(t, in("theirs"), fallback)
 	}
 	os.Unsetenv("XDG_RUNTIME_DIR")
 	if got := controlDirectory(); got != fallback {
@@ -59,40 +38,20 @@ func TestControlDirectory(t *testing.T) {
 	}
 }
 
-// TestNamed is not parallel: it sets XDG_RUNTIME_DIR and the working directory.
+func checkControlDirectory(t *testing.T, value, want string) {
+	t.Helper()
+	t.Setenv("XDG_RUNTIME_DIR", value)
+	if got := controlDirectory(); got != want {
+		t.Errorf("XDG_RUNTIME_DIR=%q gives %q, not %q", value, got, want)
+	}
+}
+
+// TestNamed is not parallel: it sets XDG_RUNTIME_DIR.
 func TestNamed(t *testing.T) {
-	dir := testkit.Directory(t)
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-	one, two, link := dir+"/one", dir+"/two", dir+"/link"
-	for _, path := range []string{one, two} {
-		if err := os.Mkdir(path, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(one, link); err != nil {
-		t.Fatal(err)
-	}
-	in := func(dir string) string {
-		t.Helper()
-		t.Chdir(dir) // sets PWD, too
-		c, err := Named("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c.Control()
-	}
-	if in(one) != in(link) {
-		t.Error("a symbolic link to a project has another holder")
-	}
-	if in(one) == in(two) {
-		t.Error("two projects have one holder")
-	}
-	if base, ok := strings.CutSuffix(filepath.Base(in(one)), ".sock"); !ok || len(base) != 16 || strings.Trim(base, "0123456789abcdef") != "" {
-		t.Errorf("%q is not 16 hex digits", base)
-	}
+	dir := ownDirectory(t)
 	for _, name := range []string{"my.app-2", "a", strings.Repeat("a", 32), "A_9"} {
 		c, err := Named(name)
-		if err != nil || c.Control() != dir+"/systemfd/"+name+".sock" {
+		if err != nil || c.Control() != dir+"/"+name+".sock" {
 			t.Errorf("got %+v, %v", c, err)
 		}
 	}
@@ -101,7 +60,39 @@ func TestNamed(t *testing.T) {
 			t.Errorf("name %q gives %+v, %v", name, c, err)
 		}
 	}
-	if testkit.Exists(dir + "/systemfd") {
+	if testkit.Exists(dir) {
+		t.Error("a directory is made without need")
+	}
+}
+
+// controlIn returns the control socket of the holder of a working directory.
+func controlIn(t *testing.T, dir string) string {
+	t.Helper()
+	t.Chdir(dir) // sets PWD, too
+	c, err := Named("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Control()
+}
+
+// TestWorkingDirectory is not parallel: it sets XDG_RUNTIME_DIR and the working directory.
+func TestWorkingDirectory(t *testing.T) {
+	dir, projects := ownDirectory(t), testkit.Directory(t)
+	one, two, link := projects+"/one", projects+"/two", projects+"/link"
+	mkdir(t, one, two)
+	symlink(t, one, link)
+	if controlIn(t, one) != controlIn(t, link) {
+		t.Error("a symbolic link to a project has another holder")
+	}
+	if controlIn(t, one) == controlIn(t, two) {
+		t.Error("two projects have one holder")
+	}
+	base, ok := strings.CutSuffix(filepath.Base(controlIn(t, one)), ".sock")
+	if !ok || len(base) != 16 || strings.Trim(base, "0123456789abcdef") != "" {
+		t.Errorf("%q is not 16 hex digits", base)
+	}
+	if testkit.Exists(dir) {
 		t.Error("a directory is made without need")
 	}
 }
@@ -127,110 +118,95 @@ func TestWorkingDirectoryIsGone(t *testing.T) {
 func TestPrivate(t *testing.T) {
 	t.Parallel()
 	first, second := Private(), Private()
-	if first.Control() == second.Control() || filepath.Dir(first.Control()) != controlDirectory() || len(filepath.Base(first.Control())) != len("0123456789abcdef.sock") {
+	if first.Control() == second.Control() || filepath.Dir(first.Control()) != controlDirectory() ||
+		len(filepath.Base(first.Control())) != len("0123456789abcdef.sock") {
 		t.Errorf("two holders of one process are %q and %q", first.Control(), second.Control())
 	}
 }
 
-// TestAt is what SYSTEMFD_HOLDER may say: the control socket of a holder of ours, which need not be there. It is not
-// parallel: it sets XDG_RUNTIME_DIR.
-func TestAt(t *testing.T) {
-	dir := testkit.Directory(t)
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-	ours, elsewhere, unsafe := dir+"/systemfd", dir+"/elsewhere/systemfd", dir+"/unsafe/systemfd"
-	if c, err := At(ours + "/x.sock"); err != nil || c.Control() != ours+"/x.sock" {
+// TestAtMissing is not parallel: it sets XDG_RUNTIME_DIR.
+func TestAtMissing(t *testing.T) {
+	dir := ownDirectory(t)
+	elsewhere := testkit.Directory(t) + "/systemfd"
+	if c, err := At(dir + "/x.sock"); err != nil || c.Control() != dir+"/x.sock" {
 		t.Errorf("a holder that has gone with its directory: %+v, %v", c, err)
 	}
 	if _, err := At(elsewhere + "/x.sock"); err == nil {
 		t.Error("a directory that is not there is another's")
 	}
-	if testkit.Exists(ours) || testkit.Exists(elsewhere) {
+	if testkit.Exists(dir) || testkit.Exists(elsewhere) {
 		t.Error("a directory is made by looking")
 	}
-	for _, path := range []string{ours, elsewhere, unsafe, dir + "/.ssh"} {
-		if err := os.MkdirAll(path, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(unsafe, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	const key = "a private key"
-	for _, path := range []string{dir + "/.ssh/id.sock", dir + "/.ssh/id", ours + "/file.sock", ours + "/id"} {
-		if err := os.WriteFile(path, []byte(key), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, path := range []string{ours + "/link.sock", ours + "/loop.sock"} {
-		if err := os.Symlink(filepath.Base(path), path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	socketAt(t, ours+"/dead.sock", false)
-	if err := os.Symlink("dead.sock", ours+"/to-socket.sock"); err != nil {
-		t.Fatal(err)
-	}
+}
 
-	for _, control := range []string{ours + "/none.sock", ours + "/dead.sock", elsewhere + "/none.sock"} {
-		if c, err := At(control); err != nil || c.Control() != control {
-			t.Errorf("%q: %+v, %v", control, c, err)
+// keyFiles are what SYSTEMFD_HOLDER must not lead to.
+var keyFiles = []string{"/.ssh/id.sock", "/.ssh/id", "/systemfd/file.sock", "/systemfd/id"}
+
+// atDirectory is XDG_RUNTIME_DIR with all that SYSTEMFD_HOLDER may name.
+func atDirectory(t *testing.T) (dir string) {
+	t.Helper()
+	ours := ownDirectory(t)
+	dir = filepath.Dir(ours)
+	mkdir(t, ours, dir+"/elsewhere/systemfd", dir+"/unsafe/systemfd", dir+"/.ssh")
+	chmod(t, dir+"/unsafe/systemfd", 0o755)
+	for _, path := range keyFiles {
+		writeFile(t, dir+path)
+	}
+	symlink(t, "id", ours+"/link.sock")
+	symlink(t, "loop.sock", ours+"/loop.sock")
+	socketAt(t, ours+"/dead.sock", false)
+	symlink(t, "dead.sock", ours+"/to-socket.sock")
+	return dir
+}
+
+const notYours = "not the control socket of a holder of yours"
+
+// atTests has what SYSTEMFD_HOLDER may not say. DIR stands for XDG_RUNTIME_DIR.
+var atTests = map[string]string{
+	"":                                notYours,
+	"x.sock":                          notYours,
+	"systemfd/x.sock":                 notYours,
+	"./systemfd/x.sock":               notYours,
+	"DIR/systemfd/id":                 notYours,
+	"DIR/systemfd/../.ssh/id.sock":    notYours,
+	"DIR/systemfd/../systemfd/x.sock": notYours,
+	"DIR/systemfd//x.sock":            notYours,
+	"DIR/systemfd/x.sock/":            notYours,
+	"DIR/.ssh/id.sock":                notYours,
+	"DIR/x.sock":                      notYours,
+	"/tmp/systemfd-/x.sock":           notYours,
+	"/tmp/systemfd-1x/x.sock":         notYours,
+	"DIR/systemfd/file.sock":          "not a socket",
+	"DIR/systemfd/link.sock":          "not a socket",
+	"DIR/systemfd/loop.sock":          "not a socket",
+	"DIR/systemfd/to-socket.sock":     "not a socket",
+	"DIR/unsafe/systemfd/x.sock":      "is not safe: others may use it (mode 0755)",
+	"DIR/missing/systemfd/x.sock":     "is not safe: no such file or directory",
+}
+
+// TestAt is what SYSTEMFD_HOLDER may say: the control socket of a holder of ours, which need not be there. It is not
+// parallel: it sets XDG_RUNTIME_DIR.
+func TestAt(t *testing.T) {
+	dir := atDirectory(t)
+	for _, name := range []string{"/systemfd/none.sock", "/systemfd/dead.sock", "/elsewhere/systemfd/none.sock"} {
+		if c, err := At(dir + name); err != nil || c.Control() != dir+name {
+			t.Errorf("%q: %+v, %v", name, c, err)
 		}
 	}
-	tests := map[string]string{
-		"": "not the control socket of a holder of yours", "x.sock": "not the control socket of a holder of yours",
-		"systemfd/x.sock":                "not the control socket of a holder of yours",
-		"./systemfd/x.sock":              "not the control socket of a holder of yours",
-		ours + "/id":                     "not the control socket of a holder of yours",
-		ours + "/../.ssh/id.sock":        "not the control socket of a holder of yours",
-		ours + "/../systemfd/x.sock":     "not the control socket of a holder of yours",
-		ours + "//x.sock":                "not the control socket of a holder of yours",
-		ours + "/x.sock/":                "not the control socket of a holder of yours",
-		dir + "/.ssh/id.sock":            "not the control socket of a holder of yours",
-		dir + "/x.sock":                  "not the control socket of a holder of yours",
-		"/tmp/systemfd-/x.sock":          "not the control socket of a holder of yours",
-		"/tmp/systemfd-1x/x.sock":        "not the control socket of a holder of yours",
-		ours + "/file.sock":              "not a socket",
-		ours + "/link.sock":              "not a socket",
-		ours + "/to-socket.sock":         "not a socket",
-		unsafe + "/x.sock":               "is not safe: others may use it (mode 0755)",
-		dir + "/missing/systemfd/x.sock": "is not safe: no such file or directory",
-	}
-	for control, want := range tests {
+	for text, want := range atTests {
+		control := strings.Replace(text, "DIR", dir, 1)
 		if c, err := At(control); err == nil || !strings.HasSuffix(err.Error(), want) || testkit.Hint(err) == "" {
 			t.Errorf("%q: %+v, %v", control, c, err)
 		}
 	}
-	for _, path := range []string{dir + "/.ssh/id.sock", dir + "/.ssh/id", ours + "/file.sock", ours + "/id"} {
-		if text, err := os.ReadFile(path); string(text) != key {
+	for _, path := range keyFiles {
+		if text, err := os.ReadFile(dir + path); string(text) != key {
 			t.Errorf("%q is %q, %v", path, text, err)
 		}
 	}
 	if testkit.Exists(dir + "/missing") {
 		t.Error("a directory is made by looking")
 	}
-}
-
-// socketAt leaves a socket at path, which listens until the test ends if it is to be alive.
-func socketAt(t *testing.T, path string, isAlive bool) {
-	t.Helper()
-	if !isAlive {
-		if err := testkit.DeadSocket(path, unix.SOCK_STREAM); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		unix.CloseOnExec(fd)
-		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
-	}
-	if err == nil {
-		err = unix.Listen(fd, 128)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
 }
 
 // TestAtOfAnotherUser is root with the variables of somebody else, as sudo -E has them.
@@ -240,12 +216,7 @@ func TestAtOfAnotherUser(t *testing.T) {
 		t.Skip("only root may use another user's holder")
 	}
 	theirs := testkit.Directory(t) + "/systemfd"
-	if err := os.Mkdir(theirs, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(theirs, 65534, 65534); err != nil {
-		t.Fatal(err)
-	}
+	mkdirOfAnother(t, theirs)
 	if c, err := At(theirs + "/x.sock"); err != nil || c.peer != 65534 {
 		t.Errorf("got %+v, %v", c, err)
 	}
@@ -256,20 +227,15 @@ func TestAtOfAnotherUser(t *testing.T) {
 
 // TestAll is not parallel: it sets XDG_RUNTIME_DIR.
 func TestAll(t *testing.T) {
-	dir := testkit.Directory(t)
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-	if all, err := All(); all != nil || err != nil || testkit.Exists(dir+"/systemfd") {
+	dir := ownDirectory(t)
+	if all, err := All(); all != nil || err != nil || testkit.Exists(dir) {
 		t.Errorf("without a directory there are %v, %v", all, err)
 	}
-	if err := os.Mkdir(dir+"/systemfd", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	socketAt(t, dir+"/systemfd/dead.sock", false)
-	socketAt(t, dir+"/systemfd/alive.sock", true)
-	socketAt(t, dir+"/systemfd/other", false)
-	if err := os.WriteFile(dir+"/systemfd/file.sock", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	mkdir(t, dir)
+	socketAt(t, dir+"/dead.sock", false)
+	socketAt(t, dir+"/alive.sock", true)
+	socketAt(t, dir+"/other", false)
+	writeFile(t, dir+"/file.sock")
 	all, err := All()
 	var names []string
 	for _, c := range all {
@@ -278,18 +244,21 @@ func TestAll(t *testing.T) {
 	if !slices.Equal(names, []string{"alive", "dead"}) || err != nil {
 		t.Errorf("there are %q, %v", names, err)
 	}
-	if err := os.Chmod(dir+"/systemfd", 0o777); err != nil {
-		t.Fatal(err)
-	}
+}
+
+// TestAllUnsafe looks for holders where there must be none. It is not parallel: it sets XDG_RUNTIME_DIR.
+func TestAllUnsafe(t *testing.T) {
+	dir := ownDirectory(t)
+	mkdir(t, dir)
+	socketAt(t, dir+"/dead.sock", false)
+	chmod(t, dir, 0o777)
 	if all, err := All(); all != nil || err == nil || !strings.HasSuffix(err.Error(), "is not safe: others may use it (mode 0777)") {
 		t.Errorf("in an unsafe directory there are %v, %v", all, err)
 	}
-	if err := os.RemoveAll(dir + "/systemfd"); err != nil {
+	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(dir+"/systemfd", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, dir)
 	if all, err := All(); all != nil || err == nil {
 		t.Errorf("in a file there are %v, %v", all, err)
 	}

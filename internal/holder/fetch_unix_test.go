@@ -14,6 +14,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -27,27 +28,39 @@ func TestFetch(t *testing.T) {
 		own = append(own, open(t, "a=0"))
 		texts = append(texts, "b=http::"+own[i].Address())
 	}
-	umaskKept(func() {
-		if err := c.Keep(os.Getpid(), own); err != nil {
-			t.Fatal(err)
-		}
-	})
+	if err := keepAll(c, os.Getpid(), own); err != nil {
+		t.Fatal(err)
+	}
 	all, err := c.Fetch(testkit.Openings(t, texts...))
 	if err != nil || len(all) != len(own) {
 		t.Fatalf("fetched %d sockets, %v", len(all), err)
 	}
 	defer CloseFetched(all)
 	for i, f := range all {
-		if testkit.Inode(t, f.Socket.FD) != testkit.Inode(t, own[i].FD) || f.Socket.Addr != own[i].Addr {
-			t.Fatalf("socket %d is %+v, not %+v", i, f.Socket, own[i])
-		}
-		if !f.IsKept || f.Socket.Name != "b" || f.Socket.Type != "http" || f.Kept.Opening != own[i].Opening || f.Owners[0].PID != os.Getpid() || f.Users != nil {
-			t.Errorf("socket %d is %+v", i, f)
-		}
-		if flags, err := unix.FcntlInt(uintptr(f.Socket.FD), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("socket %d has flags %d, %v", i, flags, err)
-		}
+		checkFetched(t, f, own[i])
 	}
+}
+
+// checkFetched checks a copy of our own socket, which TestFetch has asked for.
+func checkFetched(t *testing.T, got Fetched, own socket.Socket) {
+	t.Helper()
+	if testkit.Inode(t, got.Socket.FD) != testkit.Inode(t, own.FD) || got.Socket.Addr != own.Addr {
+		t.Fatalf("fetched is %+v, not %+v", got.Socket, own)
+	}
+	if !got.IsKept || got.Socket.Name != "b" || got.Socket.Type != "http" || got.Kept.Opening != own.Opening ||
+		got.Owners[0].PID != os.Getpid() || got.Users != nil {
+		t.Errorf("%s is fetched as %+v", own.Address(), got)
+	}
+	if flags, err := unix.FcntlInt(uintptr(got.Socket.FD), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("%s has flags %d, %v", own.Address(), flags, err)
+	}
+}
+
+// fetches are the ways to fetch, by name.
+var fetches = map[string]func(c *Client, wanted []spec.Opening) ([]Fetched, error){
+	"Fetch": (*Client).Fetch,
+	"Look":  (*Client).Look,
+	"Use":   (*Client).Use,
 }
 
 // TestFetchOfWhatIsMissing: each opening has its answer, and no socket is passed twice.
@@ -56,12 +69,8 @@ func TestFetchOfWhatIsMissing(t *testing.T) {
 	c := client(t)
 	bound := claim(t, c, os.Getpid(), "a=0").Openings[0]
 	wanted := testkit.Openings(t, "127.0.0.1:1", bound.Address(), bound.Address(), "udp::"+bound.Address())
-	for name, fetch := range map[string]func() ([]Fetched, error){
-		"Fetch": func() ([]Fetched, error) { return c.Fetch(wanted) },
-		"Look":  func() ([]Fetched, error) { return c.Look(wanted) },
-		"Use":   func() ([]Fetched, error) { return c.Use(wanted) },
-	} {
-		all, err := fetch()
+	for name, fetch := range fetches {
+		all, err := fetch(c, wanted)
 		if err != nil || len(all) != 4 {
 			t.Fatalf("%s: %+v, %v", name, all, err)
 		}
@@ -103,23 +112,29 @@ func user(t *testing.T, c *Client, bound ...string) *exec.Cmd {
 	return cmd
 }
 
+// usersOf fetches sockets, and returns the users of each.
+func usersOf(t *testing.T, c *Client, bound []spec.Opening) (users [][]process.Process) {
+	t.Helper()
+	all, err := c.Fetch(bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer CloseFetched(all)
+	for _, f := range all {
+		users = append(users, f.Users)
+	}
+	return users
+}
+
 // TestFetchNamesUsers: others that have fetched a socket are named for that one, and for no other, until they end.
 func TestFetchNamesUsers(t *testing.T) {
 	t.Parallel()
 	c := client(t)
 	bound := claim(t, c, os.Getpid(), "0", "0").Openings
 	other := user(t, c, bound[1].Encode())
-	users := func() [2][]process.Process {
-		all, err := c.Fetch(bound)
-		if err != nil {
-			t.Fatal(err)
-		}
-		CloseFetched(all)
-		return [2][]process.Process{all[0].Users, all[1].Users}
-	}
 	want := process.Process{PID: other.Process.Pid, Name: process.Name(other.Process.Pid)}
 	for range 2 { // we are a user, too, and need not be told
-		if got := users(); got[0] != nil || !slices.Equal(got[1], []process.Process{want}) || want.Name == "" {
+		if got := usersOf(t, c, bound); got[0] != nil || !slices.Equal(got[1], []process.Process{want}) || want.Name == "" {
 			t.Errorf("the users are %v", got)
 		}
 	}
@@ -128,7 +143,7 @@ func TestFetchNamesUsers(t *testing.T) {
 		t.Errorf("the state is %+v", state)
 	}
 	testkit.End(other)
-	testkit.Await(t, "the user to be forgotten", func() bool { return users()[1] == nil })
+	testkit.Await(t, "the user to be forgotten", func() bool { return usersOf(t, c, bound)[1] == nil })
 }
 
 // TestAncestorsAreNoUsers: what has started us is a launcher, and no server.
@@ -160,9 +175,9 @@ func TestUserIsOwner(t *testing.T) {
 	server := user(t, c, "unix::"+path)
 	testkit.End(shell)
 	testkit.AwaitClosed(t, claimed.Openings[0])
-	state := status(t, c)
-	if len(state.Sockets) != 1 || state.Sockets[0].Owners != nil || len(state.Sockets[0].Users) != 1 || state.Sockets[0].Users[0].PID != server.Process.Pid || !testkit.Listens(t, claimed.Openings[1]) {
-		t.Errorf("the state is %+v", state)
+	kept := checkOwners(t, c)
+	if len(kept.Users) != 1 || kept.Users[0].PID != server.Process.Pid || !testkit.Listens(t, claimed.Openings[1]) {
+		t.Errorf("kept is %+v", kept)
 	}
 	testkit.End(server)
 	isGone(t, c, claimed.PID)
@@ -176,12 +191,8 @@ func TestDescriptorsOfFetch(t *testing.T) {
 	c := client(t)
 	bound := claim(t, c, os.Getpid(), "0", "udp::0").Openings
 	before := testkit.Descriptors(t)
-	for _, fetch := range []func() ([]Fetched, error){
-		func() ([]Fetched, error) { return c.Fetch(bound) },
-		func() ([]Fetched, error) { return c.Look(bound) },
-		func() ([]Fetched, error) { return c.Use(bound) },
-	} {
-		all, err := fetch()
+	for _, fetch := range fetches {
+		all, err := fetch(c, bound)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,24 +11,25 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestKeep hands sockets to a holder that go on to be ours, too; it removes only the path that was made by opening one.
+// ownSockets are open here: at a path that was made by opening it, at an inherited path, and at a port.
+func ownSockets(t *testing.T, dir string) []socket.Socket {
+	t.Helper()
+	opened, inherited := open(t, dir+"/opened"), open(t, dir+"/inherited")
+	return []socket.Socket{opened, {FD: inherited.FD, Name: "b", Opening: inherited.Opening}, open(t, "a=http::0")}
+}
+
+// TestKeep hands sockets to a holder that go on to be ours, too.
 func TestKeep(t *testing.T) {
 	t.Parallel()
-	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t)
-	opened, inherited := open(t, dir+"/opened"), open(t, dir+"/inherited")
-	port := open(t, "a=http::0")
-	sockets := []socket.Socket{opened, {FD: inherited.FD, Name: "b", Opening: inherited.Opening}, port}
-	keep := func(owner int) error {
-		var err error
-		umaskKept(func() { err = c.Keep(owner, sockets) })
-		return err
-	}
-	if err := keep(owner.Process.Pid); err != nil {
+	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t).Process.Pid
+	sockets := ownSockets(t, dir)
+	inherited, port := sockets[1], sockets[2]
+	if err := keepAll(c, owner, sockets); err != nil {
 		t.Fatal(err)
 	}
-	state := status(t, c)
-	if len(state.Sockets) != 3 || state.Sockets[2].Opening != port.Opening || state.Sockets[2].Owners[0].PID != owner.Process.Pid || state.Sockets[0].Users != nil {
-		t.Errorf("kept are %+v", state)
+	kept := status(t, c).Sockets
+	if len(kept) != 3 || kept[2].Opening != port.Opening || kept[2].Owners[0].PID != owner || kept[0].Users != nil {
+		t.Errorf("kept are %+v", kept)
 	}
 	for _, s := range sockets {
 		if !testkit.Listens(t, s.Opening) {
@@ -36,21 +37,30 @@ func TestKeep(t *testing.T) {
 		}
 	}
 	fetched, err := c.Fetch(append(testkit.Openings(t, "unix::"+dir+"/inherited"), port.Opening))
-	if err != nil || testkit.Inode(t, fetched[0].Socket.FD) != testkit.Inode(t, inherited.FD) || testkit.Inode(t, fetched[1].Socket.FD) != testkit.Inode(t, port.FD) {
+	if err != nil || testkit.Inode(t, fetched[0].Socket.FD) != testkit.Inode(t, inherited.FD) ||
+		testkit.Inode(t, fetched[1].Socket.FD) != testkit.Inode(t, port.FD) {
 		t.Errorf("fetched %+v, %v", fetched, err)
 	}
 	CloseFetched(fetched)
+}
 
-	if err := keep(owner.Process.Pid); err != nil || len(status(t, c).Sockets) != 3 {
-		t.Errorf("kept again are %+v, %v", status(t, c), err)
+// TestStopAfterKeep: the holder removes only the path that was made by opening one.
+func TestStopAfterKeep(t *testing.T) {
+	t.Parallel()
+	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t).Process.Pid
+	sockets := ownSockets(t, dir)
+	for range 2 { // to keep them again changes nothing
+		if err := keepAll(c, owner, sockets); err != nil || len(status(t, c).Sockets) != 3 {
+			t.Errorf("kept are %+v, %v", status(t, c), err)
+		}
 	}
 	if err := c.Stop(); err != nil {
 		t.Error(err)
 	}
-	if testkit.Exists(dir+"/opened") || !testkit.Exists(dir+"/inherited") {
-		t.Errorf("left are the path that was opened: %v, and the inherited one: %v", testkit.Exists(dir+"/opened"), testkit.Exists(dir+"/inherited"))
+	if isOpened, isInherited := testkit.Exists(dir+"/opened"), testkit.Exists(dir+"/inherited"); isOpened || !isInherited {
+		t.Errorf("left are the path that was opened: %v, and the inherited one: %v", isOpened, isInherited)
 	}
-	if !testkit.Listens(t, port.Opening) {
+	if !testkit.Listens(t, sockets[2].Opening) {
 		t.Error("our own is closed")
 	}
 }
@@ -66,8 +76,7 @@ func TestKeepFails(t *testing.T) {
 	}
 	lie := opened
 	lie.Path = dir + "/elsewhere"
-	var err error
-	umaskKept(func() { err = c.Keep(os.Getpid(), []socket.Socket{lie}) })
+	err := keepAll(c, os.Getpid(), []socket.Socket{lie})
 	if want := fmt.Sprintf("the descriptor for %s/elsewhere is %s/opened (unix listener)", dir, dir); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}

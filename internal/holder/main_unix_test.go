@@ -92,6 +92,23 @@ func clientAt(t testing.TB, control string) *Client {
 	return c
 }
 
+// ownDirectory gives a test a directory of control sockets that no other has. Such a test is not parallel.
+func ownDirectory(t *testing.T) (dir string) {
+	t.Helper()
+	dir = testkit.Directory(t)
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	return dir + "/systemfd"
+}
+
+func named(t *testing.T, name string) *Client {
+	t.Helper()
+	c, err := Named(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clientAt(t, c.Control())
+}
+
 // claim claims openings that work, for a process that ends with the test.
 func claim(t testing.TB, c *Client, owner int, texts ...string) Claimed {
 	t.Helper()
@@ -113,6 +130,11 @@ func claim(t testing.TB, c *Client, owner int, texts ...string) Claimed {
 func claimAll(c *Client, owner int, wanted []spec.Opening) (claimed Claimed, err error) {
 	umaskKept(func() { claimed, err = c.Claim(owner, wanted) })
 	return claimed, err
+}
+
+func keepAll(c *Client, owner int, sockets []socket.Socket) (err error) {
+	umaskKept(func() { err = c.Keep(owner, sockets) })
+	return err
 }
 
 // status is that of a holder that answers.
@@ -150,4 +172,32 @@ func open(t testing.TB, text string) (s socket.Socket) {
 	}
 	t.Cleanup(func() { s.Forget() })
 	return s
+}
+
+// socketAt leaves a socket at path, which listens until the test ends if it is to be alive.
+func socketAt(t *testing.T, path string, isAlive bool) {
+	t.Helper()
+	if isAlive {
+		listen(t, path, 128)
+	} else if err := testkit.DeadSocket(path, unix.SOCK_STREAM); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listen listens at path until the test ends, and accepts nothing.
+func listen(t *testing.T, path string, backlog int) (fd int) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		t.Cleanup(func() { unix.Close(fd) })
+		unix.CloseOnExec(fd)
+		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+	}
+	if err == nil {
+		err = unix.Listen(fd, backlog)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }

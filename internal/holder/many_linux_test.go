@@ -54,7 +54,8 @@ func TestHolderIsFull(t *testing.T) {
 	if left, _ := filepath.Glob(dir + "/*"); !slices.Equal(left, []string{dir + "/kept"}) {
 		t.Errorf("left are %q", left)
 	}
-	if state := status(t, c); len(state.Sockets) != 2 || state.PID != claimed.PID || !testkit.Listens(t, claimed.Openings[0]) || !testkit.Listens(t, claimed.Openings[1]) {
+	state := status(t, c)
+	if len(state.Sockets) != 2 || state.PID != claimed.PID || !testkit.Listens(t, claimed.Openings[0]) || !testkit.Listens(t, claimed.Openings[1]) {
 		t.Errorf("the state is %+v", state)
 	}
 	if err := c.Stop(); err != nil {

@@ -24,16 +24,12 @@ func needDescriptors(t *testing.T, count uint64) {
 	}
 }
 
-// manySockets claims so many sockets of a new holder, claims them again, and fetches them. It returns the holder.
-func manySockets(t *testing.T, count int) (pid int) {
+// claimTwice claims sockets of a holder that has none of them, and claims them again.
+func claimTwice(t *testing.T, c *Client, pid int, wanted []spec.Opening) (bound []spec.Opening) {
 	t.Helper()
-	c := client(t)
-	pid = claim(t, c, os.Getpid(), "udp::0").PID
-	wanted := testkit.Openings(t, slices.Repeat([]string{freeHost() + ":0"}, count)...)
-	var bound []spec.Opening
 	for i := range 2 {
 		claimed, err := c.Claim(os.Getpid(), wanted)
-		if err != nil || len(claimed.Openings) != count || claimed.IsNew[count-1] != (i == 0) || claimed.PID != pid {
+		if err != nil || len(claimed.Openings) != len(wanted) || claimed.IsNew[len(wanted)-1] != (i == 0) || claimed.PID != pid {
 			t.Fatalf("claimed are %d of process %d, %v", len(claimed.Openings), claimed.PID, err)
 		}
 		if i > 0 && !slices.Equal(bound, claimed.Openings) {
@@ -41,6 +37,15 @@ func manySockets(t *testing.T, count int) (pid int) {
 		}
 		bound = claimed.Openings
 	}
+	return bound
+}
+
+// manySockets claims so many sockets of a new holder, claims them again, and fetches them. It returns the holder.
+func manySockets(t *testing.T, count int) (pid int) {
+	t.Helper()
+	c := client(t)
+	pid = claim(t, c, os.Getpid(), "udp::0").PID
+	bound := claimTwice(t, c, pid, testkit.Openings(t, slices.Repeat([]string{freeHost() + ":0"}, count)...))
 	all, err := c.Fetch(bound)
 	if err != nil || len(all) != count || all[count-1].Socket.Addr != bound[count-1].Addr {
 		t.Fatalf("fetched %d, %v", len(all), err)
@@ -58,7 +63,8 @@ func TestTooLarge(t *testing.T) {
 	c := client(t)
 	claim(t, c, os.Getpid(), "0")
 	wanted := testkit.Openings(t, slices.Repeat([]string{"unix::/tmp/" + strings.Repeat("a", 100_000)}, 12)...)
-	if _, err := claimAll(c, os.Getpid(), wanted); err == nil || err.Error() != "the message is too large" || testkit.Hint(err) != "open fewer sockets at once" {
+	_, err := claimAll(c, os.Getpid(), wanted)
+	if err == nil || err.Error() != "the message is too large" || testkit.Hint(err) != "open fewer sockets at once" {
 		t.Errorf("claimed: %v", err)
 	}
 	if _, err := c.Fetch(wanted); err == nil || err.Error() != "the message is too large" {

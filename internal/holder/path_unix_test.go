@@ -51,15 +51,21 @@ func TestUmaskIsTheClients(t *testing.T) {
 	if got := second.Openings[1].Mode; got != spec.Some[uint32](0o600) || second.Openings[0].Mode != spec.Some[uint32](0o666) {
 		t.Errorf("claimed are %+v", second)
 	}
+}
 
-	// What was claimed carries its mode: opened again under another umask, it is not open to more.
+// TestModeComesBack: what was claimed carries its mode. Opened again under another umask, it is not open to more. It is
+// not parallel: it changes the umask.
+func TestModeComesBack(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	c, path := client(t), testkit.Directory(t)+"/private"
+	claimed := claim(t, c, os.Getpid(), path)
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	unix.Umask(0)
-	healed, err := c.Claim(os.Getpid(), second.Openings)
-	if err != nil || mode(t, dir+"/private") != 0o600 || !healed.IsNew[1] || healed.Openings[1] != second.Openings[1] {
-		t.Errorf("opened again is %+v, %v; the mode is %04o", healed, err, mode(t, dir+"/private"))
+	healed, err := c.Claim(os.Getpid(), claimed.Openings)
+	if err != nil || mode(t, path) != 0o600 || !healed.IsNew[0] || healed.Openings[0] != claimed.Openings[0] {
+		t.Errorf("opened again is %+v, %v; the mode is %04o", healed, err, mode(t, path))
 	}
 	if got := unix.Umask(0); got != 0 {
 		t.Errorf("the umask becomes %04o", got)
@@ -71,29 +77,10 @@ func TestUmaskIsTheClients(t *testing.T) {
 func TestLongDirectory(t *testing.T) {
 	c := client(t)
 	long := filepath.Join(testkit.Directory(t), strings.Repeat("l", 80), strings.Repeat("o", 80))
-	if err := os.MkdirAll(long, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	mkdir(t, long)
 	t.Chdir(long)
-	for i, name := range []string{"a.sock", "b.sock"} {
-		owner := testkit.Sleeper(t)
-		claimed := claim(t, c, owner.Process.Pid, "./"+name)
-		if claimed.Openings[0].Path != filepath.Join(long, name) || !claimed.IsNew[0] {
-			t.Errorf("claimed is %+v", claimed)
-		}
-		if again := claim(t, c, owner.Process.Pid, "./"+name); again.IsNew[0] || again.Openings[0] != claimed.Openings[0] {
-			t.Errorf("claimed again is %+v", again)
-		}
-		conn, err := net.Dial("unix", name)
-		if err != nil {
-			t.Fatalf("socket %d: %v", i, err)
-		}
-		conn.Close()
-		fetched, err := c.Use(claimed.Openings)
-		if err != nil || !fetched[0].IsKept {
-			t.Errorf("socket %d: %+v, %v", i, fetched, err)
-		}
-	}
+	checkPathHere(t, c, long, "a.sock")
+	checkPathHere(t, c, long, "b.sock")
 	fetched, err := c.Fetch(testkit.Openings(t, long+"/a.sock", long+"/b.sock"))
 	if err != nil || len(fetched) != 2 || fetched[0].Socket.Path != long+"/a.sock" || fetched[1].Socket.Path != long+"/b.sock" {
 		t.Errorf("fetched %+v, %v", fetched, err)
@@ -104,6 +91,27 @@ func TestLongDirectory(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(long); len(entries) > 0 || err != nil {
 		t.Errorf("left are %v, %v", entries, err)
+	}
+}
+
+// checkPathHere claims a path in the working directory twice, connects to it, and uses it.
+func checkPathHere(t *testing.T, c *Client, dir, name string) {
+	t.Helper()
+	owner := testkit.Sleeper(t).Process.Pid
+	claimed := claim(t, c, owner, "./"+name)
+	if claimed.Openings[0].Path != filepath.Join(dir, name) || !claimed.IsNew[0] {
+		t.Errorf("claimed is %+v", claimed)
+	}
+	if again := claim(t, c, owner, "./"+name); again.IsNew[0] || again.Openings[0] != claimed.Openings[0] {
+		t.Errorf("claimed again is %+v", again)
+	}
+	conn, err := net.Dial("unix", name)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	conn.Close()
+	if used, err := c.Use(claimed.Openings); err != nil || !used[0].IsKept {
+		t.Errorf("%s: %+v, %v", name, used, err)
 	}
 }
 

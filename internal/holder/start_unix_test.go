@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,24 +49,30 @@ func TestStart(t *testing.T) {
 	testkit.AwaitClosed(t, claimed.Openings[0])
 }
 
+// claimTogether claims the same for several owners at once, for each by a client of its own.
+func claimTogether(t *testing.T, c *Client, owners []int, texts ...string) []Claimed {
+	t.Helper()
+	claimed, errs := make([]Claimed, len(owners)), make([]error, len(owners))
+	wanted := testkit.Openings(t, texts...)
+	var all sync.WaitGroup
+	for i, owner := range owners {
+		all.Go(func() { claimed[i], errs[i] = (&Client{c.control, c.peer}).Claim(owner, wanted) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	return claimed
+}
+
 // TestStartTogether has many claim the same of a holder that does not run yet: they share one. It is not parallel: the
 // umask changes.
 func TestStartTogether(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o022))
 	c, dir := client(t), testkit.Directory(t)
-	claimed, errs := make([]Claimed, 50), make([]error, 50)
-	var all sync.WaitGroup
-	for i := range claimed {
-		all.Go(func() {
-			claimed[i], errs[i] = (&Client{c.control, c.peer}).Claim(os.Getpid(), testkit.Openings(t, "0", dir+"/a"))
-		})
-	}
-	all.Wait()
+	claimed := claimTogether(t, c, slices.Repeat([]int{os.Getpid()}, 50), "0", dir+"/a")
 	opened := 0
-	for i, got := range claimed {
-		if errs[i] != nil {
-			t.Fatal(errs[i])
-		}
+	for _, got := range claimed {
 		if got.PID != claimed[0].PID || got.Openings[0].Addr != claimed[0].Openings[0].Addr {
 			t.Errorf("one has %+v, another %+v", claimed[0], got)
 		}
@@ -76,7 +83,8 @@ func TestStartTogether(t *testing.T) {
 			opened++
 		}
 	}
-	if state := status(t, c); opened != 1 || state.PID != claimed[0].PID || len(state.Sockets) != 2 || !testkit.Listens(t, claimed[0].Openings[1]) {
+	state := status(t, c)
+	if opened != 1 || state.PID != claimed[0].PID || len(state.Sockets) != 2 || !testkit.Listens(t, claimed[0].Openings[1]) {
 		t.Errorf("%d have opened it; the state is %+v", opened, state)
 	}
 	if err := c.Release(os.Getpid()); err != nil {
@@ -111,18 +119,8 @@ func TestSamePortAtOnce(t *testing.T) {
 	claim(t, c, os.Getpid(), "0")
 	for range 10 {
 		address := freePort(t)
-		var owners [2]int
-		var got [2]Claimed
-		var errs [2]error
-		var both sync.WaitGroup
-		for i := range owners {
-			owners[i] = testkit.Sleeper(t).Process.Pid
-			both.Go(func() { got[i], errs[i] = c.Claim(owners[i], testkit.Openings(t, "http::"+address)) })
-		}
-		both.Wait()
-		if errs[0] != nil || errs[1] != nil {
-			t.Fatal(errs)
-		}
+		owners := []int{testkit.Sleeper(t).Process.Pid, testkit.Sleeper(t).Process.Pid}
+		got := claimTogether(t, c, owners, "http::"+address)
 		if got[0].IsNew[0] == got[1].IsNew[0] || got[0].Openings[0] != got[1].Openings[0] || got[0].Openings[0].Address() != address {
 			t.Errorf("one has %+v, the other %+v", got[0], got[1])
 		}
@@ -141,7 +139,9 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 		released.Go(func() { c.Release(owner.Process.Pid) })
 		second := claim(t, c, os.Getpid(), address)
 		released.Wait()
-		if state := status(t, c); len(state.Sockets) != 1 || state.PID != second.PID || !testkit.Listens(t, first.Openings[0]) || second.IsNew[0] != (second.PID != first.PID) {
+		state := status(t, c)
+		if len(state.Sockets) != 1 || state.PID != second.PID || !testkit.Listens(t, first.Openings[0]) ||
+			second.IsNew[0] != (second.PID != first.PID) {
 			t.Fatalf("the claim gives %+v; the state is %+v", second, state)
 		}
 		if second.PID == first.PID {
@@ -270,43 +270,51 @@ func TestStop(t *testing.T) {
 	}
 }
 
+type controlPathTest struct {
+	prepare func(t *testing.T, control string)
+	want    string
+}
+
+var controlPathTests = map[string]controlPathTest{
+	"by a file": {writeFile, "exists and is a file, not a socket"},
+	"by a link": {
+		func(t *testing.T, control string) { symlink(t, "x", control) },
+		"exists and is a symbolic link, not a socket",
+	},
+	"in an unsafe directory": {
+		func(t *testing.T, control string) { chmod(t, filepath.Dir(control), 0o755) },
+		"is not safe: others may use it (mode 0755)",
+	},
+	"in no directory": {func(t *testing.T, control string) {
+		if err := os.Remove(filepath.Dir(control)); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Dir(control))
+	}, "is not safe: it is not a folder"},
+}
+
 // TestControlPathIsTaken: whatever is no dead socket of ours stays, and is an error.
 func TestControlPathIsTaken(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		prepare func(t *testing.T, control string) error
-		want    string
-	}{
-		"by a file":              {func(_ *testing.T, control string) error { return os.WriteFile(control, []byte("a private key"), 0o600) }, "exists and is a file, not a socket"},
-		"by a link":              {func(_ *testing.T, control string) error { return os.Symlink("x", control) }, "exists and is a symbolic link, not a socket"},
-		"in an unsafe directory": {func(_ *testing.T, control string) error { return unix.Chmod(filepath.Dir(control), 0o755) }, "is not safe: others may use it (mode 0755)"},
-		"in no directory": {func(_ *testing.T, control string) error {
-			if err := os.Remove(filepath.Dir(control)); err != nil {
-				return err
-			}
-			return os.WriteFile(filepath.Dir(control), []byte("a private key"), 0o600)
-		}, "is not safe: it is not a folder"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c, path := client(t), testkit.Directory(t)+"/a"
-			if err := os.Mkdir(filepath.Dir(c.control), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := test.prepare(t, c.control); err != nil {
-				t.Fatal(err)
-			}
-			before, _ := os.Lstat(c.control)
-			if _, err := claimAll(c, os.Getpid(), testkit.Openings(t, path)); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want %q", err, test.want)
-			}
-			if after, _ := os.Lstat(c.control); testkit.Exists(path) || (before == nil) != (after == nil) || before != nil && !os.SameFile(before, after) {
-				t.Errorf("the control path was %v, and is %v", before, after)
-			}
-			if _, err := c.Status(); !errors.Is(err, ErrGone) {
-				t.Errorf("the state: %v", err)
-			}
-		})
+	for name, test := range controlPathTests {
+		t.Run(name, test.check)
+	}
+}
+
+func (test controlPathTest) check(t *testing.T) {
+	t.Parallel()
+	c, path := client(t), testkit.Directory(t)+"/a"
+	mkdir(t, filepath.Dir(c.control))
+	test.prepare(t, c.control)
+	before, _ := os.Lstat(c.control)
+	if _, err := claimAll(c, os.Getpid(), testkit.Openings(t, path)); err == nil || !strings.Contains(err.Error(), test.want) {
+		t.Errorf("got %v, want %q", err, test.want)
+	}
+	if after, _ := os.Lstat(c.control); testkit.Exists(path) || (before == nil) != (after == nil) || before != nil && !os.SameFile(before, after) {
+		t.Errorf("the control path was %v, and is %v", before, after)
+	}
+	if _, err := c.Status(); !errors.Is(err, ErrGone) {
+		t.Errorf("the state: %v", err)
 	}
 }
 
@@ -317,15 +325,10 @@ func TestWithoutHolder(t *testing.T) {
 	if state, err := c.Status(); !errors.Is(err, ErrGone) {
 		t.Errorf("the state is %+v, %v", state, err)
 	}
-	wanted := testkit.Openings(t, "3000")
-	if all, err := c.Fetch(wanted); !errors.Is(err, ErrGone) || all != nil {
-		t.Errorf("fetched %v, %v", all, err)
-	}
-	if all, err := c.Look(wanted); !errors.Is(err, ErrGone) || all != nil {
-		t.Errorf("found %v, %v", all, err)
-	}
-	if all, err := c.Use(wanted); !errors.Is(err, ErrGone) || all != nil {
-		t.Errorf("used %v, %v", all, err)
+	for name, fetch := range fetches {
+		if all, err := fetch(c, testkit.Openings(t, "3000")); !errors.Is(err, ErrGone) || all != nil {
+			t.Errorf("%s: %v, %v", name, all, err)
+		}
 	}
 	if err := c.Stop(); !errors.Is(err, ErrGone) {
 		t.Error(err)

@@ -2,7 +2,6 @@ package holder
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,20 +10,26 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// socketOfAnother has somebody else listen, for which this has to be root.
+func socketOfAnother(t *testing.T) (path string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	dir := testkit.Directory(t)
+	path = dir + "/x.sock"
+	chmod(t, dir, 0o777)
+	if err := testkit.As(65534, func() error { socketAt(t, path, true); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // TestHolderOfAnotherUser has somebody else listen at a path of ours: root does not talk to them unless the directory is
 // theirs, too.
 func TestHolderOfAnotherUser(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be somebody else")
-	}
-	path := testkit.Directory(t) + "/x.sock"
-	if err := os.Chmod(filepath.Dir(path), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := testkit.As(65534, func() error { socketAt(t, path, true); return nil }); err != nil {
-		t.Fatal(err)
-	}
+	path := socketOfAnother(t)
 	c := &Client{control: path, peer: 0}
 	const want = "is another user's (uid 65534)"
 	if _, err := c.Status(); err == nil || !strings.HasSuffix(err.Error(), want) || testkit.Hint(err) == "" {

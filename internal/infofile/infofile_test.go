@@ -24,25 +24,10 @@ func TestInfoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "info.json")
-	if _, err := Write(nil, path, []byte("old, and longer\n")); err != nil {
-		t.Fatal(err)
-	}
-	// Who has the old one open goes on reading it.
-	reader, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	undo, err := Write(nil, path, []byte("new\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	write(t, path, "old, and longer\n")
+	undo := write(t, path, "new\n")
 	if got := read(t, path); got != "new\n" {
 		t.Errorf("it has %q", got)
-	}
-	old := make([]byte, 64)
-	if n, err := reader.Read(old); err != nil || string(old[:n]) != "old, and longer\n" {
-		t.Errorf("the old one has %q, %v", old[:n], err)
 	}
 	if names := list(t, dir); names != "info.json" {
 		t.Errorf("the folder has %s", names)
@@ -50,6 +35,23 @@ func TestInfoFile(t *testing.T) {
 	undo()
 	if names := list(t, dir); names != "" {
 		t.Errorf("undone, the folder has %s", names)
+	}
+}
+
+// TestInfoFileIsOpen: who has the old one open goes on reading it.
+func TestInfoFileIsOpen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "info.json")
+	write(t, path, "old, and longer\n")
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	write(t, path, "new\n")
+	old := make([]byte, 64)
+	if n, err := reader.Read(old); err != nil || string(old[:n]) != "old, and longer\n" {
+		t.Errorf("the old one has %q, %v", old[:n], err)
 	}
 }
 
@@ -64,10 +66,7 @@ func TestInfoLink(t *testing.T) {
 	if err := os.Symlink("target", path); err != nil {
 		t.Skipf("no symbolic links: %v", err)
 	}
-	undo, err := Write(nil, path, []byte("text\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	undo := write(t, path, "text\n")
 	if got := read(t, target); got != "text\n" {
 		t.Errorf("the target has %q", got)
 	}
@@ -82,8 +81,11 @@ func TestInfoFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "no", "info.json")
 	undo, err := Write(nil, path, []byte("text\n"))
-	if undo != nil || !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), `cannot write --info-file "`) || strings.Count(err.Error(), "info.json") != 1 {
-		t.Errorf("%v", err)
+	if undo != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("a folder that does not exist: %v", err)
+	}
+	if text := err.Error(); !strings.HasPrefix(text, `cannot write --info-file "`) || strings.Count(text, "info.json") != 1 {
+		t.Error(text)
 	}
 	if _, err = Write(nil, dir, []byte("text\n")); err == nil {
 		t.Errorf("a folder: %v", err)
@@ -101,6 +103,16 @@ var errBroken = errors.New("broken")
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errBroken }
+
+// write is Write without an error.
+func write(t *testing.T, path, text string) (undo func()) {
+	t.Helper()
+	undo, err := Write(nil, path, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return undo
+}
 
 func read(t *testing.T, path string) string {
 	t.Helper()

@@ -23,10 +23,7 @@ func TestInfoFifo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	undo, err := Write(nil, path, []byte("text\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	undo := write(t, path, "text\n")
 	if line, err := bufio.NewReader(reader).ReadString('\n'); err != nil || line != "text\n" {
 		t.Errorf("it passes %q, %v", line, err)
 	}

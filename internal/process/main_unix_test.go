@@ -43,20 +43,9 @@ func help(words []string) error {
 		cmd.Stdout = os.Stdout
 		return cmd.Start()
 	case "adopted": // wait until our first parent is gone, then do the words after its pid
-		parent, _ := strconv.Atoi(rest[0])
-		for deadline := time.Now().Add(testkit.Patience); os.Getppid() == parent || IsAlive(parent); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				return fmt.Errorf("process %d does not end", parent)
-			}
-		}
-		return help(rest[1:])
+		return helpAdopted(rest[0], rest[1:])
 	case "owner": // print the default owner, or the error and its hint
-		owner, err := DefaultOwner()
-		if refusal, ok := err.(*Error); ok {
-			fmt.Printf("%s\n%s\n", refusal, refusal.Hint())
-		} else {
-			fmt.Println(owner, err)
-		}
+		printOwner()
 	case "ancestor": // print whether the process after it is our ancestor
 		pid, _ := strconv.Atoi(rest[0])
 		fmt.Println(IsAncestor(pid))
@@ -64,6 +53,25 @@ func help(words []string) error {
 		return fmt.Errorf("unknown word %q", word)
 	}
 	return nil
+}
+
+func helpAdopted(firstParent string, words []string) error {
+	parent, _ := strconv.Atoi(firstParent)
+	for deadline := time.Now().Add(testkit.Patience); os.Getppid() == parent || IsAlive(parent); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d does not end", parent)
+		}
+	}
+	return help(words)
+}
+
+func printOwner() {
+	owner, err := DefaultOwner()
+	if refusal, ok := err.(*Error); ok {
+		fmt.Printf("%s\n%s\n", refusal, refusal.Hint())
+	} else {
+		fmt.Println(owner, err)
+	}
 }
 
 func printOutput(cmd *exec.Cmd) error {

@@ -6,6 +6,15 @@ import (
 	"testing"
 )
 
+var containerTests = []struct {
+	want  string
+	words []string
+}{
+	{"1 <nil>", []string{"run", "owner"}},
+	{"1 <nil>", []string{"run", "leave", "owner"}},
+	{refusal, []string{"owner"}},
+}
+
 // A container's first process has the parent 0, and may be the shell itself.
 func TestDefaultOwnerInContainer(t *testing.T) {
 	t.Parallel()
@@ -13,14 +22,7 @@ func TestDefaultOwnerInContainer(t *testing.T) {
 	if os.Geteuid() != 0 {
 		flags |= syscall.CLONE_NEWUSER
 	}
-	for _, test := range []struct {
-		want  string
-		words []string
-	}{
-		{"1 <nil>", []string{"run", "owner"}},
-		{"1 <nil>", []string{"run", "leave", "owner"}},
-		{refusal, []string{"owner"}},
-	} {
+	for _, test := range containerTests {
 		for _, leads := range []bool{true, false} {
 			cmd := helper(&syscall.SysProcAttr{Setsid: leads, Cloneflags: flags}, test.words...)
 			got, err := cmd.Output()

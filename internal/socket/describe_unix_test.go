@@ -13,71 +13,74 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+type describeTest struct {
+	make        func(t *testing.T) int
+	open, ready bool
+	spec        spec.Type // "" if the Spec is zero
+	text        string    // a part of it
+}
+
+var describeTests = map[string]describeTest{
+	"never opened": {func(t *testing.T) int { return 1 << 20 }, false, false, "", "closed"},
+	"FD_CLOEXEC":   {func(t *testing.T) int { return open(t, "tcp::0", options).FD }, false, false, "", "closed"},
+	"pipe":         {pipe, true, false, "", "pipe"},
+	"file":         {regularFile, true, false, "", "a file"},
+
+	"tcp listener": {func(t *testing.T) int { return pass(t, open(t, "http::0", options).FD) }, true, true, "tcp", " (tcp listener)"},
+	"tcp, neither": {
+		func(t *testing.T) int { return raw4(t, unix.SOCK_STREAM) },
+		true, false, "", "an inet stream socket, neither listening nor connected",
+	},
+	"tcp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_STREAM) }, true, false, "", "an inet stream socket, connected"},
+
+	"udp": {func(t *testing.T) int { return pass(t, open(t, "udp::0", options).FD) }, true, true, "udp", " (udp)"},
+	"udp, unbound": {
+		func(t *testing.T) int { return rawSocket(t, unix.AF_INET, unix.SOCK_DGRAM, nil) },
+		true, false, "", "an inet datagram socket, neither",
+	},
+	"udp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_DGRAM) }, true, false, "", "an inet datagram socket, connected"},
+
+	"unix listener": {
+		func(t *testing.T) int { return pass(t, open(t, testkit.Directory(t)+"/a", options).FD) },
+		true, true, "unix", " (unix listener)",
+	},
+	"unix, only bound": {
+		func(t *testing.T) int { return rawUnix(t, unix.SOCK_STREAM, testkit.Directory(t)+"/a.sock") },
+		true, false, "", "a unix stream socket, neither listening nor connected",
+	},
+	"unix, a pair": {func(t *testing.T) int { return pair(t, unix.SOCK_STREAM) }, true, false, "", "a unix stream socket, connected"},
+	"unix datagram": {
+		func(t *testing.T) int { return rawUnix(t, unix.SOCK_DGRAM, testkit.Directory(t)+"/a.sock") },
+		true, true, "unix-dgram", "unix datagram",
+	},
+	"unix datagram, loose": {
+		func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_DGRAM, nil) },
+		true, false, "", "a unix datagram socket, neither",
+	},
+	"unix datagram, pair": {func(t *testing.T) int { return pair(t, unix.SOCK_DGRAM) }, true, false, "", "a unix datagram socket, connected"},
+	"unix seqpacket": {
+		func(t *testing.T) int { return rawListener(t, unix.SOCK_SEQPACKET, testkit.Directory(t)+"/a.sock") },
+		true, true, "unix-seqpacket", "unix seqpacket",
+	},
+}
+
 // TestDescribe looks at descriptors as exec passes them: without FD_CLOEXEC.
 func TestDescribe(t *testing.T) {
-	loopback := &unix.SockaddrInet4{Addr: loopback4.As4()}
-	path := func(t *testing.T) *unix.SockaddrUnix {
-		return &unix.SockaddrUnix{Name: testkit.Directory(t) + "/a.sock"}
+	for name, test := range describeTests {
+		t.Run(name, test.check)
 	}
-	tests := map[string]struct {
-		make        func(t *testing.T) int
-		open, ready bool
-		spec        spec.Type // "" if the Spec is zero
-		text        string    // a part of it
-	}{
-		"never opened": {func(t *testing.T) int { return 1 << 20 }, false, false, "", "closed"},
-		"FD_CLOEXEC":   {func(t *testing.T) int { return open(t, "tcp::0", options).FD }, false, false, "", "closed"},
-		"pipe":         {func(t *testing.T) int { return pipe(t) }, true, false, "", "pipe"},
-		"file": {func(t *testing.T) int {
-			f, err := os.CreateTemp(t.TempDir(), "a file")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { f.Close() })
-			return pass(t, int(f.Fd()))
-		}, true, false, "", "a file"},
+}
 
-		"tcp listener": {func(t *testing.T) int { return pass(t, open(t, "http::0", options).FD) }, true, true, "tcp", " (tcp listener)"},
-		"tcp, neither": {
-			func(t *testing.T) int { return rawSocket(t, unix.AF_INET, unix.SOCK_STREAM, loopback) },
-			true, false, "", "an inet stream socket, neither listening nor connected",
-		},
-		"tcp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_STREAM) }, true, false, "", "an inet stream socket, connected"},
-
-		"udp":            {func(t *testing.T) int { return pass(t, open(t, "udp::0", options).FD) }, true, true, "udp", " (udp)"},
-		"udp, unbound":   {func(t *testing.T) int { return rawSocket(t, unix.AF_INET, unix.SOCK_DGRAM, nil) }, true, false, "", "an inet datagram socket, neither"},
-		"udp, connected": {func(t *testing.T) int { return connected4(t, unix.SOCK_DGRAM) }, true, false, "", "an inet datagram socket, connected"},
-
-		"unix listener": {func(t *testing.T) int { return pass(t, open(t, testkit.Directory(t)+"/a", options).FD) }, true, true, "unix", " (unix listener)"},
-		"unix, only bound": {
-			func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, path(t)) },
-			true, false, "", "a unix stream socket, neither listening nor connected",
-		},
-		"unix, a pair":         {func(t *testing.T) int { return pair(t, unix.SOCK_STREAM) }, true, false, "", "a unix stream socket, connected"},
-		"unix datagram":        {func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_DGRAM, path(t)) }, true, true, "", "unix datagram"},
-		"unix datagram, loose": {func(t *testing.T) int { return rawSocket(t, unix.AF_UNIX, unix.SOCK_DGRAM, nil) }, true, false, "", "a unix datagram socket, neither"},
-		"unix datagram, pair":  {func(t *testing.T) int { return pair(t, unix.SOCK_DGRAM) }, true, false, "", "a unix datagram socket, connected"},
-		"unix seqpacket": {func(t *testing.T) int {
-			fd := rawSocket(t, unix.AF_UNIX, unix.SOCK_SEQPACKET, path(t))
-			if err := unix.Listen(fd, 1); err != nil {
-				t.Fatal(err)
-			}
-			return fd
-		}, true, true, "", "unix seqpacket"},
+func (test describeTest) check(t *testing.T) {
+	d := DescribeInherited(test.make(t))
+	if d.Open != test.open || d.Ready != test.ready {
+		t.Errorf("open %v, ready %v; want %v, %v", d.Open, d.Ready, test.open, test.ready)
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			d := DescribeInherited(test.make(t))
-			if d.Open != test.open || d.Ready != test.ready {
-				t.Errorf("open %v, ready %v; want %v, %v", d.Open, d.Ready, test.open, test.ready)
-			}
-			if d.Spec.Type != test.spec && !strings.HasPrefix(string(d.Spec.Type), "unix-") {
-				t.Errorf("it is %#v, want %q", d.Spec, test.spec)
-			}
-			if !strings.Contains(d.Text, test.text) {
-				t.Errorf("it is %q, want %q in it", d.Text, test.text)
-			}
-		})
+	if d.Spec.Type != test.spec {
+		t.Errorf("it is %#v, want %q", d.Spec, test.spec)
+	}
+	if !strings.Contains(d.Text, test.text) {
+		t.Errorf("it is %q, want %q in it", d.Text, test.text)
 	}
 }
 
@@ -111,9 +114,7 @@ func TestDescribeFlags(t *testing.T) {
 func TestDescribeAddress(t *testing.T) {
 	for _, text := range []string{"tcp::0", "https::0", "udp::0", "0.0.0.0:0", "[::1]:0", ":0", "udp:::0", testkit.Directory(t) + "/a b"} {
 		t.Run(text, func(t *testing.T) {
-			if strings.Contains(text, "[") || strings.HasSuffix(text, ":::0") || text[0] == ':' {
-				needIPv6(t)
-			}
+			needIPv6For(t, text)
 			s := open(t, text, options)
 			d := Describe(pass(t, s.FD))
 			if !d.Spec.SameSocket(s.Opening.Spec) || d.Text != d.Spec.Display() {
@@ -151,11 +152,6 @@ func TestDescribeMapped(t *testing.T) {
 func TestIs(t *testing.T) {
 	dir := testkit.Directory(t)
 	tcp, udp, path := open(t, "web=http::0", options), open(t, "udp::0", options), open(t, dir+"/a.sock", options)
-	t.Chdir(dir)
-	loose := rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: "./b.sock"})
-	if err := unix.Listen(loose, 1); err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct {
 		fd   int
 		want string
@@ -169,15 +165,27 @@ func TestIs(t *testing.T) {
 		{path.FD, dir + "/a.sock", true},
 		{path.FD, "unix-seqpacket::" + dir + "/a.sock", false},
 		{path.FD, dir + "/sub/a.sock", false},
-		{loose, "/anywhere/b.sock", true}, // the kernel does not know where
-		{loose, "/anywhere/bb.sock", false},
 		{pipe(t), dir + "/a.sock", false},
-		{rawSocket(t, unix.AF_INET, unix.SOCK_STREAM, &unix.SockaddrInet4{Addr: loopback4.As4()}), "tcp::0", false},
+		{raw4(t, unix.SOCK_STREAM), "tcp::0", false},
 		{1 << 20, "tcp::0", false},
 	} {
-		if d := Describe(test.fd); d.Is(parse(t, test.want)) != test.is {
-			t.Errorf("%q is %q: want %v", d.Text, test.want, test.is)
-		}
+		checkIs(t, test.fd, test.want, test.is)
+	}
+}
+
+// TestIsRelative: the kernel does not know where a socket with a relative path is.
+func TestIsRelative(t *testing.T) {
+	t.Chdir(testkit.Directory(t))
+	fd := rawListener(t, unix.SOCK_STREAM, "./b.sock")
+	checkIs(t, fd, "/anywhere/b.sock", true)
+	checkIs(t, fd, "/anywhere/bb.sock", false)
+}
+
+// checkIs fails unless fd is the socket that text says, or is not.
+func checkIs(t *testing.T, fd int, text string, want bool) {
+	t.Helper()
+	if d := Describe(fd); d.Is(parse(t, text)) != want {
+		t.Errorf("%q is %q: want %v", d.Text, text, want)
 	}
 }
 
@@ -207,6 +215,16 @@ func pass(t *testing.T, fd int) int {
 	}
 	t.Cleanup(func() { unix.Close(dup) })
 	return dup
+}
+
+func regularFile(t *testing.T) int {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "a file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return pass(t, int(f.Fd()))
 }
 
 func pipe(t *testing.T) int {
@@ -240,7 +258,7 @@ func connected4(t *testing.T, sotype int) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd := rawSocket(t, unix.AF_INET, sotype, &unix.SockaddrInet4{Addr: loopback4.As4()})
+	fd := raw4(t, sotype)
 	if err := unix.Connect(fd, peer); err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -79,6 +79,23 @@ func TestMode(t *testing.T) {
 // TestModeAtOnce: nobody who looks all the time sees another mode than the last.
 func TestModeAtOnce(t *testing.T) {
 	path := testkit.Directory(t) + "/a.sock"
+	stop := watchMode(path)
+	withUmask(t, 0, func() {
+		for range 500 {
+			s, err := Open(opening(t, path, spec.Options{Backlog: 1, Mode: bits(0o600)}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+		}
+	})
+	if modes := stop(); modes[0o600] == 0 || len(modes) != 1 {
+		t.Errorf("modes seen, and how often: %o", modes)
+	}
+}
+
+// watchMode looks at path all the time until stop, which returns the modes seen, and how often.
+func watchMode(path string) (stop func() map[uint32]int) {
 	done, seen := make(chan struct{}), make(chan map[uint32]int)
 	go func() {
 		modes := map[uint32]int{}
@@ -95,36 +112,28 @@ func TestModeAtOnce(t *testing.T) {
 			}
 		}
 	}()
-	withUmask(t, 0, func() {
-		for range 500 {
-			s, err := Open(opening(t, path, spec.Options{Backlog: 1, Mode: bits(0o600)}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.Close()
-		}
-	})
-	close(done)
-	if modes := <-seen; modes[0o600] == 0 || len(modes) != 1 {
-		t.Errorf("modes seen, and how often: %o", modes)
+	return func() map[uint32]int {
+		close(done)
+		return <-seen
 	}
+}
+
+var folderTests = []struct {
+	umask int
+	mode  spec.Optional[uint32]
+	want  uint32
+}{
+	{0o022, unset, 0o755},
+	{0o077, unset, 0o700},
+	{0o077, bits(0o755), 0o755},
+	{0o022, bits(0o777), 0o777},
+	{0o022, bits(0o1777), 0o1777},
+	{0, bits(0o700), 0o700},
 }
 
 // TestFolders: missing parents are made with exactly the bits asked for, and go with the socket.
 func TestFolders(t *testing.T) {
-	tests := []struct {
-		umask int
-		mode  spec.Optional[uint32]
-		want  uint32
-	}{
-		{0o022, unset, 0o755},
-		{0o077, unset, 0o700},
-		{0o077, bits(0o755), 0o755},
-		{0o022, bits(0o777), 0o777},
-		{0o022, bits(0o1777), 0o1777},
-		{0, bits(0o700), 0o700},
-	}
-	for _, test := range tests {
+	for _, test := range folderTests {
 		dir := testkit.Directory(t)
 		withUmask(t, test.umask, func() {
 			s, err := Open(opening(t, dir+"/a/b/c.sock", spec.Options{Backlog: 1, MakeDirectories: true, DirectoryMode: test.mode}))
@@ -194,107 +203,10 @@ func TestFoldersAfterFailure(t *testing.T) {
 	}
 }
 
-// TestListener: connections come as the kernel gives them, and know from where.
-func TestListener(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		spec string
-		o    spec.Options
-		from string // "" for a unix socket
-	}{
-		{"tcp::0", options, "127.0.0.1"},
-		{"tcp::[::1]:0", options, "::1"},
-		{":0", options, "127.0.0.1"}, // a mapped address is an IPv4 one
-		{"tcp::0", spec.Options{Backlog: 1, KeepAlive: true, NoDelay: true}, "127.0.0.1"},
-		{testkit.Directory(t) + "/a.sock", options, ""},
-	}
-	for _, test := range tests {
-		if strings.Contains(test.spec, "::1") || test.spec[0] == ':' {
-			needIPv6(t)
-		}
-		s := open(t, test.spec, test.o)
-		l, err := NewListener(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		peer := connectTo(t, s.Opening.Spec, test.from)
-		conn, from, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		fd := int(conn.Fd())
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
-			t.Errorf("%s: the connection has flags %#x, %v", test.spec, flags, err)
-		}
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("%s: the connection goes through exec: %#x, %v", test.spec, flags, err)
-		}
-		if test.from == "" {
-			if from.IsValid() {
-				t.Errorf("%s: from %s", test.spec, from)
-			}
-		} else {
-			if sa, err := unix.Getsockname(peer); err != nil || from.Addr().String() != test.from || int(from.Port()) != portOf(sa) {
-				t.Errorf("%s: from %s, want %s and port %d", test.spec, from, test.from, portOf(sa))
-			}
-			checkFlag(t, fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, test.o.KeepAlive)
-			checkFlag(t, fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, test.o.NoDelay)
-		}
-		conn.Close()
-
-		ended := make(chan error)
-		go func() {
-			_, _, err := l.Accept()
-			ended <- err
-		}()
-		l.Close()
-		if err := <-ended; err == nil {
-			t.Errorf("%s: Accept works after Close", test.spec)
-		}
-	}
-}
-
-// connectTo connects to s at ip, or to its path.
-func connectTo(t *testing.T, s spec.Spec, ip string) int {
-	t.Helper()
-	var sa unix.Sockaddr = &unix.SockaddrUnix{Name: s.Path}
-	family := unix.AF_UNIX
-	switch {
-	case strings.Contains(ip, ":"):
-		sa, family = &unix.SockaddrInet6{Port: int(s.Addr.Port()), Addr: loopback6.As16()}, unix.AF_INET6
-	case ip != "":
-		sa, family = &unix.SockaddrInet4{Port: int(s.Addr.Port()), Addr: loopback4.As4()}, unix.AF_INET
-	}
-	fd := rawSocket(t, family, unix.SOCK_STREAM, nil)
-	if err := unix.Connect(fd, sa); err != nil {
-		t.Fatal(err)
-	}
-	return fd
-}
-
-func portOf(sa unix.Sockaddr) int {
-	addr, _ := addrPort(sa)
-	return int(addr.Port())
-}
-
-func checkFlag(t *testing.T, fd, level, name int, want bool) {
-	t.Helper()
-	got, err := unix.GetsockoptInt(fd, level, name)
-	if err != nil || (got != 0) != want {
-		t.Errorf("option %d of level %d is %d, %v; want %v", name, level, got, err, want)
-	}
-}
-
-// TestKinds: each kind is what it says, takes what is sent, and is in use for a second one; a dead one gives way.
+// TestKinds: each kind is what it says, and is in use for a second one.
 func TestKinds(t *testing.T) {
 	dir := realDir(t, testkit.Directory(t))
-	var texts []string
-	for _, typ := range unixTypes() {
-		texts = append(texts, fmt.Sprintf("%s::%s/%s", typ, dir, typ))
-		if hasAbstract {
-			texts = append(texts, fmt.Sprintf("%s::@%s/a b", typ, dir)) // one name, and each kind has it
-		}
-	}
+	texts := everyKind(dir)
 	var sockets []Socket
 	for _, text := range texts {
 		s := open(t, text, options)
@@ -308,16 +220,27 @@ func TestKinds(t *testing.T) {
 		}
 	}
 	for i, s := range sockets {
-		fd, err := unix.Dup(s.FD) // without FD_CLOEXEC
-		if err != nil {
-			t.Fatal(err)
-		}
-		is := Describe(fd)
-		unix.Close(fd)
+		is := Describe(pass(t, s.FD))
 		if is.Spec.String() != texts[i] || !is.Ready || is.Listening != (s.Type != "unix-dgram") {
 			t.Errorf("%s is %+v", texts[i], is)
 		}
 	}
+}
+
+// everyKind has each type at a path, and at an abstract one if this system has these.
+func everyKind(dir string) (texts []string) {
+	for _, typ := range unixTypes() {
+		texts = append(texts, fmt.Sprintf("%s::%s/%s", typ, dir, typ))
+		if hasAbstract {
+			texts = append(texts, fmt.Sprintf("%s::@%s/a b", typ, dir)) // one name, and each kind has it
+		}
+	}
+	return texts
+}
+
+// TestDeadKinds: a dead socket of each kind gives way.
+func TestDeadKinds(t *testing.T) {
+	dir := testkit.Directory(t)
 	for _, typ := range unixTypes() {
 		path := fmt.Sprintf("%s/dead-%s", dir, typ)
 		deadSocket(t, path, transports[typ.Transport()])
@@ -334,42 +257,41 @@ func TestWait(t *testing.T) {
 		if typ.Family() == spec.Unix {
 			text = string(typ) + "::" + filepath.Join(dir, string(typ))
 		}
-		quiet, s := open(t, "tcp::0", options), open(t, text, options)
-		done := make(chan error)
-		go func() { done <- Wait([]Socket{quiet, s}) }()
-		sa, err := unix.Getsockname(s.FD)
-		if err != nil {
-			t.Fatal(err)
-		}
-		family := unix.AF_UNIX
-		if typ.Family() == spec.Inet {
-			family = unix.AF_INET
-		}
-		fd := rawSocket(t, family, transports[typ.Transport()], nil)
-		select {
-		case err := <-done:
-			t.Fatalf("%s: Wait does not wait: %v", typ, err)
-		default:
-		}
-		if err := unix.Connect(fd, sa); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := unix.Write(fd, []byte("hello")); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-done; err != nil {
-			t.Errorf("%s: %v", typ, err)
-		}
-		got := s.FD
-		if typ.Transport() != spec.Datagram {
-			if got, _, err = unix.Accept(s.FD); err != nil {
-				t.Fatal(err)
-			}
-			defer unix.Close(got)
-		}
-		buf := make([]byte, 10)
-		if n, err := unix.Read(got, buf); err != nil || !slices.Equal(buf[:n], []byte("hello")) {
-			t.Errorf("%s: %q, %v arrive", typ, buf[:max(n, 0)], err)
-		}
+		checkWait(t, open(t, text, options))
 	}
+}
+
+// checkWait fails unless Wait ends when something arrives at s, which then still has it.
+func checkWait(t *testing.T, s Socket) {
+	t.Helper()
+	quiet := open(t, "tcp::0", options)
+	done := make(chan error)
+	go func() { done <- Wait([]Socket{quiet, s}) }()
+	select {
+	case err := <-done:
+		t.Fatalf("%s: Wait does not wait: %v", s.Type, err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	client := connectTo(t, s.Opening.Spec, s.Addr.Addr())
+	if _, err := unix.Write(client, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("%s: %v", s.Type, err)
+	}
+	checkHello(t, s, arrival(t, s))
+}
+
+// arrival returns the descriptor at which data for s arrive: that of a connection, or of a datagram socket itself.
+func arrival(t *testing.T, s Socket) int {
+	t.Helper()
+	if s.Type.Transport() == spec.Datagram {
+		return s.FD
+	}
+	fd, _, err := unix.Accept(s.FD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
 }

@@ -54,11 +54,22 @@ func elsewhere(t *testing.T, text string) (bound spec.Spec, pid int) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), openVariable+"="+text, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, err := cmd.StdoutPipe()
+	startUntilEnd(t, cmd)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the other process says %q, %v", line, err)
+	}
+	return parse(t, strings.TrimSuffix(line, "\n")), cmd.Process.Pid
+}
+
+// startUntilEnd starts a process that ends with its standard input, which the end of the test closes.
+func startUntilEnd(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +82,6 @@ func elsewhere(t *testing.T, text string) (bound spec.Spec, pid int) {
 			t.Errorf("the other process: %v", err)
 		}
 	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the other process says %q, %v", line, err)
-	}
-	return parse(t, strings.TrimSuffix(line, "\n")), cmd.Process.Pid
 }
 
 // options are the command line's defaults.
@@ -166,6 +172,28 @@ func rawSocket(t *testing.T, family, sotype int, sa unix.Sockaddr) int {
 	return fd
 }
 
+// rawUnix is rawSocket, bound to path.
+func rawUnix(t *testing.T, sotype int, path string) int {
+	t.Helper()
+	return rawSocket(t, unix.AF_UNIX, sotype, &unix.SockaddrUnix{Name: path})
+}
+
+// rawListener is rawUnix, and listens.
+func rawListener(t *testing.T, sotype int, path string) int {
+	t.Helper()
+	fd := rawUnix(t, sotype, path)
+	if err := unix.Listen(fd, 1); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+// raw4 is rawSocket, bound to a free port of 127.0.0.1.
+func raw4(t *testing.T, sotype int) int {
+	t.Helper()
+	return rawSocket(t, unix.AF_INET, sotype, &unix.SockaddrInet4{Addr: loopback4.As4()})
+}
+
 // needIPv6 skips the test by name if the host has no IPv6.
 func needIPv6(t *testing.T) {
 	t.Helper()
@@ -176,6 +204,14 @@ func needIPv6(t *testing.T) {
 	}
 	if err != nil {
 		t.Skipf("this host has no IPv6: %v", err)
+	}
+}
+
+// needIPv6For is needIPv6 if text has an IPv6 address.
+func needIPv6For(t *testing.T, text string) {
+	t.Helper()
+	if parse(t, text).Addr.Addr().Is6() {
+		needIPv6(t)
 	}
 }
 

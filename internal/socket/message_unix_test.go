@@ -31,23 +31,7 @@ func TestMessages(t *testing.T) {
 		most[i] = pipe(t)
 	}
 	for _, fds := range [][]int{nil, most[:1], most} {
-		if n, err := Send(them, []byte("hello"), fds); n != 5 || err != nil {
-			t.Fatalf("%d bytes sent, %v", n, err)
-		}
-		buf := make([]byte, 64)
-		n, got, err := Receive(us, buf)
-		defer CloseAll(got)
-		if err != nil || string(buf[:n]) != "hello" || len(got) != len(fds) {
-			t.Fatalf("got %q with %d descriptors, %v", buf[:n], len(got), err)
-		}
-		for i, fd := range got {
-			if testkit.Inode(t, fd) != testkit.Inode(t, fds[i]) || fd == fds[i] {
-				t.Errorf("descriptor %d is another file", i)
-			}
-			if flags := fcntl(t, fd, unix.F_GETFD); flags&unix.FD_CLOEXEC == 0 {
-				t.Errorf("descriptor %d goes through exec", i)
-			}
-		}
+		checkMessage(t, them, us, fds)
 	}
 	unix.Shutdown(them, unix.SHUT_RDWR)
 	if n, fds, err := Receive(us, make([]byte, 1)); n != 0 || fds != nil || err != nil {
@@ -55,6 +39,28 @@ func TestMessages(t *testing.T) {
 	}
 	if _, err := Send(us, []byte("hello"), nil); !errors.Is(err, unix.EPIPE) {
 		t.Errorf("to nobody: %v", err)
+	}
+}
+
+// checkMessage sends text with fds from one end of a connection to the other.
+func checkMessage(t *testing.T, from, to int, fds []int) {
+	t.Helper()
+	if n, err := Send(from, []byte("hello"), fds); n != 5 || err != nil {
+		t.Fatalf("%d bytes sent, %v", n, err)
+	}
+	buf := make([]byte, 64)
+	n, got, err := Receive(to, buf)
+	defer CloseAll(got)
+	if err != nil || string(buf[:n]) != "hello" || len(got) != len(fds) {
+		t.Fatalf("got %q with %d descriptors, %v", buf[:n], len(got), err)
+	}
+	for i, fd := range got {
+		if testkit.Inode(t, fd) != testkit.Inode(t, fds[i]) || fd == fds[i] {
+			t.Errorf("descriptor %d is another file", i)
+		}
+		if flags := fcntl(t, fd, unix.F_GETFD); flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("descriptor %d goes through exec", i)
+		}
 	}
 }
 

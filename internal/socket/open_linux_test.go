@@ -17,13 +17,15 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+type inUseTest struct {
+	theirs string
+	ours   string // with %d for their port; "" for just what they have
+}
+
 // TestInUseElsewhere: the error names the other process, whatever of the address is in the way.
 func TestInUseElsewhere(t *testing.T) {
 	dir := testkit.Directory(t)
-	tests := []struct {
-		theirs string
-		ours   string // with %d for their port; "" for just what they have
-	}{
+	for _, test := range []inUseTest{
 		{"tcp::0", ""},
 		{"http::0", "https::127.0.0.1:%d"},
 		{"udp::0", ""},
@@ -37,23 +39,23 @@ func TestInUseElsewhere(t *testing.T) {
 		{":0", ""},
 		{":0", "tcp::%d"},
 		{"tcp::0", ":%d"},
+	} {
+		t.Run(test.theirs+" "+test.ours, test.check)
 	}
-	for _, test := range tests {
-		t.Run(test.theirs+" "+test.ours, func(t *testing.T) {
-			if strings.Contains(test.theirs, "[") || test.theirs[0] == ':' || strings.HasPrefix(test.ours, ":") {
-				needIPv6(t)
-			}
-			bound, pid := elsewhere(t, test.theirs)
-			text := bound.String()
-			if test.ours != "" {
-				text = fmt.Sprintf(test.ours, bound.Addr.Port())
-			}
-			err := openFails(t, text, options)
-			want := fmt.Sprintf("%s is in use by %s (pid %d)", parse(t, text).Address(), comm(), pid)
-			if err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
-				t.Errorf("%v, want %s", err, want)
-			}
-		})
+}
+
+func (test inUseTest) check(t *testing.T) {
+	needIPv6For(t, test.theirs)
+	bound, pid := elsewhere(t, test.theirs)
+	text := bound.String()
+	if test.ours != "" {
+		text = fmt.Sprintf(test.ours, bound.Port())
+		needIPv6For(t, text)
+	}
+	err := openFails(t, text, options)
+	want := fmt.Sprintf("%s is in use by %s (pid %d)", parse(t, text).Address(), comm(), pid)
+	if err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 
@@ -121,27 +123,20 @@ func TestLockedFolder(t *testing.T) {
 	deadSocket(t, dir+"/a.sock", unix.SOCK_STREAM)
 	before := snapshot(t, dir)
 	start := time.Now()
-	s, err := Open(opening(t, dir+"/a.sock", options))
-	if err == nil {
-		s.Close()
-		t.Fatal("it works")
-	}
+	err := openFails(t, dir+"/a.sock", options)
 	if waited := time.Since(start); waited < lockWait {
 		t.Errorf("it waits %v, want %v", waited, lockWait)
 	}
-	locked, ok := err.(*Error)
-	if !ok || !strings.HasPrefix(err.Error(), `cannot lock folder "`+dir+`": `) || !errors.Is(err, unix.EWOULDBLOCK) {
+	if !strings.HasPrefix(err.Error(), `cannot lock folder "`+dir+`": `) || !errors.Is(err, unix.EWOULDBLOCK) {
 		t.Fatalf("%#v, %v", err, err)
 	}
-	if want := "another process holds flock(2) on it"; locked.Hint() != want {
-		t.Errorf("hint %q, want %q", locked.Hint(), want)
+	if want := "another process holds flock(2) on it"; err.Hint() != want {
+		t.Errorf("hint %q, want %q", err.Hint(), want)
 	}
 	if n := openOn(t, dir); n != 1 {
 		t.Errorf("%d descriptors are open on the folder, want only our own", n)
 	}
-	if after := snapshot(t, dir); after != before {
-		t.Errorf("it leaves\n%s, and there was\n%s", after, before)
-	}
+	checkSnapshot(t, dir, before)
 	connects(t, free, free.Path)
 }
 
@@ -151,14 +146,7 @@ func TestWaitForFolder(t *testing.T) {
 	dir := realDir(t, testkit.Directory(t))
 	held := lock(t, dir)
 	deadSocket(t, dir+"/a.sock", unix.SOCK_STREAM)
-	done := make(chan error)
-	go func() {
-		s, err := Open(opening(t, dir+"/a.sock", options))
-		if err == nil {
-			err = s.Close()
-		}
-		done <- err
-	}()
+	done := openAside(opening(t, dir+"/a.sock", options))
 	testkit.Await(t, "Open has the folder open", func() bool { return openOn(t, dir) == 2 })
 	select {
 	case err := <-done:
@@ -172,6 +160,19 @@ func TestWaitForFolder(t *testing.T) {
 	if n := openOn(t, dir); n != 0 {
 		t.Errorf("Open leaves %d descriptors on the folder", n)
 	}
+}
+
+// openAside opens o and closes it, beside the test, and then sends the error.
+func openAside(o spec.Opening) <-chan error {
+	done := make(chan error)
+	go func() {
+		s, err := Open(o)
+		if err == nil {
+			err = s.Close()
+		}
+		done <- err
+	}()
+	return done
 }
 
 // openOn counts our descriptors of path.

@@ -3,7 +3,6 @@
 package socket
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -17,14 +16,16 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+type openTest struct {
+	text, bound string // bound up to the port
+	name        string
+	stream      bool
+}
+
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Directory(t)
-	tests := []struct {
-		text, bound string // bound up to the port
-		name        string
-		stream      bool
-	}{
+	for _, test := range []openTest{
 		{"tcp::0", "tcp=tcp::127.0.0.1:", "tcp", true},
 		{"http::0", "http=http::127.0.0.1:", "http", true},
 		{"web=https::0", "web=https::127.0.0.1:", "web", true},
@@ -35,29 +36,32 @@ func TestOpen(t *testing.T) {
 		{"udp::localhost:0", "udp=udp::127.0.0.1:", "udp", false},
 		{"unix::" + dir + "/a", "unix=unix::" + dir + "/a", "unix", true},
 		{"app=" + dir + "/b c", "app=unix::" + dir + "/b c", "app", true},
+	} {
+		test.check(t)
 	}
-	for _, test := range tests {
-		s := open(t, test.text, options)
-		if s.Name != test.name || !strings.HasPrefix(s.String(), test.bound) {
-			t.Errorf("Open(%q) is %q, %v; want %q, %v", test.text, s.Name, s.Opening.Spec, test.name, test.bound)
-		}
-		if s.Type.Family() == spec.Inet && s.Addr.Port() == 0 {
-			t.Errorf("Open(%q) does not say the port: %v", test.text, s.Opening.Spec)
-		}
-		if again := parse(t, s.String()); again != s.Opening.Spec {
-			t.Errorf("the bound %v is read as %v", s.Opening.Spec, again)
-		}
-		if flags := fcntl(t, s.FD, unix.F_GETFD); flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("Open(%q) does not set FD_CLOEXEC", test.text)
-		}
-		if flags := fcntl(t, s.FD, unix.F_GETFL); flags&unix.O_NONBLOCK != 0 {
-			t.Errorf("Open(%q) sets O_NONBLOCK", test.text)
-		}
-		if test.stream {
-			connects(t, s, s.Address())
-		} else {
-			receives(t, s, s.Address())
-		}
+}
+
+func (test openTest) check(t *testing.T) {
+	s := open(t, test.text, options)
+	if s.Name != test.name || !strings.HasPrefix(s.String(), test.bound) {
+		t.Errorf("Open(%q) is %q, %v; want %q, %v", test.text, s.Name, s.Opening.Spec, test.name, test.bound)
+	}
+	if s.Type.Family() == spec.Inet && s.Addr.Port() == 0 {
+		t.Errorf("Open(%q) does not say the port: %v", test.text, s.Opening.Spec)
+	}
+	if again := parse(t, s.String()); again != s.Opening.Spec {
+		t.Errorf("the bound %v is read as %v", s.Opening.Spec, again)
+	}
+	if flags := fcntl(t, s.FD, unix.F_GETFD); flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("Open(%q) does not set FD_CLOEXEC", test.text)
+	}
+	if flags := fcntl(t, s.FD, unix.F_GETFL); flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("Open(%q) sets O_NONBLOCK", test.text)
+	}
+	if test.stream {
+		connects(t, s, s.Address())
+	} else {
+		receives(t, s, s.Address())
 	}
 }
 
@@ -101,7 +105,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestEveryAddress: [::] takes IPv4 and IPv6, 0.0.0.0 only IPv4, [::1] only IPv6.
+// TestEveryAddress: [::] takes IPv4 and IPv6.
 func TestEveryAddress(t *testing.T) {
 	t.Parallel()
 	needIPv6(t)
@@ -122,7 +126,12 @@ func TestEveryAddress(t *testing.T) {
 			}
 		}
 	}
+}
 
+// TestOneFamily: 0.0.0.0 takes only IPv4, [::1] only IPv6.
+func TestOneFamily(t *testing.T) {
+	t.Parallel()
+	needIPv6(t)
 	s4 := open(t, "0.0.0.0:0", options)
 	refuses(t, netip.AddrPortFrom(loopback6, s4.Addr.Port()).String())
 	s6 := open(t, "[::1]:0", options)
@@ -130,14 +139,16 @@ func TestEveryAddress(t *testing.T) {
 	refuses(t, netip.AddrPortFrom(loopback4, s6.Addr.Port()).String())
 }
 
+type socketOptionTest struct {
+	text             string
+	options          spec.Options
+	reuse, reusePort bool
+}
+
 func TestSocketOptions(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Directory(t)
-	tests := []struct {
-		text             string
-		options          spec.Options
-		reuse, reusePort bool
-	}{
+	for _, test := range []socketOptionTest{
 		{"tcp::0", spec.Options{}, true, false},
 		{"http::0", spec.Options{}, true, false},
 		{"udp::0", spec.Options{}, false, false},
@@ -148,16 +159,19 @@ func TestSocketOptions(t *testing.T) {
 		{"udp::0", spec.Options{ReusePort: true}, false, true},
 		{"tcp::0", spec.Options{NoReuse: true, ReusePort: true}, false, true},
 		{dir + "/b", spec.Options{ReusePort: true}, false, false},
+	} {
+		test.check(t)
 	}
-	for _, test := range tests {
-		test.options.Backlog = 1
-		s := open(t, test.text, test.options)
-		if got := sockopt(t, s.FD, unix.SOL_SOCKET, unix.SO_REUSEADDR) != 0; got != test.reuse {
-			t.Errorf("%q with %+v has SO_REUSEADDR %v", test.text, test.options, got)
-		}
-		if got := sockopt(t, s.FD, unix.SOL_SOCKET, unix.SO_REUSEPORT) != 0; got != test.reusePort {
-			t.Errorf("%q with %+v has SO_REUSEPORT %v", test.text, test.options, got)
-		}
+}
+
+func (test socketOptionTest) check(t *testing.T) {
+	test.options.Backlog = 1
+	s := open(t, test.text, test.options)
+	if got := sockopt(t, s.FD, unix.SOL_SOCKET, unix.SO_REUSEADDR) != 0; got != test.reuse {
+		t.Errorf("%q with %+v has SO_REUSEADDR %v", test.text, test.options, got)
+	}
+	if got := sockopt(t, s.FD, unix.SOL_SOCKET, unix.SO_REUSEPORT) != 0; got != test.reusePort {
+		t.Errorf("%q with %+v has SO_REUSEPORT %v", test.text, test.options, got)
 	}
 }
 
@@ -168,56 +182,6 @@ func TestReusePort(t *testing.T) {
 		text := shared.String()
 		open(t, text, spec.Options{Backlog: 1, ReusePort: true})
 		openFails(t, text, spec.Options{Backlog: 1})
-	}
-}
-
-func TestResolve(t *testing.T) {
-	// Without a name server: what /etc/hosts says, and failures at once.
-	resolver := net.DefaultResolver
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		return nil, errors.New("no name server in this test")
-	}}
-	t.Cleanup(func() { net.DefaultResolver = resolver })
-
-	if o, err := Resolve(opening(t, "localhost:80", options)); err != nil || o.Host != "" || o.Addr != netip.AddrPortFrom(loopback4, 80) {
-		t.Errorf("localhost:80 is %v, %v", o, err)
-	}
-	if o, err := Resolve(opening(t, "web=[::1]:80", options)); err != nil || o.String() != "web=tcp::[::1]:80" {
-		t.Errorf("an address is %v, %v", o, err)
-	}
-
-	tests := []struct{ text, problem, hint string }{
-		{"no-such-host.invalid:80", `cannot resolve host "no-such-host.invalid": `, ""},
-		{"udp::" + strings.Repeat("a", 64) + ".invalid:80", `cannot resolve host "` + strings.Repeat("a", 64) + `.invalid": no such host`, ""},
-		{"http:3000", `cannot resolve host "http": `, "a type is followed by two colons: http::PORT"},
-	}
-	for _, test := range tests {
-		err := openFails(t, test.text, options)
-		if !strings.HasPrefix(err.Error(), test.problem) || err.Hint() != test.hint {
-			t.Errorf("%q: %v, hint %q; want %q, hint %q", test.text, err, err.Hint(), test.problem, test.hint)
-		}
-	}
-}
-
-// TestOwnAddress: of several addresses, the first that this host has.
-func TestOwnAddress(t *testing.T) {
-	t.Parallel()
-	elsewhere, mapped := netip.MustParseAddr("192.0.2.1"), netip.AddrFrom16(loopback4.As16())
-	for _, test := range []struct {
-		ips  []netip.Addr
-		want netip.Addr
-	}{
-		{[]netip.Addr{loopback6, loopback4}, loopback6},
-		{[]netip.Addr{elsewhere, loopback4}, loopback4},
-		{[]netip.Addr{elsewhere, mapped}, loopback4},
-		{[]netip.Addr{elsewhere}, elsewhere},
-	} {
-		if got := ownAddress(test.ips); got != test.want {
-			t.Errorf("of %v it is %v, want %v", test.ips, got, test.want)
-		}
-	}
-	if !isOn(&net.IPNet{IP: net.IP{192, 0, 2, 1}, Mask: net.CIDRMask(24, 32)}, elsewhere) || isOn(&net.IPNet{IP: net.IP{192, 0, 2, 2}, Mask: net.CIDRMask(24, 32)}, elsewhere) {
-		t.Error("isOn takes one address for another")
 	}
 }
 
@@ -270,9 +234,7 @@ func TestBindError(t *testing.T) {
 func TestInUseHere(t *testing.T) {
 	for _, text := range []string{"tcp::0", "udp::0", "http::[::1]:0", "udp:::0"} {
 		t.Run(text, func(t *testing.T) {
-			if strings.Contains(text, "::[") || strings.Contains(text, ":::") {
-				needIPv6(t)
-			}
+			needIPv6For(t, text)
 			s := open(t, text, options)
 			err := openFails(t, s.String(), options)
 			if want := s.Address() + " is in use"; err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
@@ -341,8 +303,14 @@ func receives(t *testing.T, s Socket, address string) {
 		t.Errorf("%v: no datagram comes from %s", s.Opening.Spec, address)
 		return
 	}
+	checkHello(t, s, s.FD)
+}
+
+// checkHello fails unless the next at fd, of s, is hello.
+func checkHello(t *testing.T, s Socket, fd int) {
+	t.Helper()
 	buffer := make([]byte, 16)
-	if n, err := unix.Read(s.FD, buffer); err != nil || string(buffer[:n]) != "hello" {
+	if n, err := unix.Read(fd, buffer); err != nil || string(buffer[:n]) != "hello" {
 		t.Errorf("%v: got %q, %v", s.Opening.Spec, buffer[:max(n, 0)], err)
 	}
 }

@@ -66,132 +66,114 @@ func TestRelativePath(t *testing.T) {
 	}
 }
 
+type longPathTest struct{ in, path, want string }
+
 // TestPathTooLong: if a path does not fit into sun_path, its last part is bound, from within its directory.
 func TestPathTooLong(t *testing.T) {
 	here := realDir(t, testkit.Directory(t))
 	dir := filepath.Join(here, strings.Repeat("d", 60), strings.Repeat("e", 60))
+	long := strings.Repeat("n", maxPath)
 	mkdir(t, dir)
-	for name, test := range map[string]struct{ in, path string }{
-		"relative":      {dir, "./a.sock"},
-		"absolute":      {here, dir + "/a.sock"},
-		"partly so":     {filepath.Dir(dir), filepath.Base(dir) + "/a.sock"},
-		"no short name": {"/", dir + "/" + strings.Repeat("n", maxPath)},
+	for name, test := range map[string]longPathTest{
+		"relative":      {dir, "./a.sock", dir + "/a.sock"},
+		"absolute":      {here, dir + "/a.sock", dir + "/a.sock"},
+		"partly so":     {filepath.Dir(dir), filepath.Base(dir) + "/a.sock", dir + "/a.sock"},
+		"no short name": {"/", dir + "/" + long, dir + "/" + long},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Chdir(test.in)
-			s := open(t, "unix::"+test.path, options)
-			want := dir + "/" + filepath.Base(test.path)
-			if s.Path != want {
-				t.Errorf("it is said to be at %q, want %q", s.Path, want)
-			}
-			if is := boundPath(t, s.FD); is != filepath.Base(want) {
-				t.Errorf("it is bound to %q", is)
-			}
-			if d := Describe(s.FD); !d.Is(s.Opening.Spec) {
-				t.Errorf("it is found as %v", d.Spec)
-			}
-			if err := openFails(t, "unix::"+test.path, options); err.Error() != want+" is in use" {
-				t.Errorf("%v, want %s is in use", err, want)
-			}
-			if in, err := os.Getwd(); in != test.in || err != nil {
-				t.Errorf("the working directory is %q, %v; it was %q", in, err, test.in)
-			}
-			t.Chdir(dir)
-			connects(t, s, filepath.Base(want))
-		})
+		t.Run(name, test.check)
 	}
 	if after := snapshot(t, dir); after != "" {
 		t.Errorf("it leaves\n%s", after)
 	}
 }
 
+func (test longPathTest) check(t *testing.T) {
+	t.Chdir(test.in)
+	s := open(t, "unix::"+test.path, options)
+	if s.Path != test.want {
+		t.Errorf("it is said to be at %q, want %q", s.Path, test.want)
+	}
+	if is := boundPath(t, s.FD); is != filepath.Base(test.want) {
+		t.Errorf("it is bound to %q", is)
+	}
+	if d := Describe(s.FD); !d.Is(s.Opening.Spec) {
+		t.Errorf("it is found as %v", d.Spec)
+	}
+	if err := openFails(t, "unix::"+test.path, options); err.Error() != test.want+" is in use" {
+		t.Errorf("%v, want %s is in use", err, test.want)
+	}
+	if in, err := os.Getwd(); in != test.in || err != nil {
+		t.Errorf("the working directory is %q, %v; it was %q", in, err, test.in)
+	}
+	t.Chdir(filepath.Dir(test.want))
+	connects(t, s, filepath.Base(test.want))
+}
+
+type pathTakenTest struct {
+	make  func(t *testing.T, path string)
+	error string // with %s for the path
+	hint  string
+}
+
+const (
+	removeHint = "remove it, or take another path"
+	stopHint   = "stop it, or take another path"
+)
+
+var pathTakenTests = map[string]pathTakenTest{
+	"file":   {writeFile, `"%s" exists and is a file, not a socket`, removeHint},
+	"folder": {mkdir, `"%s" exists and is a folder, not a socket`, removeHint},
+	"symbolic link to a file": {
+		func(t *testing.T, path string) { writeFile(t, path+".target"); symlink(t, path+".target", path) },
+		`"%s" exists and is a symbolic link, not a socket`, removeHint,
+	},
+	"symbolic link to a dead socket": {
+		func(t *testing.T, path string) {
+			deadSocket(t, path+".target", unix.SOCK_STREAM)
+			symlink(t, path+".target", path)
+		},
+		`"%s" exists and is a symbolic link, not a socket`, removeHint,
+	},
+	"symbolic link to nothing": {
+		func(t *testing.T, path string) { symlink(t, path+".target", path) },
+		`"%s" exists and is a symbolic link, not a socket`, removeHint,
+	},
+	"fifo": {mkfifo, `"%s" exists and is a pipe, not a socket`, removeHint},
+	"listener": {
+		func(t *testing.T, path string) { rawListener(t, unix.SOCK_STREAM, path) },
+		"%s is in use", stopHint,
+	},
+	"bound, but not listening": {
+		func(t *testing.T, path string) { rawUnix(t, unix.SOCK_STREAM, path) },
+		"%s is in use", stopHint,
+	},
+	"datagram socket": {
+		func(t *testing.T, path string) { rawUnix(t, unix.SOCK_DGRAM, path) },
+		"%s is in use", stopHint,
+	},
+	"seqpacket socket": {
+		func(t *testing.T, path string) { rawUnix(t, unix.SOCK_SEQPACKET, path) },
+		"%s is in use", stopHint,
+	},
+}
+
 // TestPathTaken has what may stand at a path and is not a dead socket of ours: an error, and it stays.
 func TestPathTaken(t *testing.T) {
-	const remove, stop = "remove it, or take another path", "stop it, or take another path"
-	tests := map[string]struct {
-		make  func(t *testing.T, path string)
-		error string // behind the path
-		hint  string
-	}{
-		"file": {
-			func(t *testing.T, path string) { writeFile(t, path) },
-			`" exists and is a file, not a socket`, remove,
-		},
-		"folder": {
-			func(t *testing.T, path string) { mkdir(t, path) },
-			`" exists and is a folder, not a socket`, remove,
-		},
-		"symbolic link to a file": {
-			func(t *testing.T, path string) { writeFile(t, path+".target"); symlink(t, path+".target", path) },
-			`" exists and is a symbolic link, not a socket`, remove,
-		},
-		"symbolic link to a dead socket": {
-			func(t *testing.T, path string) {
-				deadSocket(t, path+".target", unix.SOCK_STREAM)
-				symlink(t, path+".target", path)
-			},
-			`" exists and is a symbolic link, not a socket`, remove,
-		},
-		"symbolic link to nothing": {
-			func(t *testing.T, path string) { symlink(t, path+".target", path) },
-			`" exists and is a symbolic link, not a socket`, remove,
-		},
-		"fifo": {
-			func(t *testing.T, path string) {
-				if err := unix.Mkfifo(path, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			},
-			`" exists and is a pipe, not a socket`, remove,
-		},
-		"listener": {
-			func(t *testing.T, path string) {
-				fd := rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: path})
-				if err := unix.Listen(fd, 1); err != nil {
-					t.Fatal(err)
-				}
-			},
-			" is in use", stop,
-		},
-		"bound, but not listening": {
-			func(t *testing.T, path string) {
-				rawSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, &unix.SockaddrUnix{Name: path})
-			},
-			" is in use", stop,
-		},
-		"datagram socket": {
-			func(t *testing.T, path string) {
-				rawSocket(t, unix.AF_UNIX, unix.SOCK_DGRAM, &unix.SockaddrUnix{Name: path})
-			},
-			" is in use", stop,
-		},
-		"seqpacket socket": {
-			func(t *testing.T, path string) {
-				rawSocket(t, unix.AF_UNIX, unix.SOCK_SEQPACKET, &unix.SockaddrUnix{Name: path})
-			},
-			" is in use", stop,
-		},
+	for name, test := range pathTakenTests {
+		t.Run(name, test.check)
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			dir := testkit.Directory(t)
-			path := dir + "/a.sock"
-			test.make(t, path)
-			before := snapshot(t, dir)
+}
 
-			err := openFails(t, "unix::"+path, options)
-			want := path + test.error
-			if test.error[0] == '"' {
-				want = `"` + want
-			}
-			if err.Error() != want || err.Hint() != test.hint {
-				t.Errorf("%v, hint %q; want %s, hint %q", err, err.Hint(), want, test.hint)
-			}
-			if after := snapshot(t, dir); after != before {
-				t.Errorf("the folder has\n%sand had\n%s", after, before)
-			}
-		})
+func (test pathTakenTest) check(t *testing.T) {
+	dir := testkit.Directory(t)
+	path := dir + "/a.sock"
+	test.make(t, path)
+	before := snapshot(t, dir)
+	err := openFails(t, "unix::"+path, options)
+	if want := fmt.Sprintf(test.error, path); err.Error() != want || err.Hint() != test.hint {
+		t.Errorf("%v, hint %q; want %s, hint %q", err, err.Hint(), want, test.hint)
 	}
+	checkSnapshot(t, dir, before)
 }
 
 // TestProbeIsNoConnection: a listener does not notice that somebody asked whether it lives, a full queue does not hinder.
@@ -241,9 +223,7 @@ func TestDeadSocketOfAnother(t *testing.T) {
 	if want := `"` + path + `" is a dead socket of another user (uid 65534)`; err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	if after := snapshot(t, dir); after != before {
-		t.Errorf("the folder has\n%sand had\n%s", after, before)
-	}
+	checkSnapshot(t, dir, before)
 }
 
 func TestBadFolder(t *testing.T) {
@@ -261,9 +241,7 @@ func TestBadFolder(t *testing.T) {
 			t.Errorf("%v, hint %q; want %s, hint %q", err, err.Hint(), test.error, test.hint)
 		}
 	}
-	if after := snapshot(t, dir); after != before {
-		t.Errorf("the folder has\n%sand had\n%s", after, before)
-	}
+	checkSnapshot(t, dir, before)
 }
 
 func TestReadOnlyFolder(t *testing.T) {
@@ -319,6 +297,14 @@ func snapshot(t *testing.T, folder string) string {
 	return b.String()
 }
 
+// checkSnapshot fails if a folder is not as it was before.
+func checkSnapshot(t *testing.T, folder, before string) {
+	t.Helper()
+	if after := snapshot(t, folder); after != before {
+		t.Errorf("the folder has\n%sand had\n%s", after, before)
+	}
+}
+
 func boundPath(t *testing.T, fd int) string {
 	t.Helper()
 	sa, err := unix.Getsockname(fd)
@@ -354,6 +340,13 @@ func writeFile(t *testing.T, path string) {
 func symlink(t *testing.T, target, path string) {
 	t.Helper()
 	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkfifo(t *testing.T, path string) {
+	t.Helper()
+	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -55,29 +55,34 @@ func FuzzParseOpening(f *testing.F) {
 
 // FuzzEncodeOpening: whatever its name and options, an opening comes back as it was.
 func FuzzEncodeOpening(f *testing.F) {
-	f.Fuzz(func(t *testing.T, text, name string, backlog uint16, bits uint16, mode, directoryMode uint16, buffer uint32) {
+	f.Fuzz(func(t *testing.T, text, name string, backlog, bits, mode, directoryMode uint16, buffer uint32) {
 		s, err := Parse(text)
 		if err != nil || name != "" && !isPassable(name) {
 			return
 		}
 		s.Name = name
-		on := func(bit int) bool { return bits>>bit&1 == 1 }
-		o := Opening{s, Options{
-			Backlog: int(backlog), NoReuse: on(0), ReusePort: on(1), MakeDirectories: on(2), FreeBind: on(3), NoDelay: on(4), KeepAlive: on(5),
-			Broadcast: on(6), PassCredentials: on(7), ReceiveBuffer: int(buffer >> 1), SendBuffer: int(buffer >> 2),
-		}}
-		if on(8) {
-			o.Mode = Some(uint32(mode & 0o7777))
-		}
-		if on(9) {
-			o.DirectoryMode = Some(uint32(directoryMode & 0o7777))
-		}
-		if on(10) {
-			o.V6Only = Some(on(11))
-		}
-		o.Options = o.For(o.Type)
+		o := Opening{s, fuzzedOptions(backlog, bits, mode, directoryMode, buffer).For(s.Type)}
 		if again, err := ParseOpening(o.Encode()); err != nil || again != o {
 			t.Fatalf("%#v is %q, and that is %#v, %v", o, o.Encode(), again, err)
 		}
 	})
+}
+
+// fuzzedOptions has a bit for each option that is on or off, or set or unset.
+func fuzzedOptions(backlog, bits, mode, directoryMode uint16, buffer uint32) Options {
+	on := func(bit int) bool { return bits>>bit&1 == 1 }
+	o := Options{
+		Backlog: int(backlog), NoReuse: on(0), ReusePort: on(1), MakeDirectories: on(2), FreeBind: on(3), NoDelay: on(4), KeepAlive: on(5),
+		Broadcast: on(6), PassCredentials: on(7), ReceiveBuffer: int(buffer >> 1), SendBuffer: int(buffer >> 2),
+	}
+	if on(8) {
+		o.Mode = Some(uint32(mode & 0o7777))
+	}
+	if on(9) {
+		o.DirectoryMode = Some(uint32(directoryMode & 0o7777))
+	}
+	if on(10) {
+		o.V6Only = Some(on(11))
+	}
+	return o
 }

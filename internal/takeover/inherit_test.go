@@ -84,56 +84,64 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestUnfit has what a program in between leaves in the place of a socket.
+// An unfitTest has what a program in between leaves in the place of a socket.
+type unfitTest struct {
+	fd          int // behind a good socket; -1 is closed
+	description []string
+	want        InheritError // a part of Is
+	error       string
+	hint        string
+}
+
+func unfitTests(t *testing.T, good socket.Socket) map[string]unfitTest {
+	t.Helper()
+	const closes, replaces = "a program in between closes", "a program in between puts"
+	const connected = "a unix stream socket, connected"
+	both, one := []string{describe(good, good)}, []string{describe(good)}
+	text := good.Display()
+	closed := InheritError{Want: text, Is: "closed", Closed: true}
+	undescribed := InheritError{Is: "closed", Closed: true}
+	return map[string]unfitTest{
+		"closed":                 {-1, both, closed, "should be " + text + ", but is closed", closes},
+		"closed, not described":  {-1, nil, undescribed, "of LISTEN_FDS is closed", closes},
+		"closed, ill described":  {-1, one, undescribed, "of LISTEN_FDS is closed", closes},
+		"a pipe":                 {pipe(t), both, InheritError{Want: text, Is: "pipe"}, "should be " + text + ", but is ", replaces},
+		"a pipe, ill described":  {pipe(t), one, InheritError{Is: "pipe"}, "of LISTEN_FDS is ", replaces},
+		"a file":                 {file(t), both, InheritError{Want: text, Is: "file"}, "should be " + text + ", but is ", replaces},
+		"a pair":                 {pair(t), both, InheritError{Want: text, Is: connected}, "but is " + connected, replaces},
+		"names do not excuse it": {-1, append(both, "LISTEN_FDNAMES=a:b"), closed, "but is closed", closes},
+	}
+}
+
 func TestUnfit(t *testing.T) {
 	t.Parallel()
-	tcp := bind(t, "http::0")
-	text := tcp.Display()
-	const closes, replaces = "a program in between closes", "a program in between puts"
-	file, err := os.CreateTemp(t.TempDir(), "file")
-	if err != nil {
-		t.Fatal(err)
+	good := bind(t, "http::0")
+	for name, test := range unfitTests(t, good) {
+		test.check(t, name, good)
 	}
-	t.Cleanup(func() { file.Close() })
+}
 
-	tests := map[string]struct {
-		fd          int // behind a good socket; -1 is closed
-		description []string
-		want        InheritError // a part of Is
-		error       string
-		hint        string
-	}{
-		"closed":                 {-1, []string{describe(tcp, tcp)}, InheritError{Want: text, Is: "closed", Closed: true}, "should be " + text + ", but is closed", closes},
-		"closed, not described":  {-1, nil, InheritError{Is: "closed", Closed: true}, "of LISTEN_FDS is closed", closes},
-		"closed, ill described":  {-1, []string{describe(tcp)}, InheritError{Is: "closed", Closed: true}, "of LISTEN_FDS is closed", closes},
-		"a pipe":                 {pipe(t), []string{describe(tcp, tcp)}, InheritError{Want: text, Is: "pipe"}, "should be " + text + ", but is ", replaces},
-		"a pipe, ill described":  {pipe(t), []string{describe(tcp)}, InheritError{Is: "pipe"}, "of LISTEN_FDS is ", replaces},
-		"a file":                 {int(file.Fd()), []string{describe(tcp, tcp)}, InheritError{Want: text, Is: "file"}, "should be " + text + ", but is ", replaces},
-		"a pair":                 {pair(t), []string{describe(tcp, tcp)}, InheritError{Want: text, Is: "a unix stream socket, connected"}, "but is a unix stream socket, connected", replaces},
-		"names do not excuse it": {-1, []string{describe(tcp, tcp), "LISTEN_FDNAMES=a:b"}, InheritError{Want: text, Is: "closed", Closed: true}, "but is closed", closes},
+func (test unfitTest) check(t *testing.T, name string, good socket.Socket) {
+	t.Helper()
+	fds := []int{good.FD}
+	if test.fd >= 0 {
+		fds = append(fds, test.fd)
 	}
-	for name, test := range tests {
-		var first int
-		if test.fd < 0 {
-			first = pass(t, tcp.FD)
-		} else {
-			first = pass(t, tcp.FD, test.fd)
-		}
-		sockets, stale, err := Inherit(parseSet(t, first, 2, test.description...))
-		var unfit *InheritError
-		if !errors.As(err, &unfit) || sockets != nil || stale {
-			t.Errorf("%s: %v, stale %v, %v; want only an *InheritError", name, sockets, stale, err)
-			continue
-		}
-		if unfit.FD != first+1 || unfit.Want != test.want.Want || !strings.Contains(unfit.Is, test.want.Is) || unfit.Closed != test.want.Closed {
-			t.Errorf("%s: %+v, want %+v at %d", name, *unfit, test.want, first+1)
-		}
-		if head := "descriptor " + strconv.Itoa(first+1) + " "; !strings.HasPrefix(err.Error(), head) || !strings.Contains(err.Error(), test.error) {
-			t.Errorf("%s: %v; want %s%s", name, err, head, test.error)
-		}
-		if !strings.HasPrefix(unfit.Hint(), test.hint) {
-			t.Errorf("%s: hint %q, want %q", name, unfit.Hint(), test.hint)
-		}
+	first := pass(t, fds...)
+	sockets, stale, err := Inherit(parseSet(t, first, 2, test.description...))
+	var unfit *InheritError
+	if !errors.As(err, &unfit) || sockets != nil || stale {
+		t.Errorf("%s: %v, stale %v, %v; want only an *InheritError", name, sockets, stale, err)
+		return
+	}
+	if unfit.FD != first+1 || unfit.Want != test.want.Want || !strings.Contains(unfit.Is, test.want.Is) || unfit.Closed != test.want.Closed {
+		t.Errorf("%s: %+v, want %+v at %d", name, *unfit, test.want, first+1)
+	}
+	if head := "descriptor " + strconv.Itoa(first+1) + " "; !strings.HasPrefix(err.Error(), head) || !strings.Contains(err.Error(), test.error) {
+		t.Errorf("%s: %v; want %s%s", name, err, head, test.error)
+	}
+	if !strings.HasPrefix(unfit.Hint(), test.hint) {
+		t.Errorf("%s: hint %q, want %q", name, unfit.Hint(), test.hint)
 	}
 }
 
@@ -185,6 +193,11 @@ func TestNames(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOneWithoutName(t *testing.T) {
+	t.Parallel()
+	first := pass(t, bind(t, "web=http::0").FD)
 	if s := take(t, parseSet(t, first, 1), false); s[0].Name != listenfds.Unknown {
 		t.Errorf("one socket without a name is %q", s[0].Name)
 	}
@@ -267,6 +280,16 @@ func pipe(t *testing.T) int {
 	}
 	t.Cleanup(func() { r.Close(); w.Close() })
 	return int(r.Fd())
+}
+
+func file(t *testing.T) int {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return int(f.Fd())
 }
 
 func pair(t *testing.T) int {

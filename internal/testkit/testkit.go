@@ -28,6 +28,16 @@ func Await(t testing.TB, what string, isReady func() bool) {
 	}
 }
 
+// Find is Await for what returns something.
+func Find[T any](t testing.TB, what string, find func() (found T, isReady bool)) (found T) {
+	t.Helper()
+	Await(t, what, func() (isReady bool) {
+		found, isReady = find()
+		return isReady
+	})
+	return found
+}
+
 // Retry makes a system call again if a signal interrupts it: the Go runtime sends itself signals, and those of a socket
 // with a timeout are not made again by the kernel, signal(7).
 func Retry(call func() error) error {
@@ -124,6 +134,13 @@ func Sleeper(t testing.TB) *exec.Cmd {
 	}
 	t.Cleanup(func() { End(cmd) })
 	return cmd
+}
+
+// Owner is a Sleeper by its number, for which sockets can be kept, and what ends it.
+func Owner(t testing.TB) (pid int, end func()) {
+	t.Helper()
+	cmd := Sleeper(t)
+	return cmd.Process.Pid, func() { End(cmd) }
 }
 
 // End kills a process, and waits for its end.

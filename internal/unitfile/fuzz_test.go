@@ -12,9 +12,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		unit, err := Parse("app@1.socket", text, host, spec.Defaults())
 		if err != nil {
-			if bad, ok := err.(*Error); !ok || bad.File != "app@1.socket" || bad.Problem == "" || bad.Line < 0 {
-				t.Fatalf("%q: %#v", text, err)
-			}
+			isUnitError(t, text, err)
 			return
 		}
 		if len(unit.Openings) == 0 {
@@ -35,6 +33,14 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// isUnitError fails unless err is one that Parse may return.
+func isUnitError(t *testing.T, text string, err error) {
+	t.Helper()
+	if bad, ok := err.(*Error); !ok || bad.File != "app@1.socket" || bad.Problem == "" || bad.Line < 0 {
+		t.Errorf("%q: %#v", text, err)
+	}
+}
+
 // comesBack fails unless o, without any --map, is what its text says.
 func comesBack(t *testing.T, o spec.Opening) {
 	t.Helper()
@@ -42,8 +48,14 @@ func comesBack(t *testing.T, o spec.Opening) {
 	if err != nil || applied.Spec != o.Spec || applied.Options != o.For(o.Type) {
 		t.Errorf("%#v without a map is %#v, %v", o, applied, err)
 	}
-	if again, err := spec.ParseOpening(applied.Encode()); err != nil || again != applied {
-		t.Errorf("%#v is %q, and that is %#v, %v", applied, applied.Encode(), again, err)
+	readsBack(t, applied)
+}
+
+// readsBack fails unless the text of o says the same.
+func readsBack(t *testing.T, o spec.Opening) {
+	t.Helper()
+	if again, err := spec.ParseOpening(o.Encode()); err != nil || again != o {
+		t.Errorf("%#v is %q, and that is %#v, %v", o, o.Encode(), again, err)
 	}
 }
 
@@ -61,22 +73,26 @@ func FuzzMaps(f *testing.F) {
 			return
 		}
 		for _, o := range unit.Openings {
-			mapped, err := maps.Apply(o)
-			if err != nil {
-				isMapError(t, err)
-				continue
-			}
-			if mapped.Name != o.Name || mapped.Type.Transport() != o.Type.Transport() || mapped.Options != o.For(mapped.Type) {
-				t.Errorf("--map %s=%s makes %#v of %#v", from, to, mapped, o)
-			}
-			if again, err := spec.ParseOpening(mapped.Encode()); err != nil || again != mapped {
-				t.Errorf("%#v is %q, and that is %#v, %v", mapped, mapped.Encode(), again, err)
-			}
-			if mapped.Spec != o.Spec && maps.Unused() != nil {
-				t.Errorf("--map %s=%s makes %#v of %#v, and is unused", from, to, mapped, o)
-			}
+			checkMap(t, maps, from+"="+to, o)
 		}
 	})
+}
+
+// checkMap looks at what maps, which are --map text, make of o.
+func checkMap(t *testing.T, maps Maps, text string, o spec.Opening) {
+	t.Helper()
+	mapped, err := maps.Apply(o)
+	if err != nil {
+		isMapError(t, err)
+		return
+	}
+	if mapped.Name != o.Name || mapped.Type.Transport() != o.Type.Transport() || mapped.Options != o.For(mapped.Type) {
+		t.Errorf("--map %s makes %#v of %#v", text, mapped, o)
+	}
+	readsBack(t, mapped)
+	if mapped.Spec != o.Spec && maps.Unused() != nil {
+		t.Errorf("--map %s makes %#v of %#v, and is unused", text, mapped, o)
+	}
 }
 
 // isMapError fails unless err is one that Maps may return, with a way out.

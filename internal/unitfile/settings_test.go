@@ -19,35 +19,36 @@ func TestBooleans(t *testing.T) {
 	}
 }
 
+var sizeTests = []struct {
+	text string
+	want int
+}{
+	{"0", 0},
+	{"1", 1},
+	{"010", 10},
+	{"8B", 8},
+	{"8 B", 8},
+	{"64K", 64 << 10},
+	{"64  K", 64 << 10},
+	{"1.5K", 1536},
+	{"1.K", 1024},
+	{"1.5", 1},
+	{"1.5B", 1},
+	{"1M", 1 << 20},
+	{"1M 512K", 1<<20 + 512<<10},
+	{"1M1K", 1<<20 + 1<<10},
+	{"1K 500B", 1524},
+	{"1K 5", 1029},
+	{"1G", 1 << 30},
+	{"4G", math.MaxInt32},
+	{"1T", math.MaxInt32},
+	{"1P", math.MaxInt32},
+	{"15E", math.MaxInt32},
+}
+
 func TestSizes(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		text string
-		want int
-	}{
-		{"0", 0},
-		{"1", 1},
-		{"010", 10},
-		{"8B", 8},
-		{"8 B", 8},
-		{"64K", 64 << 10},
-		{"64  K", 64 << 10},
-		{"1.5K", 1536},
-		{"1.K", 1024},
-		{"1.5", 1},
-		{"1.5B", 1},
-		{"1M", 1 << 20},
-		{"1M 512K", 1<<20 + 512<<10},
-		{"1M1K", 1<<20 + 1<<10},
-		{"1K 500B", 1524},
-		{"1K 5", 1029},
-		{"1G", 1 << 30},
-		{"4G", math.MaxInt32},
-		{"1T", math.MaxInt32},
-		{"1P", math.MaxInt32},
-		{"15E", math.MaxInt32},
-	}
-	for _, test := range tests {
+	for _, test := range sizeTests {
 		if got := parse(t, "SendBuffer="+test.text).Openings[0].SendBuffer; got != test.want {
 			t.Errorf("%q is %d, want %d", test.text, got, test.want)
 		}

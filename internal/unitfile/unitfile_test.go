@@ -1,7 +1,6 @@
 package unitfile
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -35,132 +34,50 @@ func opens(unit Unit) (specs []string) {
 	return specs
 }
 
+var addressTests = []struct{ lines, want string }{
+	{"ListenStream=80", "tcp::[::]:80"},
+	{"ListenStream=65535", "tcp::[::]:65535"},
+	{"ListenStream=0", "tcp::[::]:0"}, // ours
+	{"ListenStream=+80", "tcp::[::]:80"},
+	{"ListenStream=0x50", "tcp::[::]:80"},
+	{"ListenStream=1.2.3.4:80", "tcp::1.2.3.4:80"},
+	{"ListenStream=127.0.0.1:0", "tcp::127.0.0.1:0"}, // ours
+	{"ListenStream=0.0.0.0:80", "tcp::0.0.0.0:80"},
+	{"ListenStream=[::]:80", "tcp::[::]:80"},
+	{"ListenStream=[::1]:80", "tcp::[::1]:80"},
+	{"ListenStream=[::ffff:1.2.3.4]:80", "tcp::1.2.3.4:80"},
+	{"ListenStream=[fe80::1]:80%%eth0", "tcp::[fe80::1%eth0]:80"},
+	{"ListenStream=[fe80::1]:80%%2", "tcp::[fe80::1%2]:80"},
+	{"ListenStream=[fe80::1]:80%%~l]o!", "tcp::[fe80::1%~l]o!]:80"},
+	{"ListenStream=[fe80::1%%eth0]:80", "tcp::[fe80::1%eth0]:80"}, // ours
+	{"ListenStream=/run/app.sock", "unix::/run/app.sock"},
+	{"ListenStream=/run/a b=c::d;#", "unix::/run/a b=c::d;#"},
+	{"ListenStream=/run/100%", "unix::/run/100%"},
+	{"ListenStream=/%t%", "unix:://run/user/7%"}, // a last % stands for itself
+	{"ListenStream=@app", "unix::@app"},
+	{"ListenStream=@/org/app", "unix::@/org/app"},
+	{"ListenDatagram=53", "udp::[::]:53"},
+	{"ListenDatagram=127.0.0.1:53", "udp::127.0.0.1:53"},
+	{"ListenDatagram=/run/log", "unix-dgram::/run/log"},
+	{"ListenDatagram=@log", "unix-dgram::@log"},
+	{"ListenSequentialPacket=/run/udev/control", "unix-seqpacket::/run/udev/control"},
+	{"ListenSequentialPacket=@control", "unix-seqpacket::@control"},
+
+	// several, in the order of the file
+	{"ListenDatagram=53\nListenStream=/a\nListenStream=53\nListenSequentialPacket=/b", "udp::[::]:53 unix::/a tcp::[::]:53 unix-seqpacket::/b"},
+	// the empty assignment takes back all, of every kind
+	{"ListenStream=1\nListenDatagram=2\nListenStream=\nListenStream=3", "tcp::[::]:3"},
+	{"ListenStream=1\nListenDatagram=\nListenStream=3", "tcp::[::]:3"},
+	{"ListenStream=1\nListenSequentialPacket=\nListenStream=3", "tcp::[::]:3"},
+	{"ListenStream=1\nListenFIFO=\nListenStream=3", "tcp::[::]:3"},
+}
+
 // TestAddresses has each form of systemd.socket(5).
 func TestAddresses(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ lines, want string }{
-		{"ListenStream=80", "tcp::[::]:80"},
-		{"ListenStream=65535", "tcp::[::]:65535"},
-		{"ListenStream=0", "tcp::[::]:0"}, // ours
-		{"ListenStream=+80", "tcp::[::]:80"},
-		{"ListenStream=0x50", "tcp::[::]:80"},
-		{"ListenStream=1.2.3.4:80", "tcp::1.2.3.4:80"},
-		{"ListenStream=127.0.0.1:0", "tcp::127.0.0.1:0"}, // ours
-		{"ListenStream=0.0.0.0:80", "tcp::0.0.0.0:80"},
-		{"ListenStream=[::]:80", "tcp::[::]:80"},
-		{"ListenStream=[::1]:80", "tcp::[::1]:80"},
-		{"ListenStream=[::ffff:1.2.3.4]:80", "tcp::1.2.3.4:80"},
-		{"ListenStream=[fe80::1]:80%%eth0", "tcp::[fe80::1%eth0]:80"},
-		{"ListenStream=[fe80::1]:80%%2", "tcp::[fe80::1%2]:80"},
-		{"ListenStream=[fe80::1]:80%%~l]o!", "tcp::[fe80::1%~l]o!]:80"},
-		{"ListenStream=[fe80::1%%eth0]:80", "tcp::[fe80::1%eth0]:80"}, // ours
-		{"ListenStream=/run/app.sock", "unix::/run/app.sock"},
-		{"ListenStream=/run/a b=c::d;#", "unix::/run/a b=c::d;#"},
-		{"ListenStream=/run/100%", "unix::/run/100%"},
-		{"ListenStream=@app", "unix::@app"},
-		{"ListenStream=@/org/app", "unix::@/org/app"},
-		{"ListenDatagram=53", "udp::[::]:53"},
-		{"ListenDatagram=127.0.0.1:53", "udp::127.0.0.1:53"},
-		{"ListenDatagram=/run/log", "unix-dgram::/run/log"},
-		{"ListenDatagram=@log", "unix-dgram::@log"},
-		{"ListenSequentialPacket=/run/udev/control", "unix-seqpacket::/run/udev/control"},
-		{"ListenSequentialPacket=@control", "unix-seqpacket::@control"},
-
-		// several, in the order of the file
-		{"ListenDatagram=53\nListenStream=/a\nListenStream=53\nListenSequentialPacket=/b", "udp::[::]:53 unix::/a tcp::[::]:53 unix-seqpacket::/b"},
-		// the empty assignment takes back all, of every kind
-		{"ListenStream=1\nListenDatagram=2\nListenStream=\nListenStream=3", "tcp::[::]:3"},
-		{"ListenStream=1\nListenDatagram=\nListenStream=3", "tcp::[::]:3"},
-		{"ListenStream=1\nListenSequentialPacket=\nListenStream=3", "tcp::[::]:3"},
-		{"ListenStream=1\nListenFIFO=\nListenStream=3", "tcp::[::]:3"},
-	}
-	for _, test := range tests {
+	for _, test := range addressTests {
 		if got := strings.Join(opens(parse(t, test.lines)), " "); got != test.want {
 			t.Errorf("%q opens %s, want %s", test.lines, got, test.want)
-		}
-	}
-}
-
-// TestErrors: each names the file, and the line if there is one.
-func TestErrors(t *testing.T) {
-	t.Parallel()
-	const address = "write PORT, IP:PORT, [IPv6]:PORT, /path or @name"
-	long := strings.Repeat("x", 256)
-	tests := []struct{ text, want string }{
-		{"", ": it opens no socket"},
-		{"[Unit]\nDescription=x\n", ": it opens no socket"},
-		{"[Socket]\nAccept=yes\n", ": it opens no socket"},
-		{"[Socket]\nListenStream=80\nListenStream=\n", ": it opens no socket"},
-		{"[Service]\nListenStream=80\n", ": it opens no socket"},
-		{"[socket]\nListenStream=80\n", ": it opens no socket"},
-		{"ListenStream=80\n", `:1: "ListenStream=80" stands before any section`},
-		{"[Socket\nListenStream=80\n", `:1: bad section header "[Socket"`},
-		{"[Socket]\nListenStream\n", `:2: no "=" in "ListenStream"`},
-		{"[Socket]\n\n# c\n=80\n", `:4: no name before "="`},
-		{"[Socket]\nAccept=yes\nListenDatagram=53", `:3: Accept needs sockets that listen, udp does not`},
-		{"[Socket]\nListenDatagram=/x\nAccept=yes", `:2: Accept needs sockets that listen, unix-dgram does not`},
-		// the first line of a continued one
-		{"[Socket]\nListenStream=80\nBacklog \\\n= \\\n many\n", `:3: Backlog is a number of connections, not "many"`},
-	}
-	for _, line := range []string{"ListenFIFO=/x", "ListenNetlink=audit 1", "ListenMessageQueue=/x", "ListenSpecial=/dev/x", "ListenUSBFunction=/x"} {
-		key, _, _ := strings.Cut(line, "=")
-		tests = append(tests, struct{ text, want string }{"[Socket]\n" + line, ":2: " + key + " is not a socket that a server takes over"})
-	}
-	values := []struct{ line, want string }{
-		{"BindIPv6Only=maybe", `BindIPv6Only is default, both or ipv6-only, not "maybe"`},
-		{"BindIPv6Only=BOTH", `BindIPv6Only is default, both or ipv6-only, not "BOTH"`},
-		{"BindIPv6Only=", `BindIPv6Only is default, both or ipv6-only, not ""`},
-		{"FileDescriptorName=a:b", `FileDescriptorName is 1 to 255 of A-Z a-z 0-9 . _ @ + -, not "a:b"`},
-		{"FileDescriptorName=é", `FileDescriptorName is 1 to 255`},
-		{"FileDescriptorName=" + long, `FileDescriptorName is 1 to 255`},
-		{"FileDescriptorName=%Q", `unknown specifier "%Q"`},
-		{"ListenStream=%H/x", `unknown specifier "%H"`},
-		{"ListenStream=/%t%", ""}, // a last % stands for itself
-	}
-	for _, value := range []string{"", "-1", "many", "4294967296", "1K", "1_0", "1.5"} {
-		values = append(values, struct{ line, want string }{"Backlog=" + value, fmt.Sprintf("Backlog is a number of connections, not %q", value)})
-	}
-	for _, key := range []string{"SocketMode", "DirectoryMode"} {
-		for _, value := range []string{"", "888", "-1", "+660", "rw-rw----", "17777", "0o660", "0x1", "7_7"} {
-			values = append(values, struct{ line, want string }{key + "=" + value, fmt.Sprintf("%s is octal, as in 0660, not %q", key, value)})
-		}
-	}
-	for _, key := range []string{"ReceiveBuffer", "SendBuffer"} {
-		for _, value := range []string{"", "K", "64k", "64KB", "64KiB", "-1", "0x10", ".5K", "1..5K", "1e3", "5 5", "1KK", "500B 1K", "1_000", "infinity", "16E", "99999999999999999999"} {
-			values = append(values, struct{ line, want string }{key + "=" + value, fmt.Sprintf("%s is a number of bytes, as in 64K, not %q", key, value)})
-		}
-	}
-	for _, key := range []string{"Accept", "Broadcast", "FreeBind", "KeepAlive", "NoDelay", "PassCredentials", "ReusePort"} {
-		for _, value := range []string{"", "2", "maybe", "ye", `"yes"`, "yes # c", "default"} {
-			values = append(values, struct{ line, want string }{key + "=" + value, fmt.Sprintf("%s is yes or no, not %q", key, value)})
-		}
-	}
-	for _, value := range []string{
-		"65536", "-1", "080", "80 81", "x", "./x", "/", "@", ":80", "*:80", "localhost:80", "tcp:80", `"80"`, "80\u00a0", "1_0",
-		"1.2.3.4", "1.2.3.4:", "1.2.3:80", "1.2.3.256:80", "01.2.3.4:80", "1.2.3.4:99999", "1.2.3.4:00080", "1.2.3.4:80%%lo",
-		"::1:80", "[::1]", "[::1]80", "[::1]:080", "[1.2.3.4]:80", "[]:80", "[:80", "]:80", "[::1:80", "::1]:80", "80%%lo", "[fe80::1%%a]:80%%a", "vsock:2:1234",
-		"[fe80::1]:80%%", "[fe80::1]:80%", "[fe80::1]:80%%a/b", "[fe80::1]:80%%a b", "[fe80::1]:80%%a%%b", "[fe80::1]:80%%a:1", "[fe80::1]:80%%é", "[fe80::1]:80%%\xff", "[fe80::1]:80%%a\x00b", "[fe80::1]:80%%a\x7f",
-		"[fe80::1%%]:80", "[fe80::1%%a/b]:80", "[fe80::1%%a b]:80", "[fe80::1%%a:b]:80", "[fe80::1%%é]:80",
-	} {
-		quoted := fmt.Sprintf("%q", strings.ReplaceAll(value, "%%", "%"))
-		values = append(values, struct{ line, want string }{"ListenStream=" + value, "bad address " + quoted + ": " + address})
-		values = append(values, struct{ line, want string }{"ListenDatagram=" + value, "bad address " + quoted + ": " + address})
-	}
-	for _, value := range []string{"80", "1.2.3.4:80", "[::1]:80"} {
-		values = append(values, struct{ line, want string }{"ListenSequentialPacket=" + value, fmt.Sprintf("sequential packets go only over unix sockets, %q is none", value)})
-	}
-	for _, v := range values {
-		if v.want != "" {
-			tests = append(tests, struct{ text, want string }{"[Unit]\n[Socket]\nListenStream=80\n" + v.line + "\n", ":4: " + v.want})
-		} else if _, err := Parse("f", "[Socket]\n"+v.line, host, spec.Defaults()); err != nil {
-			t.Errorf("%q: %v", v.line, err)
-		}
-	}
-	for _, test := range tests {
-		unit, err := Parse("dir/app.socket", test.text, host, spec.Defaults())
-		bad, ok := err.(*Error)
-		if !ok || !strings.HasPrefix(bad.Error(), "dir/app.socket"+test.want) {
-			t.Errorf("%q: %+v, %v; want %s", test.text, unit, err, test.want)
 		}
 	}
 }
@@ -204,39 +121,40 @@ func TestSpecifiers(t *testing.T) {
 	}
 }
 
+var optionTests = []struct {
+	lines string
+	set   func(o *spec.Options)
+}{
+	{"", func(*spec.Options) {}},
+	{"Backlog=0", func(o *spec.Options) { o.Backlog = 0 }},
+	{"Backlog=128", func(o *spec.Options) { o.Backlog = 128 }},
+	{"Backlog=0x10", func(o *spec.Options) { o.Backlog = 16 }},
+	{"Backlog=010", func(o *spec.Options) { o.Backlog = 8 }},
+	{"Backlog=4294967295", func(o *spec.Options) { o.Backlog = math.MaxInt32 }},
+	{"SocketMode=0", func(o *spec.Options) { o.Mode = spec.Some(uint32(0)) }},
+	{"SocketMode=660", func(o *spec.Options) { o.Mode = spec.Some(uint32(0o660)) }},
+	{"SocketMode=0600\nSocketMode=0640", func(o *spec.Options) { o.Mode = spec.Some(uint32(0o640)) }},
+	{"DirectoryMode=0700", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o700)) }},
+	{"DirectoryMode=1777", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o1777)) }},
+	{"BindIPv6Only=both", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
+	{"BindIPv6Only=no", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
+	{"BindIPv6Only=ipv6-only", func(o *spec.Options) { o.V6Only = spec.Some(true) }},
+	{"BindIPv6Only=yes", func(o *spec.Options) { o.V6Only = spec.Some(true) }},
+	{"BindIPv6Only=yes\nBindIPv6Only=default", func(*spec.Options) {}},
+	{"ReusePort=1", func(o *spec.Options) { o.ReusePort = true }},
+	{"FreeBind=yes", func(o *spec.Options) { o.FreeBind = true }},
+	{"NoDelay=on", func(o *spec.Options) { o.NoDelay = true }},
+	{"KeepAlive=true", func(o *spec.Options) { o.KeepAlive = true }},
+	{"Broadcast=t", func(o *spec.Options) { o.Broadcast = true }},
+	{"PassCredentials=y", func(o *spec.Options) { o.PassCredentials = true }},
+	{"NoDelay=yes\nNoDelay=no", func(*spec.Options) {}},
+	{"ReceiveBuffer=64K\nSendBuffer=1M", func(o *spec.Options) { o.ReceiveBuffer, o.SendBuffer = 64<<10, 1<<20 }},
+}
+
 // TestOptions has what each directive sets. Every opening of the unit has it, whatever its type.
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		lines string
-		set   func(o *spec.Options)
-	}{
-		{"", func(*spec.Options) {}},
-		{"Backlog=0", func(o *spec.Options) { o.Backlog = 0 }},
-		{"Backlog=128", func(o *spec.Options) { o.Backlog = 128 }},
-		{"Backlog=0x10", func(o *spec.Options) { o.Backlog = 16 }},
-		{"Backlog=010", func(o *spec.Options) { o.Backlog = 8 }},
-		{"Backlog=4294967295", func(o *spec.Options) { o.Backlog = math.MaxInt32 }},
-		{"SocketMode=0", func(o *spec.Options) { o.Mode = spec.Some(uint32(0)) }},
-		{"SocketMode=660", func(o *spec.Options) { o.Mode = spec.Some(uint32(0o660)) }},
-		{"SocketMode=0600\nSocketMode=0640", func(o *spec.Options) { o.Mode = spec.Some(uint32(0o640)) }},
-		{"DirectoryMode=0700", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o700)) }},
-		{"DirectoryMode=1777", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o1777)) }},
-		{"BindIPv6Only=both", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
-		{"BindIPv6Only=no", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
-		{"BindIPv6Only=ipv6-only", func(o *spec.Options) { o.V6Only = spec.Some(true) }},
-		{"BindIPv6Only=yes", func(o *spec.Options) { o.V6Only = spec.Some(true) }},
-		{"BindIPv6Only=yes\nBindIPv6Only=default", func(*spec.Options) {}},
-		{"ReusePort=1", func(o *spec.Options) { o.ReusePort = true }},
-		{"FreeBind=yes", func(o *spec.Options) { o.FreeBind = true }},
-		{"NoDelay=on", func(o *spec.Options) { o.NoDelay = true }},
-		{"KeepAlive=true", func(o *spec.Options) { o.KeepAlive = true }},
-		{"Broadcast=t", func(o *spec.Options) { o.Broadcast = true }},
-		{"PassCredentials=y", func(o *spec.Options) { o.PassCredentials = true }},
-		{"NoDelay=yes\nNoDelay=no", func(*spec.Options) {}},
-		{"ReceiveBuffer=64K\nSendBuffer=1M", func(o *spec.Options) { o.ReceiveBuffer, o.SendBuffer = 64<<10, 1<<20 }},
-	}
-	for _, test := range tests {
+	for _, test := range optionTests {
 		want := spec.Options{Backlog: spec.DefaultBacklog, MakeDirectories: true}
 		test.set(&want)
 		for _, lines := range []string{"ListenStream=80\nListenDatagram=/a\n" + test.lines, test.lines + "\nListenStream=80\nListenDatagram=/a"} {
@@ -248,6 +166,26 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+var baseTests = []struct {
+	lines string
+	set   func(o *spec.Options)
+}{
+	{"", func(*spec.Options) {}},
+	{"Backlog=0", func(o *spec.Options) { o.Backlog = 0 }},
+	{"SocketMode=0", func(o *spec.Options) { o.Mode = spec.Some(uint32(0)) }},
+	{"DirectoryMode=0710", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o710)) }},
+	{"BindIPv6Only=default", func(o *spec.Options) { o.V6Only = spec.Optional[bool]{} }},
+	{"BindIPv6Only=both", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
+	{"ReusePort=no", func(*spec.Options) {}},
+	{"ReusePort=yes\nReusePort=no", func(*spec.Options) {}},
+	{"FreeBind=no", func(o *spec.Options) { o.FreeBind = false }},
+	{"NoDelay=no", func(o *spec.Options) { o.NoDelay = false }},
+	{"KeepAlive=no", func(o *spec.Options) { o.KeepAlive = false }},
+	{"Broadcast=no", func(o *spec.Options) { o.Broadcast = false }},
+	{"PassCredentials=no", func(o *spec.Options) { o.PassCredentials = false }},
+	{"ReceiveBuffer=0\nSendBuffer=3", func(o *spec.Options) { o.ReceiveBuffer, o.SendBuffer = 0, 3 }},
+}
+
 // TestBase: directives replace the options of the command line, and only these.
 func TestBase(t *testing.T) {
 	t.Parallel()
@@ -255,26 +193,7 @@ func TestBase(t *testing.T) {
 		Backlog: 7, NoReuse: true, ReusePort: true, Mode: spec.Some(uint32(0o600)), DirectoryMode: spec.Some(uint32(0o700)),
 		V6Only: spec.Some(true), FreeBind: true, NoDelay: true, KeepAlive: true, Broadcast: true, PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2,
 	}
-	tests := []struct {
-		lines string
-		set   func(o *spec.Options)
-	}{
-		{"", func(*spec.Options) {}},
-		{"Backlog=0", func(o *spec.Options) { o.Backlog = 0 }},
-		{"SocketMode=0", func(o *spec.Options) { o.Mode = spec.Some(uint32(0)) }},
-		{"DirectoryMode=0710", func(o *spec.Options) { o.DirectoryMode = spec.Some(uint32(0o710)) }},
-		{"BindIPv6Only=default", func(o *spec.Options) { o.V6Only = spec.Optional[bool]{} }},
-		{"BindIPv6Only=both", func(o *spec.Options) { o.V6Only = spec.Some(false) }},
-		{"ReusePort=no", func(*spec.Options) {}},
-		{"ReusePort=yes\nReusePort=no", func(*spec.Options) {}},
-		{"FreeBind=no", func(o *spec.Options) { o.FreeBind = false }},
-		{"NoDelay=no", func(o *spec.Options) { o.NoDelay = false }},
-		{"KeepAlive=no", func(o *spec.Options) { o.KeepAlive = false }},
-		{"Broadcast=no", func(o *spec.Options) { o.Broadcast = false }},
-		{"PassCredentials=no", func(o *spec.Options) { o.PassCredentials = false }},
-		{"ReceiveBuffer=0\nSendBuffer=3", func(o *spec.Options) { o.ReceiveBuffer, o.SendBuffer = 0, 3 }},
-	}
-	for _, test := range tests {
+	for _, test := range baseTests {
 		want := base
 		want.MakeDirectories = true
 		test.set(&want)
@@ -285,28 +204,29 @@ func TestBase(t *testing.T) {
 	}
 }
 
+var lineTests = []struct{ name, text, want string }{
+	{"blanks", " \t[Socket] \n\t ListenStream \t=\t 80 \t\n", "tcp::[::]:80"},
+	{"no newline at the end", "[Socket]\nListenStream=80", "tcp::[::]:80"},
+	{"CRLF", "[Socket]\r\nListenStream=80\r\nListenStream=\\\r\n81\r\n", "tcp::[::]:80 tcp::[::]:81"},
+	{"byte order mark", "\ufeff[Socket]\nListenStream=80", "tcp::[::]:80"},
+	{"comments", "# a\n[Socket]\n;ListenStream=1\n #ListenStream=2\nListenStream=80\n#\\\nListenStream=81\n", "tcp::[::]:80 tcp::[::]:81"},
+	{"a # in a value", "[Socket]\nListenStream=/a#b", "unix::/a#b"},
+	{"continued", "[Socket]\nListenStream=\\\n80\nListenStream=/a\\\n  b\\\n\nListenStream=81", "tcp::[::]:80 unix::/a b tcp::[::]:81"},
+	{"continued key", "[Socket]\nListenStream\\\n=80", "tcp::[::]:80"},
+	{"comment between", "[Socket]\nListenStream=/a\\\n# c\n; c \\\nb\nListenStream=81", "unix::/a b tcp::[::]:81"},
+	{"continued at the end", "[Socket]\nListenStream=80 \\", "tcp::[::]:80"},
+	{"empty line ends it", "[Socket]\nListenStream=80\\\n\nListenStream=81", "tcp::[::]:80 tcp::[::]:81"},
+	{"escaped backslash", "[Socket]\nListenStream=/a\\\\\nListenStream=81", `unix::/a\\ tcp::[::]:81`},
+	{"three backslashes", "[Socket]\nListenStream=/a\\\\\\\nb", `unix::/a\\ b`},
+	{"backslash and a blank", "[Socket]\nListenStream=/a\\ \nListenStream=81", `unix::/a\ tcp::[::]:81`},
+	{"sections again", "[Socket]\nListenStream=80\n[Unit]\nListenStream=9\n[Socket]\nListenStream=81", "tcp::[::]:80 tcp::[::]:81"},
+	{"sections of others", "[X-App]\nListenStream=9\n[Socket]\nListenStream=80\n[Install]\nListenStream=9", "tcp::[::]:80"},
+}
+
 // TestLines is systemd.syntax(7).
 func TestLines(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, text, want string }{
-		{"blanks", " \t[Socket] \n\t ListenStream \t=\t 80 \t\n", "tcp::[::]:80"},
-		{"no newline at the end", "[Socket]\nListenStream=80", "tcp::[::]:80"},
-		{"CRLF", "[Socket]\r\nListenStream=80\r\nListenStream=\\\r\n81\r\n", "tcp::[::]:80 tcp::[::]:81"},
-		{"byte order mark", "\ufeff[Socket]\nListenStream=80", "tcp::[::]:80"},
-		{"comments", "# a\n[Socket]\n;ListenStream=1\n #ListenStream=2\nListenStream=80\n#\\\nListenStream=81\n", "tcp::[::]:80 tcp::[::]:81"},
-		{"a # in a value", "[Socket]\nListenStream=/a#b", "unix::/a#b"},
-		{"continued", "[Socket]\nListenStream=\\\n80\nListenStream=/a\\\n  b\\\n\nListenStream=81", "tcp::[::]:80 unix::/a b tcp::[::]:81"},
-		{"continued key", "[Socket]\nListenStream\\\n=80", "tcp::[::]:80"},
-		{"comment between", "[Socket]\nListenStream=/a\\\n# c\n; c \\\nb\nListenStream=81", "unix::/a b tcp::[::]:81"},
-		{"continued at the end", "[Socket]\nListenStream=80 \\", "tcp::[::]:80"},
-		{"empty line ends it", "[Socket]\nListenStream=80\\\n\nListenStream=81", "tcp::[::]:80 tcp::[::]:81"},
-		{"escaped backslash", "[Socket]\nListenStream=/a\\\\\nListenStream=81", `unix::/a\\ tcp::[::]:81`},
-		{"three backslashes", "[Socket]\nListenStream=/a\\\\\\\nb", `unix::/a\\ b`},
-		{"backslash and a blank", "[Socket]\nListenStream=/a\\ \nListenStream=81", `unix::/a\ tcp::[::]:81`},
-		{"sections again", "[Socket]\nListenStream=80\n[Unit]\nListenStream=9\n[Socket]\nListenStream=81", "tcp::[::]:80 tcp::[::]:81"},
-		{"sections of others", "[X-App]\nListenStream=9\n[Socket]\nListenStream=80\n[Install]\nListenStream=9", "tcp::[::]:80"},
-	}
-	for _, test := range tests {
+	for _, test := range lineTests {
 		unit, err := Parse("app.socket", test.text, host, spec.Defaults())
 		if got := strings.Join(opens(unit), " "); err != nil || got != test.want {
 			t.Errorf("%s: %q, %v; want %q", test.name, got, err, test.want)
@@ -314,10 +234,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestIgnored: what only systemd can do is told, once; what nobody knows is warned of, with its place.
-func TestIgnored(t *testing.T) {
-	t.Parallel()
-	unit, err := Parse("app.socket", `[Unit]
+const ignoredText = `[Unit]
 Description=x
 Requires=y
 Bogus=1
@@ -337,20 +254,26 @@ WantedBy=sockets.target
 ExecStart=/x
 [X-Mine]
 Whatever=1
-`, host, spec.Defaults())
+`
+
+// TestIgnored: what only systemd can do is told, once; what nobody knows is warned of, with its place.
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	unit, err := Parse("app.socket", ignoredText, host, spec.Defaults())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"Description", "Requires", "RemoveOnStop", "Service", "MaxConnections", "SocketUser", "WantedBy"}; !slices.Equal(unit.Ignored, want) {
-		t.Errorf("ignored %q, want %q", unit.Ignored, want)
+	ignored := []string{"Description", "Requires", "RemoveOnStop", "Service", "MaxConnections", "SocketUser", "WantedBy"}
+	if !slices.Equal(unit.Ignored, ignored) {
+		t.Errorf("ignored %q, want %q", unit.Ignored, ignored)
 	}
-	want := []string{
+	warnings := []string{
 		`app.socket:4: unknown directive "Bogus" in section "Unit"`,
 		`app.socket:13: unknown directive "listenstream" in section "Socket"`,
 		`app.socket:17: unknown section "Service"`,
 	}
-	if !slices.Equal(unit.Warnings, want) {
-		t.Errorf("warnings %q, want %q", unit.Warnings, want)
+	if !slices.Equal(unit.Warnings, warnings) {
+		t.Errorf("warnings %q, want %q", unit.Warnings, warnings)
 	}
 }
 

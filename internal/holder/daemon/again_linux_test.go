@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -35,47 +34,54 @@ func reborn(t *testing.T, pid int) *exec.Cmd {
 func TestProcessIDComesAgain(t *testing.T) {
 	t.Parallel()
 	if os.Getpid() != process.Init {
-		cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-		var output strings.Builder
-		cmd.Stdout, cmd.Stderr = &output, &output
-		inNamespace(t, cmd)
-		if err := cmd.Wait(); err != nil || !strings.Contains(output.String(), "--- PASS") {
-			t.Errorf("%v: %s", err, output.String())
-		}
+		againInNamespace(t)
 		return
 	}
 	tries := 0
 	for range 20 {
-		s, first := serving(t), testkit.Sleeper(t)
-		pid := first.Process.Pid
-		bound := claimed(t, s.path, pid, "0")
-		c := connect(t, s.path)
-		c.ask(wire.Request{Op: wire.Claim, Owner: pid, Openings: encoded(t, "0")})
-		c.answer()
-		var second *exec.Cmd
-		s.locked(func() {
-			testkit.End(first)
-			if second = reborn(t, pid); second == nil {
-				return
-			}
+		if comesAgain(t) {
 			tries++
-			c.send(nil, wire.Store{})
-			time.Sleep(time.Millisecond) // both are on their way by now: the news, and the store
-		})
-		if second == nil {
-			continue
 		}
-		if h := c.header(); h.Error != "" {
-			t.Fatalf("refused: %+v", h)
-		}
-		time.Sleep(5 * time.Millisecond) // for nothing to happen
-		if number, isWatched := s.numberOf(party{pid, owner}); number == 0 || !isWatched || !testkit.Listens(t, parsed(t, bound[0])) {
-			t.Errorf("the claim is %d, watched: %v", number, isWatched)
-		}
-		testkit.End(second)
-		s.isOver(t)
 	}
 	if tries == 0 {
 		t.Error("no process ID has come again")
 	}
+}
+
+// againInNamespace runs this test again, as process 1.
+func againInNamespace(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+	var output strings.Builder
+	cmd.Stdout, cmd.Stderr = &output, &output
+	inNamespace(t, cmd)
+	if err := cmd.Wait(); err != nil || !strings.Contains(output.String(), "--- PASS") {
+		t.Errorf("%v: %s", err, output.String())
+	}
+}
+
+// comesAgain has an owner end, and another process store under its ID. It reports whether the ID has come again.
+func comesAgain(t *testing.T) bool {
+	s, first := serving(t), testkit.Sleeper(t)
+	pid := first.Process.Pid
+	bound := claimed(t, s.path, pid, "0")
+	c := connect(t, s.path)
+	c.claim(pid, "0")
+	var second *exec.Cmd
+	s.locked(func() {
+		testkit.End(first)
+		second = reborn(t, pid)
+		c.store()
+		time.Sleep(time.Millisecond) // both are on their way by now: the news, and the store
+	})
+	if second == nil {
+		return false
+	}
+	c.answer()
+	time.Sleep(5 * time.Millisecond) // for nothing to happen
+	if number, isWatched := s.numberOf(party{pid, owner}); number == 0 || !isWatched || !testkit.Listens(t, parsed(t, bound[0])) {
+		t.Errorf("the claim is %d, watched: %v", number, isWatched)
+	}
+	testkit.End(second)
+	s.isOver(t)
+	return true
 }

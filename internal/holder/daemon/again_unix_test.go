@@ -65,10 +65,7 @@ func TestDeadUserIsNotUsed(t *testing.T) {
 		t.Errorf("claim %d becomes %d, watched: %v; used by %v and %v", before, after, isWatched, a.Found[0].Users, a.Found[1].Users)
 	}
 	testkit.End(cmd)
-	testkit.Await(t, "the user to be forgotten", func() bool {
-		number, _ := s.numberOf(party{pid, user})
-		return number == 0
-	})
+	s.await(t, "the user to be forgotten", func() bool { return s.ledger.current[party{pid, user}] == 0 })
 }
 
 // TestClaimAgainIsWatchedOnce: a process that claims again keeps its watch, and the claim ends with it.

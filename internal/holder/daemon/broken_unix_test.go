@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,59 +16,56 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// brokenOff is what a client does before it breaks off. It returns what the client has opened.
+var brokenOff = map[string]func(c *client) []*socket.Socket{
+	"connected": func(*client) []*socket.Socket { return nil },
+	"half of a request": func(c *client) []*socket.Socket {
+		c.say(`{"Protocol":2,"Op":"cl`)
+		return nil
+	},
+	"a request": func(c *client) []*socket.Socket {
+		c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(c.t, "0", "udp::0")})
+		return nil
+	},
+	"have": func(c *client) []*socket.Socket {
+		c.claim(os.Getpid(), "0", "udp::0")
+		return nil
+	},
+	"half of the store": func(c *client) []*socket.Socket {
+		good, line, fds := c.toStore()
+		c.say(line[:10], fds[0])
+		return good
+	},
+	"the store without descriptors": func(c *client) []*socket.Socket {
+		good, line, _ := c.toStore()
+		c.say(line)
+		return good
+	},
+	"half of the descriptors": func(c *client) []*socket.Socket {
+		good, line, fds := c.toStore()
+		c.say(line)
+		c.say("\x00", fds[0])
+		return good
+	},
+}
+
+// toStore claims two sockets, and opens them: line and fds are to be sent next.
+func (c *client) toStore() (good []*socket.Socket, line string, fds []int) {
+	c.t.Helper()
+	c.claim(os.Getpid(), "0", "udp::0")
+	good = open(c.t, "0", "udp::0")
+	message, fds := stores(good...)
+	return good, lineOf(message), fds
+}
+
 // TestBrokenOff ends the conversation of a claim at every point: nothing changes, and everything is closed.
 func TestBrokenOff(t *testing.T) {
-	request := func(t *testing.T, c *client) {
-		c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0", "udp::0")})
-	}
-	storing := func(t *testing.T, c *client) (line string, good []*socket.Socket, fds []int) {
-		request(t, c)
-		c.answer()
-		good = open(t, "0", "udp::0")
-		message, fds := stores(good...)
-		text, err := wire.Lines(message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text), good, fds
-	}
-	for name, until := range map[string]func(t *testing.T, c *client) []*socket.Socket{
-		"connected": func(*testing.T, *client) []*socket.Socket { return nil },
-		"half of a request": func(_ *testing.T, c *client) []*socket.Socket {
-			c.say(`{"Protocol":2,"Op":"cl`)
-			return nil
-		},
-		"a request": func(t *testing.T, c *client) []*socket.Socket {
-			request(t, c)
-			return nil
-		},
-		"have": func(t *testing.T, c *client) []*socket.Socket {
-			request(t, c)
-			c.answer()
-			return nil
-		},
-		"half of the store": func(t *testing.T, c *client) []*socket.Socket {
-			line, good, fds := storing(t, c)
-			c.say(line[:10], fds[0])
-			return good
-		},
-		"the store without descriptors": func(t *testing.T, c *client) []*socket.Socket {
-			line, good, _ := storing(t, c)
-			c.say(line)
-			return good
-		},
-		"half of the descriptors": func(t *testing.T, c *client) []*socket.Socket {
-			line, good, fds := storing(t, c)
-			c.say(line)
-			c.say("\x00", fds[0])
-			return good
-		},
-	} {
+	for name, until := range brokenOff {
 		for _, isHalfClosed := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				undisturbed(t, func(s *server) {
 					c := connect(t, s.path)
-					good := until(t, c)
+					good := until(c)
 					forget(good)
 					if isHalfClosed {
 						unix.Shutdown(c.fd, unix.SHUT_WR)
@@ -92,8 +90,7 @@ func TestBrokenOffAtTheEnd(t *testing.T) {
 		s.locked(func() {
 			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0")})
 			testkit.Await(t, "the request to be read", func() bool { return len(s.slots) == 1 })
-			message, fds := stores(good...)
-			c.send(fds, message)
+			c.store(good...)
 			c.close()
 		})
 		testkit.Await(t, "the conversation to be over", func() bool { return len(s.slots) == 0 })
@@ -102,68 +99,52 @@ func TestBrokenOffAtTheEnd(t *testing.T) {
 	})
 }
 
+// nobodyAskedFor is how a client passes many descriptors, with good ones perhaps.
+var nobodyAskedFor = map[string]func(c *client, good *socket.Socket, many []int){
+	"with the request": func(c *client, _ *socket.Socket, many []int) {
+		for _, b := range []byte(lineOf(ours(wire.Request{Op: wire.Status}))) {
+			if c.say(string(b), many...) != nil {
+				c.t.Fatal("the holder does not listen")
+			}
+		}
+		if a := c.answer(); len(a.Sockets) != 1 {
+			c.t.Errorf("the state is %+v", a)
+		}
+	},
+	"with garbage": func(c *client, _ *socket.Socket, many []int) {
+		c.say("garbage\n", many...)
+		if h := c.header(); h.Error != "the message is malformed" {
+			c.t.Errorf("refused: %+v", h)
+		}
+	},
+	"without a line": func(c *client, _ *socket.Socket, many []int) {
+		for range 5 {
+			c.say(" ", many...)
+		}
+	},
+	"with the store": func(c *client, good *socket.Socket, many []int) {
+		c.claim(os.Getpid(), "0")
+		message, fds := stores(good)
+		c.say(lineOf(message), append(fds, many[1:]...)...)
+		c.answer()
+	},
+	"behind the store": func(c *client, good *socket.Socket, many []int) {
+		c.claim(os.Getpid(), "0")
+		c.store(good)
+		for range 5 {
+			c.say("\x00", many...)
+		}
+		c.answer()
+	},
+}
+
 // TestNobodyAskedFor passes descriptors by the hundred if none, or fewer, are wanted.
 func TestNobodyAskedFor(t *testing.T) {
-	for name, say := range map[string]func(t *testing.T, c *client, good []*socket.Socket, many []int){
-		"with the request": func(t *testing.T, c *client, _ []*socket.Socket, many []int) {
-			text, err := wire.Lines(wire.Request{Protocol: wire.Protocol, Client: os.Getpid(), Op: wire.Status})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, b := range text {
-				if c.say(string(b), many...) != nil {
-					t.Fatal("the holder does not listen")
-				}
-			}
-			if a := c.answer(); len(a.Sockets) != 1 {
-				t.Errorf("the state is %+v", a)
-			}
-		},
-		"with garbage": func(t *testing.T, c *client, _ []*socket.Socket, many []int) {
-			c.say("garbage\n", many...)
-			if h := c.header(); h.Error != "the message is malformed" {
-				t.Errorf("refused: %+v", h)
-			}
-		},
-		"without a line": func(t *testing.T, c *client, _ []*socket.Socket, many []int) {
-			for range 5 {
-				c.say(" ", many...)
-			}
-		},
-		"with the store": func(t *testing.T, c *client, good []*socket.Socket, many []int) {
-			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0")})
-			c.answer()
-			message, fds := stores(good...)
-			text, err := wire.Lines(message)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.say(string(text), append(fds, many[1:]...)...)
-			if h := c.header(); h.Error != "" {
-				t.Errorf("refused: %+v", h)
-			}
-		},
-		"behind the store": func(t *testing.T, c *client, good []*socket.Socket, many []int) {
-			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0")})
-			c.answer()
-			message, fds := stores(good...)
-			c.send(fds, message)
-			for range 5 {
-				c.say("\x00", many...)
-			}
-			if h := c.header(); h.Error != "" {
-				t.Errorf("refused: %+v", h)
-			}
-		},
-	} {
+	for name, say := range nobodyAskedFor {
 		t.Run(name, func(t *testing.T) {
 			undisturbed(t, func(s *server) {
-				c := connect(t, s.path)
-				good, many := open(t, "0"), make([]int, socket.MaxRights)
-				for i := range many {
-					many[i] = c.fd
-				}
-				say(t, c, good, many)
+				c, good := connect(t, s.path), open(t, "0")
+				say(c, good[0], slices.Repeat([]int{c.fd}, socket.MaxRights))
 				c.close()
 				forget(good)
 				asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
@@ -180,21 +161,13 @@ func TestStoreIsLate(t *testing.T) {
 	s := serving(t)
 	bound := claimed(t, s.path, os.Getpid(), "0")
 	slow := connect(t, s.path)
-	slow.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "udp::0")})
-	slow.answer()
+	slow.claim(os.Getpid(), "udp::0")
 
 	begin := time.Now()
-	for _, texts := range [][]string{{"0"}, {"udp::0"}, {"1"}} {
-		c := connect(t, s.path)
-		c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, texts...)})
-		if a := c.answer(); !a.Busy || a.Bound != nil || a.Kept != nil {
-			t.Errorf("a claim of %v is answered %+v", texts, a)
-		}
-		c.ends()
+	for _, text := range []string{"0", "udp::0", "1"} {
+		isBusy(t, s.path, text)
 	}
-	if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
-		t.Errorf("the state is %+v", a)
-	}
+	keeps(t, s.path, 1)
 	if a := asked(t, s.path, wire.Request{Op: wire.Fetch, Openings: bound}); len(a.Found) != 1 || a.Found[0] == nil {
 		t.Errorf("fetched is %+v", a)
 	}
@@ -203,58 +176,59 @@ func TestStoreIsLate(t *testing.T) {
 		t.Errorf("others waited %v", took)
 	}
 	slow.close()
-	s.isOverOrFree(t)
+	s.await(t, "the conversation to be over", func() bool { return !s.talking })
 }
 
-// isOverOrFree waits until no claim is in conversation.
-func (s *server) isOverOrFree(t *testing.T) {
+// isBusy checks that a claim is put off, and told nothing.
+func isBusy(t *testing.T, control, text string) {
 	t.Helper()
-	testkit.Await(t, "the conversation to be over", func() (is bool) {
-		s.locked(func() { is = !s.talking })
-		return is
-	})
+	c := connect(t, control)
+	if a := c.claim(os.Getpid(), text); !a.Busy || a.Bound != nil || a.Kept != nil {
+		t.Errorf("a claim of %q is answered %+v", text, a)
+	}
+	c.ends()
+}
+
+// neverStored is what a client says instead of a store.
+var neverStored = map[string]func(c *client){
+	"silence":        func(*client) {},
+	"half of a line": func(c *client) { c.say(`{"Sockets"`) },
+	"no descriptors": func(c *client) { c.say(`{"Sockets":[{}]}` + "\n") },
+	"text for ever":  func(c *client) { c.sayOn(" ") },
+	"bytes for descriptors, for ever": func(c *client) {
+		c.say(`{"Sockets":[{}]}` + "\n")
+		c.sayOn("\x00")
+	},
 }
 
 // TestStoreNeverComes: after a time that is refused, and the next claim works.
 func TestStoreNeverComes(t *testing.T) {
 	t.Parallel()
-	for name, say := range map[string]func(c *client){
-		"silence":        func(*client) {},
-		"half of a line": func(c *client) { c.say(`{"Sockets"`) },
-		"no descriptors": func(c *client) { c.say(`{"Sockets":[{}]}` + "\n") },
-		"text for ever": func(c *client) {
-			for c.t.Context().Err() == nil && c.say(" ") == nil {
-				time.Sleep(10 * time.Millisecond)
-			}
-		},
-		"bytes for descriptors, for ever": func(c *client) {
-			c.say(`{"Sockets":[{}]}` + "\n")
-			for c.t.Context().Err() == nil && c.say("\x00") == nil {
-				time.Sleep(10 * time.Millisecond)
-			}
-		},
-	} {
+	for name, say := range neverStored {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := servingWithin(t, 300*time.Millisecond)
-			claimed(t, s.path, os.Getpid(), "0")
-			c := connect(t, s.path)
-			begin := time.Now()
-			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "udp::0")})
-			c.answer()
-			var said sync.WaitGroup
-			said.Go(func() { say(c) })
-			t.Cleanup(said.Wait)
-			if h := c.header(); h.Error != "the sockets were not stored within 300ms" {
-				t.Errorf("refused: %+v", h)
-			}
-			if took := time.Since(begin); took < s.storeTime || took > 10*s.storeTime {
-				t.Errorf("it took %v", took)
-			}
-			c.ends()
-			if bound := claimed(t, s.path, os.Getpid(), "udp::0"); len(s.addresses(t)) != 1 {
-				t.Errorf("bound %v, kept %v", bound, s.addresses(t))
-			}
+			checkNeverStored(t, say)
 		})
+	}
+}
+
+func checkNeverStored(t *testing.T, say func(c *client)) {
+	s := servingWithin(t, 300*time.Millisecond)
+	claimed(t, s.path, os.Getpid(), "0")
+	c := connect(t, s.path)
+	begin := time.Now()
+	c.claim(os.Getpid(), "udp::0")
+	var said sync.WaitGroup
+	said.Go(func() { say(c) })
+	t.Cleanup(said.Wait)
+	if h := c.header(); h.Error != "the sockets were not stored within 300ms" {
+		t.Errorf("refused: %+v", h)
+	}
+	if took := time.Since(begin); took < s.storeTime || took > 10*s.storeTime {
+		t.Errorf("it took %v", took)
+	}
+	c.ends()
+	if bound := claimed(t, s.path, os.Getpid(), "udp::0"); len(s.addresses(t)) != 1 {
+		t.Errorf("bound %v, kept %v", bound, s.addresses(t))
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -25,32 +26,39 @@ func TestClaim(t *testing.T) {
 	s, owner, path := serving(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	texts := []string{"a=http::0", "udp::0", "unix::" + path}
 	c := connect(t, s.path)
-	c.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: encoded(t, texts...)})
-	a := c.answer()
+	a := c.claim(owner, texts...)
 	if a.PID != os.Getpid() || a.Directory != "/where" || a.Busy || !slices.Equal(a.Bound, []string{"", "", ""}) || a.Kept != nil {
 		t.Errorf("a new holder has %+v", a)
 	}
 	opened := open(t, texts...)
-	message, fds := stores(opened...)
-	c.send(fds, message)
-	if h := c.header(); h.Error != "" {
-		t.Fatalf("refused: %s", h.Error)
-	}
-	if a := c.answerBehind(); a.PID != os.Getpid() {
+	c.store(opened...)
+	if a := c.answer(); a.PID != os.Getpid() {
 		t.Errorf("the end of the claim is %+v", a)
 	}
 	c.ends()
 	forget(opened)
+	s.saysOwned(t, owner, opened)
+	s.closesOnExec(t)
+}
 
+// saysOwned checks that a holder says of what was just opened, and of nothing else, that it is kept for one owner.
+func (s *server) saysOwned(t *testing.T, owner int, opened []*socket.Socket) {
+	t.Helper()
 	state := asked(t, s.path, wire.Request{Op: wire.Status})
-	if len(state.Sockets) != 3 || state.Names[owner] != "cat" || state.PID != os.Getpid() || state.Directory != "/where" {
+	if len(state.Sockets) != len(opened) || state.Names[owner] != "cat" || state.PID != os.Getpid() || state.Directory != "/where" {
 		t.Fatalf("the state is %+v", state)
 	}
 	for i, got := range state.Sockets {
-		if got.Bound != opened[i].Encode() || !slices.Equal(got.Owners, []int{owner}) || got.Users != nil || time.Since(time.Unix(got.Since, 0)) > testkit.Patience {
+		isNew := time.Since(time.Unix(got.Since, 0)) <= testkit.Patience
+		if got.Bound != opened[i].Encode() || !slices.Equal(got.Owners, []int{owner}) || got.Users != nil || !isNew {
 			t.Errorf("socket %d is %+v, not %s", i, got, opened[i].Encode())
 		}
 	}
+}
+
+// closesOnExec checks that nothing that is kept leaks into a child.
+func (s *server) closesOnExec(t *testing.T) {
+	t.Helper()
 	s.locked(func() {
 		for n, k := range s.kept {
 			if flags, err := unix.FcntlInt(uintptr(k.fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
@@ -60,13 +68,25 @@ func TestClaim(t *testing.T) {
 	})
 }
 
-// answerBehind reads the second line of an answer.
-func (c *client) answerBehind() (a wire.Answer) {
-	c.t.Helper()
-	if err := c.Line(&a); err != nil {
-		c.t.Fatal(err)
+// TestSameClaim changes nothing.
+func TestSameClaim(t *testing.T) {
+	t.Parallel()
+	s, owner, path := serving(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
+	texts := []string{"a=0", "b=tcp::0", "unix::" + path}
+	bound := claimed(t, s.path, owner, texts...)
+	before := s.addresses(t)
+	if len(before) != len(texts) {
+		t.Fatalf("bound %v, kept %v", bound, before)
 	}
-	return a
+	again := claimed(t, s.path, owner, texts...)
+	for i := range texts {
+		if parsed(t, again[i]).Address() != parsed(t, bound[i]).Address() {
+			t.Errorf("the same claim gives %v, then %v", bound, again)
+		}
+	}
+	if after := s.addresses(t); !maps.Equal(after, before) {
+		t.Errorf("kept %v, then %v", before, after)
+	}
 }
 
 func TestClaimChanges(t *testing.T) {
@@ -74,14 +94,6 @@ func TestClaimChanges(t *testing.T) {
 	s, owner, path := serving(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	bound := claimed(t, s.path, owner, "a=0", "b=tcp::0", "unix::"+path)
 	before := s.addresses(t)
-	if len(before) != 3 || bound[0] == bound[1] {
-		t.Fatalf("bound %v, kept %v", bound, before)
-	}
-	if again := claimed(t, s.path, owner, "a=0", "b=tcp::0", "unix::"+path); parsed(t, again[0]).Addr != parsed(t, bound[0]).Addr ||
-		parsed(t, again[1]).Addr != parsed(t, bound[1]).Addr || parsed(t, again[2]).Path != path || !maps.Equal(s.addresses(t), before) {
-		t.Errorf("the same claim gives %v, then %v", bound, again)
-	}
-
 	stays := parsed(t, bound[1]).Address()
 	changed := claimed(t, s.path, owner, "c="+stays, "http::127.0.0.2:0")
 	if after := s.addresses(t); len(after) != 2 || after[stays] != before[stays] {
@@ -107,8 +119,7 @@ func TestHaveSaysAll(t *testing.T) {
 	mine := claimed(t, s.path, testkit.Sleeper(t).Process.Pid, "a=http::0", "a=unix::"+path)
 	theirs := claimed(t, s.path, testkit.Sleeper(t).Process.Pid, "tcp::127.0.0.2:0", "udp::0")
 	c := connect(t, s.path)
-	c.ask(wire.Request{Op: wire.Claim, Owner: process.Init, Openings: encoded(t, "unix::"+path, "1", "b=0", "0")})
-	a := c.answer()
+	a := c.claim(process.Init, "unix::"+path, "1", "b=0", "0")
 	nameless := func(bound string) string { return strings.TrimPrefix(strings.TrimPrefix(bound, "a="), "tcp=") }
 	want := []string{nameless(mine[1]), "", nameless(mine[0]), ""}
 	if !slices.Equal(a.Bound, want) || !strings.HasSuffix(want[0], "~mode="+modeOf(t, path)) {
@@ -137,11 +148,8 @@ func TestOptionsComeBack(t *testing.T) {
 	c := connect(t, s.path)
 	c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: []string{"tcp::127.0.0.1:0~backlog=7~no-delay"}})
 	c.answer()
-	message, fds := stores(opened...)
-	c.send(fds, message)
-	if h := c.header(); h.Error != "" {
-		t.Fatal(h.Error)
-	}
+	c.store(opened...)
+	c.answer()
 	c = connect(t, s.path)
 	c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: []string{"tcp::127.0.0.1:0"}})
 	if a := c.answer(); a.Bound[0] != fmt.Sprintf("tcp::%s~backlog=7~no-delay", opened[0].Address()) {
@@ -186,50 +194,53 @@ func TestRelease(t *testing.T) {
 	testkit.AwaitClosed(t, parsed(t, bound[0]))
 }
 
+// endings are the ends of a claim, whose owner is cmd.
+var endings = map[string]func(t *testing.T, s *server, cmd *exec.Cmd){
+	"its owner ends": func(_ *testing.T, _ *server, cmd *exec.Cmd) { testkit.End(cmd) },
+	"it is released": func(t *testing.T, s *server, cmd *exec.Cmd) {
+		asked(t, s.path, wire.Request{Op: wire.Release, Owner: cmd.Process.Pid})
+	},
+	"its claim is dropped": func(_ *testing.T, s *server, cmd *exec.Cmd) {
+		s.locked(func() { s.release(s.ledger.current[party{cmd.Process.Pid, owner}]) })
+	},
+}
+
 // TestStaysOpenMeanwhile: what have named stays open until the conversation ends, even if its owner ends.
 func TestStaysOpenMeanwhile(t *testing.T) {
 	t.Parallel()
-	for name, ending := range map[string]func(s *server, owner *exec.Cmd){
-		"its owner ends": func(_ *server, owner *exec.Cmd) { testkit.End(owner) },
-		"it is released": func(s *server, owner *exec.Cmd) {
-			asked(t, s.path, wire.Request{Op: wire.Release, Owner: owner.Process.Pid})
-		},
-		"its claim is dropped": func(s *server, cmd *exec.Cmd) {
-			s.locked(func() { s.release(s.ledger.current[party{cmd.Process.Pid, owner}]) })
-		},
-	} {
+	for name, end := range endings {
 		for _, isStored := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, stored %v", name, isStored), func(t *testing.T) {
 				t.Parallel()
-				s, owner, path := serving(t), testkit.Sleeper(t), testkit.Directory(t)+"/a"
-				bound := claimed(t, s.path, owner.Process.Pid, "0", path)
-				before := s.addresses(t)
-				c := connect(t, s.path)
-				c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0", path)})
-				c.answer()
-				ending(s, owner)
-				testkit.Await(t, "the owner to be forgotten", func() (is bool) {
-					s.locked(func() { is = len(s.ledger.claims) == 1 })
-					return is
-				})
-				if got := s.addresses(t); !maps.Equal(got, before) || !testkit.Listens(t, parsed(t, bound[0])) || !testkit.Exists(path) {
-					t.Errorf("kept are %v of %v", got, before)
-				}
-				if !isStored {
-					c.close()
-					s.isOver(t)
-					testkit.AwaitClosed(t, parsed(t, bound[0]))
-					if testkit.Exists(path) {
-						t.Error("the path is left")
-					}
-					return
-				}
-				c.send(nil, wire.Store{})
-				if h := c.header(); h.Error != "" || !maps.Equal(s.addresses(t), before) {
-					t.Errorf("%s; kept are %v of %v", h.Error, s.addresses(t), before)
-				}
+				checkStaysOpen(t, end, isStored)
 			})
 		}
+	}
+}
+
+func checkStaysOpen(t *testing.T, end func(t *testing.T, s *server, cmd *exec.Cmd), isStored bool) {
+	s, cmd, path := serving(t), testkit.Sleeper(t), testkit.Directory(t)+"/a"
+	bound := claimed(t, s.path, cmd.Process.Pid, "0", path)
+	before := s.addresses(t)
+	c := connect(t, s.path)
+	c.claim(os.Getpid(), "0", path)
+	end(t, s, cmd)
+	s.await(t, "the owner to be forgotten", func() bool { return len(s.ledger.claims) == 1 })
+	if got := s.addresses(t); !maps.Equal(got, before) || !testkit.Listens(t, parsed(t, bound[0])) || !testkit.Exists(path) {
+		t.Errorf("kept are %v of %v", got, before)
+	}
+	if isStored {
+		c.store()
+		if h := c.header(); h.Error != "" || !maps.Equal(s.addresses(t), before) {
+			t.Errorf("%s; kept are %v of %v", h.Error, s.addresses(t), before)
+		}
+		return
+	}
+	c.close()
+	s.isOver(t)
+	testkit.AwaitClosed(t, parsed(t, bound[0]))
+	if testkit.Exists(path) {
+		t.Error("the path is left")
 	}
 }
 
@@ -243,11 +254,9 @@ func TestOwnerCannotBeWatched(t *testing.T) {
 			t.Parallel()
 			s, path := serving(t), testkit.Directory(t)+"/a"
 			c := connect(t, s.path)
-			c.ask(wire.Request{Op: wire.Claim, Owner: pid, Openings: encoded(t, "0", path)})
-			c.answer()
+			c.claim(pid, "0", path)
 			opened := open(t, "0", path)
-			message, fds := stores(opened...)
-			c.send(fds, message)
+			c.store(opened...)
 			if h := c.header(); h.Error != fmt.Sprintf("cannot watch process %d: no such process", pid) || h.Hint == "" {
 				t.Errorf("refused: %+v", h)
 			}
@@ -262,17 +271,18 @@ func TestOwnerCannotBeWatched(t *testing.T) {
 	}
 }
 
+// replacements put something else at a path.
+var replacements = map[string]func(path string) error{
+	"by a socket":    func(path string) error { return testkit.DeadSocket(path, unix.SOCK_STREAM) },
+	"by a file":      func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
+	"by a link":      func(path string) error { return os.Symlink(path+".was", path) },
+	"by a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+}
+
 // TestPathOfKeptSocketIsReplaced: whatever stands there is somebody else's by now.
 func TestPathOfKeptSocketIsReplaced(t *testing.T) {
 	t.Parallel()
-	for name, replace := range map[string]func(path string) error{
-		"by a socket": func(path string) error {
-			return testkit.DeadSocket(path, unix.SOCK_STREAM)
-		},
-		"by a file":      func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
-		"by a link":      func(path string) error { return os.Symlink(path+".was", path) },
-		"by a directory": func(path string) error { return os.Mkdir(path, 0o700) },
-	} {
+	for name, replace := range replacements {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, path := serving(t), testkit.Directory(t)+"/a"
@@ -298,12 +308,9 @@ func TestInheritedPathStays(t *testing.T) {
 	s, path := serving(t), testkit.Directory(t)+"/a"
 	opened := open(t, path)
 	c := connect(t, s.path)
-	c.ask(wire.Request{Op: wire.Claim, Owner: process.Init, Openings: encoded(t, path)})
-	c.answer()
+	c.claim(process.Init, path)
 	c.send([]int{opened[0].FD}, wire.Store{Sockets: []wire.Stored{{Bound: opened[0].Encode()}}})
-	if h := c.header(); h.Error != "" {
-		t.Fatal(h.Error)
-	}
+	c.answer()
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: process.Init})
 	s.isOver(t)
 	if !testkit.Exists(path) {

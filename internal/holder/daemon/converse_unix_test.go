@@ -19,44 +19,52 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// foreign is the way out for a client of another version.
+const foreign = "end it by the systemfd that started it: systemfd stop"
+
+// notMe is the ID of another process, elsewhere what the holder says if this process claims to have it.
+var (
+	notMe     = os.Getpid() + 1
+	elsewhere = fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", notMe, os.Getpid())
+)
+
+var requestIsRefusedTests = []struct{ name, say, want, hint string }{
+	{"garbage", "garbage\n", "the message is malformed", ""},
+	{"nothing", "\n", "the message is malformed", ""},
+	{"a list", "[]\n", "the message is malformed", ""},
+	{"a type of ours is wrong", `{"Protocol":2,"Op":"status","Client":"me"}` + "\n", "the message is malformed", ""},
+	{"binary", "\xff\x00\x01\n", "the message is malformed", ""},
+	{"too large", strings.Repeat("a", wire.MaxText+1<<15), "the message is too large", ""},
+	{"no version", `{"Op":"fetch","Specs":["0"]}` + "\n", wire.ForeignVersion(wire.Protocol, 0), foreign},
+	{"an old version", lineOf(wire.Request{Protocol: 1, Op: wire.Status, Client: os.Getpid()}), wire.ForeignVersion(wire.Protocol, 1), foreign},
+	{"a later version", `{"Protocol":7,"Op":"dance","With":{"a":1}}` + "\n", wire.ForeignVersion(wire.Protocol, 7), foreign},
+	{
+		"a later version of another form", `{"Protocol":7,"Op":["status"],"Owner":{"PID":1},"Client":"me"}` + "\n",
+		wire.ForeignVersion(wire.Protocol, 7), foreign,
+	},
+	{
+		"another process", lineOf(wire.Request{Protocol: wire.Protocol, Op: wire.Fetch, Client: notMe}),
+		elsewhere, "set XDG_RUNTIME_DIR to a folder that is not shared with it",
+	},
+	{"an unknown request", lineOf(ours(wire.Request{Op: "dance"})), `unknown request "dance"`, ""},
+	{"no request", lineOf(ours(wire.Request{})), `unknown request ""`, ""},
+	{"control characters", lineOf(ours(wire.Request{Op: "\x1b[2J\n"})), `unknown request "\x1b[2J\n"`, ""},
+	{
+		"a claim of nonsense", lineOf(ours(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: []string{"0", "nonsense"}})),
+		`bad socket "nonsense": `, "",
+	},
+	{
+		"nonsense fetched", lineOf(ours(wire.Request{Op: wire.Fetch, Openings: []string{"tcp::127.0.0.1:1~dance"}})),
+		`bad socket "tcp::127.0.0.1:1~dance": bad option "dance"`, "",
+	},
+}
+
 // TestRequestIsRefused: whatever comes, there is an answer, and the holder goes on.
 func TestRequestIsRefused(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
 	claimed(t, s.path, os.Getpid(), "0")
-	me := os.Getpid()
-	text := func(r wire.Request) string {
-		line, err := wire.Lines(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(line)
-	}
-	ours := func(r wire.Request) string {
-		r.Protocol, r.Client = wire.Protocol, me
-		return text(r)
-	}
-	const foreign = "end it by the systemfd that started it: systemfd stop"
-	elsewhere := fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", me+1, me)
-	tests := []struct{ name, say, want, hint string }{
-		{"garbage", "garbage\n", "the message is malformed", ""},
-		{"nothing", "\n", "the message is malformed", ""},
-		{"a list", "[]\n", "the message is malformed", ""},
-		{"a type of ours is wrong", `{"Protocol":2,"Op":"status","Client":"me"}` + "\n", "the message is malformed", ""},
-		{"binary", "\xff\x00\x01\n", "the message is malformed", ""},
-		{"too large", strings.Repeat("a", wire.MaxText+1<<15), "the message is too large", ""},
-		{"no version", `{"Op":"fetch","Specs":["0"]}` + "\n", wire.ForeignVersion(wire.Protocol, 0), foreign},
-		{"an old version", text(wire.Request{Protocol: 1, Op: wire.Status, Client: me}), wire.ForeignVersion(wire.Protocol, 1), foreign},
-		{"a later version", `{"Protocol":7,"Op":"dance","With":{"a":1}}` + "\n", wire.ForeignVersion(wire.Protocol, 7), foreign},
-		{"a later version of another form", `{"Protocol":7,"Op":["status"],"Owner":{"PID":1},"Client":"me"}` + "\n", wire.ForeignVersion(wire.Protocol, 7), foreign},
-		{"another process", text(wire.Request{Protocol: wire.Protocol, Op: wire.Fetch, Client: me + 1}), elsewhere, "set XDG_RUNTIME_DIR to a folder that is not shared with it"},
-		{"an unknown request", ours(wire.Request{Op: "dance"}), `unknown request "dance"`, ""},
-		{"no request", ours(wire.Request{}), `unknown request ""`, ""},
-		{"control characters", ours(wire.Request{Op: "\x1b[2J\n"}), `unknown request "\x1b[2J\n"`, ""},
-		{"a claim of nonsense", ours(wire.Request{Op: wire.Claim, Owner: me, Openings: []string{"0", "nonsense"}}), `bad socket "nonsense": `, ""},
-		{"nonsense fetched", ours(wire.Request{Op: wire.Fetch, Openings: []string{"tcp::127.0.0.1:1~dance"}}), `bad socket "tcp::127.0.0.1:1~dance": bad option "dance"`, ""},
-	}
-	for _, test := range tests {
+	for _, test := range requestIsRefusedTests {
 		t.Run(test.name, func(t *testing.T) {
 			c := connect(t, s.path)
 			c.say(test.say)
@@ -65,9 +73,7 @@ func TestRequestIsRefused(t *testing.T) {
 				t.Errorf("the answer is %q", line)
 			}
 			c.ends()
-			if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
-				t.Errorf("and the state is %+v", a)
-			}
+			keeps(t, s.path, 1)
 		})
 	}
 }
@@ -97,6 +103,13 @@ func strictHeader(t *testing.T, line string) (h struct {
 	return h
 }
 
+// lateRequests are requests that take too long.
+var lateRequests = map[string]func(c *client){
+	"silence":             func(*client) {},
+	"half of a line":      func(c *client) { c.say(`{"Protocol":2`) },
+	"a byte now and then": func(c *client) { c.sayOn(" ") },
+}
+
 // TestRequestIsLate: who does not come to the point in time is told so, however busy.
 func TestRequestIsLate(t *testing.T) {
 	t.Parallel()
@@ -104,15 +117,7 @@ func TestRequestIsLate(t *testing.T) {
 	clients := map[string]*client{}
 	var said sync.WaitGroup
 	begin := time.Now()
-	for name, say := range map[string]func(c *client){
-		"silence":        func(*client) {},
-		"half of a line": func(c *client) { c.say(`{"Protocol":2`) },
-		"a byte now and then": func(c *client) {
-			for c.t.Context().Err() == nil && c.say(" ") == nil {
-				time.Sleep(10 * time.Millisecond)
-			}
-		},
-	} {
+	for name, say := range lateRequests {
 		c := connect(t, s.path)
 		clients[name] = c
 		said.Go(func() { say(c) })
@@ -147,11 +152,8 @@ func TestSecondRequest(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
 	c := connect(t, s.path)
-	line, err := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: os.Getpid()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.say(string(line) + string(line))
+	line := lineOf(ours(wire.Request{Op: wire.Status}))
+	c.say(line + line)
 	c.answer()
 	c.ends()
 }
@@ -206,17 +208,7 @@ func TestAllAtOnce(t *testing.T) {
 		owner := testkit.Sleeper(t)
 		all.Go(func() {
 			for j := range 10 {
-				c := connect(t, s.path)
-				c.ask(wire.Request{Op: wire.Claim, Owner: owner.Process.Pid, Openings: []string{"tcp::127.0.0.1:0"}})
-				if a := c.answer(); !a.Busy {
-					c.send(nil, wire.Store{})
-					c.header()
-				}
-				c.close()
-				asked(t, s.path, wire.Request{Op: wire.Fetch, Openings: []string{"tcp::127.0.0.1:0"}, Pass: j%2 == 0})
-				if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
-					t.Errorf("the state is %+v", a)
-				}
+				s.claimFetchLook(t, owner.Process.Pid, j%2 == 0)
 				if j%3 == i%3 {
 					asked(t, s.path, wire.Request{Op: wire.Release, Owner: owner.Process.Pid})
 				}
@@ -226,10 +218,21 @@ func TestAllAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
-	testkit.Await(t, "this process to be the last", func() (is bool) { // which has fetched
-		s.locked(func() { is = len(s.ledger.claims) == 1 })
-		return is
-	})
+	s.await(t, "this process to be the last", func() bool { return len(s.ledger.claims) == 1 }) // which has fetched
 	s.locked(func() { s.release(s.ledger.current[party{os.Getpid(), user}]) })
 	s.isOver(t)
+}
+
+// claimFetchLook claims what a holder has, unless another claim is in conversation, then fetches it, and looks at it.
+func (s *server) claimFetchLook(t *testing.T, owner int, pass bool) {
+	t.Helper()
+	const text = "tcp::127.0.0.1:0"
+	c := connect(t, s.path)
+	if a := c.claim(owner, text); !a.Busy {
+		c.store()
+		c.header()
+	}
+	c.close()
+	asked(t, s.path, wire.Request{Op: wire.Fetch, Openings: []string{text}, Pass: pass})
+	keeps(t, s.path, 1)
 }

@@ -35,6 +35,16 @@ func fetched(t *testing.T, control string, pass bool, bound ...string) (a wire.A
 	return a, fds
 }
 
+// usersOf fetches, and returns who else has fetched each socket.
+func usersOf(t *testing.T, control string, bound ...string) (users [][]int) {
+	t.Helper()
+	a, _ := fetched(t, control, true, bound...)
+	for _, found := range a.Found {
+		users = append(users, found.Users)
+	}
+	return users
+}
+
 // TestFetch fetches more sockets than a message has room for.
 func TestFetch(t *testing.T) {
 	t.Parallel()
@@ -46,8 +56,9 @@ func TestFetch(t *testing.T) {
 		t.Fatalf("got %d descriptors, and %d found", len(fds), len(a.Found))
 	}
 	for i, fd := range fds {
-		if testkit.Inode(t, fd) != kept[parsed(t, bound[i]).Address()] || a.Found[i].Bound != bound[i] || !slices.Equal(a.Found[i].Owners, []int{owner}) || a.Found[i].Users != nil {
-			t.Errorf("socket %d is %+v", i, a.Found[i])
+		isKept := testkit.Inode(t, fd) == kept[parsed(t, bound[i]).Address()]
+		if got := a.Found[i]; !isKept || got.Bound != bound[i] || !slices.Equal(got.Owners, []int{owner}) || got.Users != nil {
+			t.Errorf("socket %d is %+v", i, got)
 		}
 	}
 	if a.Names[owner] != "cat" || len(a.Names) != 1 {
@@ -71,7 +82,8 @@ func TestFetchOfWhatIsMissing(t *testing.T) {
 	if a, fds := fetched(t, s.path, true); a.Found != nil || fds != nil {
 		t.Errorf("of nothing: %+v, %v", a.Found, fds)
 	}
-	if state := asked(t, s.path, wire.Request{Op: wire.Status}); state.Sockets[0].Users != nil || !slices.Equal(state.Sockets[1].Users, []int{os.Getpid()}) {
+	state := asked(t, s.path, wire.Request{Op: wire.Status})
+	if state.Sockets[0].Users != nil || !slices.Equal(state.Sockets[1].Users, []int{os.Getpid()}) {
 		t.Errorf("the users are %v and %v", state.Sockets[0].Users, state.Sockets[1].Users)
 	}
 }
@@ -112,12 +124,8 @@ func TestFetchNamesUsers(t *testing.T) {
 	bound := claimed(t, s.path, process.Init, "0", "0")
 	s.usedBy(t, other.Process.Pid, bound[1])
 	s.usedBy(t, other.Process.Pid, bound[1])
-	users := func() (all [2][]int) {
-		a, _ := fetched(t, s.path, true, bound...)
-		return [2][]int{a.Found[0].Users, a.Found[1].Users}
-	}
 	for range 2 { // and whoever asks is told of others
-		if got := users(); got[0] != nil || !slices.Equal(got[1], []int{other.Process.Pid}) {
+		if got := usersOf(t, s.path, bound...); got[0] != nil || !slices.Equal(got[1], []int{other.Process.Pid}) {
 			t.Errorf("the users are %v", got)
 		}
 	}
@@ -126,7 +134,7 @@ func TestFetchNamesUsers(t *testing.T) {
 		t.Errorf("the names are %v", a.Names)
 	}
 	testkit.End(other)
-	testkit.Await(t, "the user to be forgotten", func() bool { return users()[1] == nil })
+	testkit.Await(t, "the user to be forgotten", func() bool { return usersOf(t, s.path, bound...)[1] == nil })
 	state := asked(t, s.path, wire.Request{Op: wire.Status})
 	for i, got := range state.Sockets {
 		if !slices.Equal(got.Users, []int{os.Getpid()}) || got.Bound != bound[i] {
@@ -153,9 +161,25 @@ func TestUserIsOwner(t *testing.T) {
 			t.Errorf("%s is owned by %v and used by %v", got.Bound, got.Owners, got.Users)
 		}
 	}
-	another := claimed(t, s.path, os.Getpid(), "0", dir+"/used")
-	if parsed(t, another[0]).Addr != parsed(t, bound[0]).Addr || len(s.addresses(t)) != 2 {
-		t.Errorf("claimed again is %v, not %v", another, bound)
+	testkit.End(server)
+	s.isOver(t)
+	if testkit.Exists(dir + "/used") {
+		t.Error("the path is left")
+	}
+}
+
+// TestUsedIsClaimedAgain: a claim of what only a server uses gets the same sockets, and its end takes them from nobody.
+func TestUsedIsClaimedAgain(t *testing.T) {
+	t.Parallel()
+	s, shell, server, path := serving(t), testkit.Sleeper(t), testkit.Sleeper(t), testkit.Directory(t)+"/used"
+	bound := claimed(t, s.path, shell.Process.Pid, "0", path)
+	s.usedBy(t, server.Process.Pid, bound[0])
+	s.usedBy(t, server.Process.Pid, "unix::"+path)
+	testkit.End(shell)
+	s.await(t, "the shell to be forgotten", func() bool { return len(s.ledger.claims) == 1 })
+	again := claimed(t, s.path, os.Getpid(), "0", path)
+	if parsed(t, again[0]).Addr != parsed(t, bound[0]).Addr || len(s.addresses(t)) != 2 {
+		t.Errorf("claimed again is %v, not %v", again, bound)
 	}
 	asked(t, s.path, wire.Request{Op: wire.Release, Owner: os.Getpid()})
 	if !testkit.Listens(t, parsed(t, bound[0])) {
@@ -163,9 +187,6 @@ func TestUserIsOwner(t *testing.T) {
 	}
 	testkit.End(server)
 	s.isOver(t)
-	if testkit.Exists(dir + "/used") {
-		t.Error("the path is left")
-	}
 }
 
 // TestUserCannotBeWatched: then nothing is passed.

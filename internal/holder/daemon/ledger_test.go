@@ -29,29 +29,30 @@ func bound(o spec.Opening, port int) spec.Opening {
 	return o
 }
 
+var matchTests = []struct {
+	name           string
+	kept, openings []string
+	want           []int // numbers of kept, from 1; 0 is missing
+}{
+	{"nothing is kept", nil, []string{"0", "3000"}, []int{0, 0}},
+	{"nothing is asked for", []string{"0"}, nil, []int{}},
+	{"as wanted", []string{"3000", "0"}, []string{"0", "3000"}, []int{2, 1}},
+	{"as bound", []string{"0", "0"}, []string{"127.0.0.1:1002", "127.0.0.1:1001"}, []int{2, 1}},
+	{"the second of two is another", []string{"0"}, []string{"0", "0"}, []int{1, 0}},
+	{"the third of three is missing", []string{"0", "0"}, []string{"0", "0", "0"}, []int{1, 2, 0}},
+	{"one socket twice", []string{"3000"}, []string{"3000", "3000"}, []int{1, 0}},
+	{"as bound, then as wanted", []string{"0"}, []string{"127.0.0.1:1001", "0"}, []int{1, 0}},
+	{"as wanted, then as bound", []string{"0", "0"}, []string{"0", "127.0.0.1:1002"}, []int{1, 2}},
+	{"http is tcp", []string{"http::3000"}, []string{"tcp::3000"}, []int{1}},
+	{"names are nothing to the kernel", []string{"a=3000"}, []string{"b=3000"}, []int{1}},
+	{"udp is another", []string{"udp::3000"}, []string{"3000"}, []int{0}},
+	{"another host", []string{"0"}, []string{"127.0.0.2:0", "[::1]:0", "127.0.0.2:1001"}, []int{0, 0, 0}},
+	{"paths", []string{"/a", "unix-dgram::/b"}, []string{"unix-dgram::/a", "unix::/b", "unix-dgram::/b", "/a"}, []int{0, 0, 2, 1}},
+}
+
 func TestMatch(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name           string
-		kept, openings []string
-		want           []int // numbers of kept, from 1; 0 is missing
-	}{
-		{"nothing is kept", nil, []string{"0", "3000"}, []int{0, 0}},
-		{"nothing is asked for", []string{"0"}, nil, []int{}},
-		{"as wanted", []string{"3000", "0"}, []string{"0", "3000"}, []int{2, 1}},
-		{"as bound", []string{"0", "0"}, []string{"127.0.0.1:1002", "127.0.0.1:1001"}, []int{2, 1}},
-		{"the second of two is another", []string{"0"}, []string{"0", "0"}, []int{1, 0}},
-		{"the third of three is missing", []string{"0", "0"}, []string{"0", "0", "0"}, []int{1, 2, 0}},
-		{"one socket twice", []string{"3000"}, []string{"3000", "3000"}, []int{1, 0}},
-		{"as bound, then as wanted", []string{"0"}, []string{"127.0.0.1:1001", "0"}, []int{1, 0}},
-		{"as wanted, then as bound", []string{"0", "0"}, []string{"0", "127.0.0.1:1002"}, []int{1, 2}},
-		{"http is tcp", []string{"http::3000"}, []string{"tcp::3000"}, []int{1}},
-		{"names are nothing to the kernel", []string{"a=3000"}, []string{"b=3000"}, []int{1}},
-		{"udp is another", []string{"udp::3000"}, []string{"3000"}, []int{0}},
-		{"another host", []string{"0"}, []string{"127.0.0.2:0", "[::1]:0", "127.0.0.2:1001"}, []int{0, 0, 0}},
-		{"paths", []string{"/a", "unix-dgram::/b"}, []string{"unix-dgram::/a", "unix::/b", "unix-dgram::/b", "/a"}, []int{0, 0, 2, 1}},
-	}
-	for _, test := range tests {
+	for _, test := range matchTests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLedger()
@@ -91,6 +92,14 @@ func isLeft(t *testing.T, l *ledger, want ...int) {
 	}
 }
 
+// isGone checks which items nobody wants any more without a claim.
+func isGone(t *testing.T, l *ledger, claim int, want ...int) {
+	t.Helper()
+	if gone := l.release(claim); !slices.Equal(gone, want) {
+		t.Errorf("gone is %v, not %v", gone, want)
+	}
+}
+
 func TestClaimAgainKeepsWhatBothName(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
@@ -124,16 +133,14 @@ func TestTwoOwnersOfOne(t *testing.T) {
 	if got := l.holdings()[1]; !slices.Equal(got.owners, []int{10, 20}) || got.as.Name != "b" || got.users != nil {
 		t.Errorf("the holding is %+v", got)
 	}
-	if gone := l.release(first); !slices.Equal(gone, []int{2}) {
-		t.Errorf("gone is %v", gone)
-	}
+	isGone(t, l, first, 2)
 	isLeft(t, l, 1)
 	if got := l.holdings()[1]; !slices.Equal(got.owners, []int{20}) || got.as.Name != "b" {
 		t.Errorf("the holding is %+v", got)
 	}
-	if gone := l.release(second); !slices.Equal(gone, []int{1}) || l.release(second) != nil || l.release(0) != nil {
-		t.Errorf("gone is %v", gone)
-	}
+	isGone(t, l, second, 1)
+	isGone(t, l, second) // it is no claim any more
+	isGone(t, l, 0)
 	isLeft(t, l)
 }
 
@@ -147,9 +154,7 @@ func TestUserKeepsItem(t *testing.T) {
 	if l.current[shell] != claimed || l.current[server1] != used {
 		t.Errorf("one role takes the place of another: %v", l.current)
 	}
-	if gone := l.release(claimed); !slices.Equal(gone, []int{1}) {
-		t.Errorf("gone is %v", gone)
-	}
+	isGone(t, l, claimed, 1)
 	if got := l.holdings()[2]; got.owners != nil || !slices.Equal(got.users, []int{10}) || got.as.Port() != 1002 || got.as.Name != "" {
 		t.Errorf("the holding is %+v", got)
 	}
@@ -176,8 +181,6 @@ func TestGuestIsNobody(t *testing.T) {
 	if got := l.holdings()[1]; got.owners != nil || got.users != nil {
 		t.Errorf("the holding is %+v", got)
 	}
-	if gone := l.release(talk); !slices.Equal(gone, []int{1}) {
-		t.Errorf("gone is %v", gone)
-	}
+	isGone(t, l, talk, 1)
 	isLeft(t, l)
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -38,27 +39,34 @@ func shortest(t *testing.T, n int, text func(i int) string) time.Duration {
 	wanted := testkit.Openings(t, texts...)
 	var times []time.Duration
 	for range 3 {
-		begin, l := processorTime(t), newLedger()
-		_, _ = l.keep(shell, wanted)
-		kept := l.inOrder()
-		for _, p := range []party{shell, editor} {
-			if _, gone := l.keep(p, wanted); gone != nil || len(l.items) != n {
-				t.Fatalf("%d items of %d, and gone are %d", len(l.items), n, len(gone))
-			}
-		}
-		used := l.claim(server1, kept, wanted)
-		l.extend(used, kept, wanted)
-		if all := l.holdings(); len(all) != n || len(all[kept[0]].owners) != 2 || len(all[kept[0]].users) != 1 {
-			t.Fatalf("%d holdings of %d", len(all), n)
-		}
-		l.release(l.current[shell])
-		l.release(l.current[editor])
-		if gone := l.release(used); len(gone) != n {
-			t.Fatalf("%d of %d are gone", len(gone), n)
-		}
+		begin := processorTime(t)
+		keepUseRelease(t, wanted)
 		times = append(times, processorTime(t)-begin)
 	}
 	return slices.Min(times)
+}
+
+// keepUseRelease has a ledger keep openings for two owners and a user, until nobody wants them any more.
+func keepUseRelease(t *testing.T, wanted []spec.Opening) {
+	t.Helper()
+	l, n := newLedger(), len(wanted)
+	_, _ = l.keep(shell, wanted)
+	kept := l.inOrder()
+	for _, p := range []party{shell, editor} {
+		if _, gone := l.keep(p, wanted); gone != nil || len(l.items) != n {
+			t.Fatalf("%d items of %d, and gone are %d", len(l.items), n, len(gone))
+		}
+	}
+	used := l.claim(server1, kept, wanted)
+	l.extend(used, kept, wanted)
+	if all := l.holdings(); len(all) != n || len(all[kept[0]].owners) != 2 || len(all[kept[0]].users) != 1 {
+		t.Fatalf("%d holdings of %d", len(all), n)
+	}
+	l.release(l.current[shell])
+	l.release(l.current[editor])
+	if gone := l.release(used); len(gone) != n {
+		t.Fatalf("%d of %d are gone", len(gone), n)
+	}
 }
 
 func processorTime(t *testing.T) time.Duration {

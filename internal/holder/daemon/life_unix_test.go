@@ -31,12 +31,27 @@ func startedIn(t *testing.T, dir string) (path string) {
 	return opened.Path
 }
 
+// keeping is one that keeps a socket for this process.
+func keeping(t *testing.T) (pid int, path string) {
+	t.Helper()
+	path = started(t)
+	claimed(t, path, os.Getpid(), "0")
+	return pidOf(t, path), path
+}
+
 // pidOf asks a holder.
 func pidOf(t *testing.T, control string) int {
 	t.Helper()
 	pid := asked(t, control, wire.Request{Op: wire.Status}).PID
 	t.Cleanup(func() { unix.Kill(pid, unix.SIGKILL) })
 	return pid
+}
+
+// stops ends a holder.
+func stops(t *testing.T, pid int, control string) {
+	t.Helper()
+	asked(t, control, wire.Request{Op: wire.Stop})
+	dies(t, pid, control)
 }
 
 // dies waits until a holder has ended, and checks that its control socket is gone.
@@ -77,22 +92,24 @@ func TestEndsEmpty(t *testing.T) {
 	}
 }
 
+// noClaim is how a conversation ends that does not become a claim.
+var noClaim = map[string]func(c *client){
+	"broken off": func(c *client) { c.close() },
+	"refused": func(c *client) {
+		c.say("garbage\n")
+		c.header()
+	},
+}
+
 // TestEndsAfterConversation: a new holder ends with the first conversation, if that does not become a claim.
 func TestEndsAfterConversation(t *testing.T) {
 	t.Parallel()
-	for name, then := range map[string]func(c *client){
-		"broken off": func(c *client) { c.close() },
-		"refused": func(c *client) {
-			c.say("garbage\n")
-			c.header()
-		},
-	} {
+	for name, then := range noClaim {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serving(t)
 			c := connect(t, s.path)
-			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0")})
-			c.answer()
+			c.claim(os.Getpid(), "0")
 			s.locked(func() { s.release(0) })
 			s.endIfEmpty()
 			s.locked(func() {
@@ -120,9 +137,7 @@ func TestEndsNotEmpty(t *testing.T) {
 	} {
 		then()
 		s.endIfEmpty()
-		if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
-			t.Errorf("the state is %+v", a)
-		}
+		keeps(t, s.path, 1)
 	}
 }
 
@@ -137,9 +152,7 @@ func TestSignals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a := asked(t, path, wire.Request{Op: wire.Status}); len(a.Sockets) != 2 {
-		t.Errorf("the state is %+v", a)
-	}
+	keeps(t, path, 2)
 	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -215,31 +228,31 @@ func TestStopInConversation(t *testing.T) {
 	s := serving(t)
 	bound := claimed(t, s.path, process.Init, "0")
 	c := connect(t, s.path)
-	c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, "0", "udp::0")})
-	c.answer()
+	c.claim(os.Getpid(), "0", "udp::0")
 	asked(t, s.path, wire.Request{Op: wire.Stop})
 	testkit.AwaitClosed(t, parsed(t, bound[0]))
-	good := open(t, "udp::0")
-	message, fds := stores(good...)
-	c.send(fds, message)
+	c.store(open(t, "udp::0")...)
 	c.ends()
 	s.isOver(t)
+}
+
+// clearances take a control socket from its path.
+var clearances = map[string]func(path string) error{
+	"the control socket": os.Remove,
+	"its directory":      func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
+	"moved":              func(path string) error { return os.Rename(path, path+".was") },
+	"replaced by a dead one": func(path string) error {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		return testkit.DeadSocket(path, unix.SOCK_STREAM)
+	},
 }
 
 // TestControlIsRestored: the control socket comes back, with its directory, and goes with the holder.
 func TestControlIsRestored(t *testing.T) {
 	t.Parallel()
-	for name, clear := range map[string]func(path string) error{
-		"the control socket": os.Remove,
-		"its directory":      func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
-		"moved":              func(path string) error { return os.Rename(path, path+".was") },
-		"replaced by a dead one": func(path string) error {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-			return testkit.DeadSocket(path, unix.SOCK_STREAM)
-		},
-	} {
+	for name, clear := range clearances {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serving(t)
@@ -248,9 +261,7 @@ func TestControlIsRestored(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.restoreAlone()
-			if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
-				t.Errorf("the state is %+v", a)
-			}
+			keeps(t, s.path, 1)
 			if stat, err := os.Lstat(s.path); err != nil || stat.Mode() != os.ModeSocket|0o600 {
 				t.Errorf("it is %v, %v", stat, err)
 			}
@@ -267,12 +278,17 @@ func (s *server) restoreAlone() {
 	s.restore()
 }
 
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestGuard: a holder looks after its control socket by itself.
 func TestGuard(t *testing.T) {
 	t.Parallel()
-	path := started(t)
-	claimed(t, path, os.Getpid(), "0")
-	pid := pidOf(t, path)
+	pid, path := keeping(t)
 	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
 		t.Fatal(err)
 	}
@@ -298,9 +314,7 @@ func TestControlOfAnother(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
 	claimed(t, s.path, process.Init, "0")
-	if err := os.Remove(s.path); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, s.path)
 	another := s.again(t)
 	claimed(t, another.path, process.Init, "udp::0")
 	s.restoreAlone()
@@ -322,9 +336,7 @@ func TestControlIsAFile(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
 	claimed(t, s.path, process.Init, "0")
-	if err := os.Remove(s.path); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, s.path)
 	if err := os.WriteFile(s.path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -332,14 +344,10 @@ func TestControlIsAFile(t *testing.T) {
 	if text, err := os.ReadFile(s.path); string(text) != "precious" {
 		t.Errorf("the file is %q, %v", text, err)
 	}
-	if err := os.Remove(s.path); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, s.path)
 	s.restoreAlone()
 	s.restoreAlone()
-	if a := asked(t, s.path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
-		t.Errorf("there answers %+v", a)
-	}
+	keeps(t, s.path, 1)
 	s.locked(s.end)
 	s.restoreAlone() // too late
 	if testkit.Exists(s.path) {

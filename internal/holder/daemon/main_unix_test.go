@@ -51,8 +51,7 @@ func ask(control string) int {
 	if err != nil {
 		return 1
 	}
-	line, _ := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Release, Client: os.Getpid()})
-	answer := exchange(fd, line)
+	answer := exchange(fd, lineOf(ours(wire.Request{Op: wire.Release})))
 	os.Stdout.Write(answer)
 	if len(answer) == 0 {
 		return 1
@@ -61,11 +60,26 @@ func ask(control string) int {
 }
 
 // exchange writes a request and reads an answer. The holder may have closed meanwhile: that answer is empty.
-func exchange(fd int, request []byte) []byte {
-	testkit.Retry(func() error { _, err := unix.Write(fd, request); return err })
+func exchange(fd int, request string) []byte {
+	testkit.Retry(func() error { _, err := unix.Write(fd, []byte(request)); return err })
 	answer, n := make([]byte, 1<<12), 0
 	testkit.Retry(func() (err error) { n, err = unix.Read(fd, answer); return err })
 	return answer[:max(n, 0)]
+}
+
+// ours is a request of this process.
+func ours(r wire.Request) wire.Request {
+	r.Protocol, r.Client = wire.Protocol, os.Getpid()
+	return r
+}
+
+// lineOf is a message as it is sent.
+func lineOf(message any) string {
+	line, err := wire.Lines(message)
+	if err != nil {
+		panic(err)
+	}
+	return string(line)
 }
 
 // control opens a control socket in a directory of its own.
@@ -108,6 +122,15 @@ func (s *server) locked(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
+}
+
+// await waits until isReady says yes. Nothing changes while that is called.
+func (s *server) await(t testing.TB, what string, isReady func() bool) {
+	t.Helper()
+	testkit.Await(t, what, func() (is bool) {
+		s.locked(func() { is = isReady() })
+		return is
+	})
 }
 
 // addresses returns which file is kept for each socket.
@@ -216,6 +239,13 @@ func (c *client) say(text string, fds ...int) error {
 	return nil
 }
 
+// sayOn says text again and again, until nobody listens or the test is over.
+func (c *client) sayOn(text string) {
+	for c.t.Context().Err() == nil && c.say(text) == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // send sends messages, and descriptors behind them.
 func (c *client) send(fds []int, messages ...any) {
 	c.t.Helper()
@@ -236,8 +266,21 @@ func (c *client) send(fds []int, messages ...any) {
 // ask sends a request as this process.
 func (c *client) ask(r wire.Request) {
 	c.t.Helper()
-	r.Protocol, r.Client = wire.Protocol, os.Getpid()
-	c.send(nil, r)
+	c.send(nil, ours(r))
+}
+
+// claim asks to keep what texts specify. The answer says what is missing: that is to be stored next.
+func (c *client) claim(owner int, texts ...string) wire.Answer {
+	c.t.Helper()
+	c.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: encoded(c.t, texts...)})
+	return c.answer()
+}
+
+// store sends sockets.
+func (c *client) store(opened ...*socket.Socket) {
+	c.t.Helper()
+	message, fds := stores(opened...)
+	c.send(fds, message)
 }
 
 // header reads the first line of an answer.
@@ -281,6 +324,14 @@ func asked(t testing.TB, control string, r wire.Request) wire.Answer {
 	return c.answer()
 }
 
+// keeps checks how many sockets a holder has.
+func keeps(t testing.TB, control string, count int) {
+	t.Helper()
+	if a := asked(t, control, wire.Request{Op: wire.Status}); len(a.Sockets) != count {
+		t.Errorf("the state is %+v", a)
+	}
+}
+
 // encoded is how a request has what texts specify.
 func encoded(t testing.TB, texts ...string) (all []string) {
 	t.Helper()
@@ -295,8 +346,7 @@ func claimed(t testing.TB, control string, owner int, texts ...string) (bound []
 	t.Helper()
 	c := connect(t, control)
 	defer c.close()
-	c.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: encoded(t, texts...)})
-	bound = c.answer().Bound
+	bound = c.claim(owner, texts...).Bound
 	var opened []*socket.Socket
 	for i := range bound {
 		if bound[i] == "" {
@@ -304,11 +354,8 @@ func claimed(t testing.TB, control string, owner int, texts ...string) (bound []
 			bound[i] = opened[len(opened)-1].Encode()
 		}
 	}
-	message, fds := stores(opened...)
-	c.send(fds, message)
-	if h := c.header(); h.Error != "" {
-		t.Fatalf("refused: %s", h.Error)
-	}
+	c.store(opened...)
+	c.answer()
 	forget(opened)
 	return bound
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -20,9 +21,7 @@ func TestStartKeepsNothingBusy(t *testing.T) {
 	for _, name := range []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "SYSTEMFD_SOCKETS", "SYSTEMFD_HOLDER"} {
 		t.Setenv(name, "1")
 	}
-	path := started(t)
-	claimed(t, path, os.Getpid(), "0")
-	pid := pidOf(t, path)
+	pid, path := keeping(t)
 	if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); dir != "/" || err != nil {
 		t.Errorf("it works in %q, %v", dir, err)
 	}
@@ -31,17 +30,22 @@ func TestStartKeepsNothingBusy(t *testing.T) {
 			t.Errorf("descriptor %d is %q, %v", fd, file, err)
 		}
 	}
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil || len(environ) == 0 {
-		t.Fatal(err)
-	}
-	for _, v := range strings.Split(string(environ), "\x00") {
+	for _, v := range environ(t, pid) {
 		if name, _, _ := strings.Cut(v, "="); slices.Contains(listenfds.Names, name) {
 			t.Errorf("its environment has %s", v)
 		}
 	}
-	asked(t, path, wire.Request{Op: wire.Stop})
-	dies(t, pid, path)
+	stops(t, pid, path)
+}
+
+// environ returns the environment of a process.
+func environ(t *testing.T, pid int) []string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil || len(text) == 0 {
+		t.Fatalf("the environment is %q, %v", text, err)
+	}
+	return strings.Split(string(text), "\x00")
 }
 
 func TestStartIsKilled(t *testing.T) {
@@ -56,32 +60,19 @@ func TestStartIsKilled(t *testing.T) {
 // TestTooManyOpenFiles has a holder reach its limit: the claim is refused, whatever came is closed, and it goes on.
 func TestTooManyOpenFiles(t *testing.T) {
 	t.Parallel()
-	path := started(t)
-	claimed(t, path, os.Getpid(), "0")
-	pid := pidOf(t, path)
+	pid, path := keeping(t)
 	before := openFiles(t, pid)
-	limit := uint64(slices.Max(before) + 100)
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil {
-		t.Fatal(err)
-	}
+	limitOpenFiles(t, pid, slices.Max(before)+100)
 	c := connect(t, path)
-	texts := slices.Repeat([]string{"udp::0"}, 300)
-	c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, texts...)})
-	c.answer()
-	opened := open(t, texts...)
-	message, fds := stores(opened...)
-	c.send(fds, message)
+	opened := c.storesMany(300)
 	if h := c.header(); h.Error != "cannot take the sockets: too many open files" || h.Hint != "raise the limit of open files: ulimit -n" {
 		t.Errorf("refused: %+v", h)
 	}
 	c.ends()
 	forget(opened)
 	testkit.Await(t, "all that came to be closed", func() bool { return len(openFiles(t, pid)) <= len(before) })
-	if a := asked(t, path, wire.Request{Op: wire.Status}); len(a.Sockets) != 1 {
-		t.Errorf("the state is %+v", a)
-	}
-	asked(t, path, wire.Request{Op: wire.Stop})
-	dies(t, pid, path)
+	keeps(t, path, 1)
+	stops(t, pid, path)
 }
 
 // TestFullHolderAnswers: however close to its limit a holder comes, it can be looked at and stopped.
@@ -90,21 +81,11 @@ func TestFullHolderAnswers(t *testing.T) {
 	for room := range 6 {
 		t.Run(fmt.Sprint(room), func(t *testing.T) {
 			t.Parallel()
-			path := started(t)
-			claimed(t, path, os.Getpid(), "0")
-			pid := pidOf(t, path)
+			pid, path := keeping(t)
 			const many = 60
-			limit := uint64(len(openFiles(t, pid)) + many + room - 2)
-			if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil {
-				t.Fatal(err)
-			}
+			limitOpenFiles(t, pid, len(openFiles(t, pid))+many+room-2)
 			c := connect(t, path)
-			texts := slices.Repeat([]string{"udp::0"}, many)
-			c.ask(wire.Request{Op: wire.Claim, Owner: os.Getpid(), Openings: encoded(t, texts...)})
-			c.answer()
-			opened := open(t, texts...)
-			message, fds := stores(opened...)
-			c.send(fds, message)
+			opened := c.storesMany(many)
 			isKept := c.header().Error == ""
 			c.close()
 			forget(opened)
@@ -112,9 +93,25 @@ func TestFullHolderAnswers(t *testing.T) {
 			if want := map[bool]int{true: many, false: 1}[isKept]; len(state.Sockets) != want {
 				t.Errorf("%d sockets are kept, not %d", len(state.Sockets), want)
 			}
-			asked(t, path, wire.Request{Op: wire.Stop})
-			dies(t, pid, path)
+			stops(t, pid, path)
 		})
+	}
+}
+
+// storesMany claims and stores that many sockets. The holder has yet to answer.
+func (c *client) storesMany(count int) []*socket.Socket {
+	c.t.Helper()
+	texts := slices.Repeat([]string{"udp::0"}, count)
+	c.claim(os.Getpid(), texts...)
+	opened := open(c.t, texts...)
+	c.store(opened...)
+	return opened
+}
+
+func limitOpenFiles(t *testing.T, pid, limit int) {
+	t.Helper()
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}, nil); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -49,10 +48,8 @@ func TestStartIsDetached(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(leaks[0])
-	path := started(t)
+	pid, path := keeping(t)
 	unix.Close(leaks[1])
-	claimed(t, path, os.Getpid(), "0")
-	pid := pidOf(t, path)
 	if parent := process.Parent(pid); parent == os.Getpid() {
 		t.Error("it is our child")
 	}
@@ -64,6 +61,5 @@ func TestStartIsDetached(t *testing.T) {
 		n, err := unix.Poll(fds, 0)
 		return err == nil && n == 1 && fds[0].Revents&unix.POLLHUP != 0
 	})
-	asked(t, path, wire.Request{Op: wire.Stop})
-	dies(t, pid, path)
+	stops(t, pid, path)
 }

@@ -41,11 +41,7 @@ func TestAnotherUser(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer unix.Close(fd)
-		line, err := wire.Lines(wire.Request{Protocol: wire.Protocol, Op: wire.Status, Client: os.Getpid()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer := string(exchange(fd, line))
+		answer := string(exchange(fd, lineOf(ours(wire.Request{Op: wire.Status}))))
 		if got := strings.HasPrefix(answer, `{"Protocol":2,"Error":""`); got != isAnswered || answer != "" != isAnswered {
 			t.Errorf("user %d is told %q", uid, answer)
 		}

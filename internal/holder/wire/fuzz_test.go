@@ -16,35 +16,10 @@ import (
 func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, cuts, asks []byte) {
 		received := 0
-		rest := text
-		r := NewReader(func(buf []byte) (int, []int, error) {
-			size, fds := len(rest), 0
-			if len(cuts) > 0 {
-				size, fds, cuts = int(cuts[0]>>3), int(cuts[0]&7), cuts[1:]
-			}
-			n := copy(buf[:min(size, len(buf))], rest)
-			rest = rest[n:]
-			var numbers []int
-			for range fds {
-				received++
-				numbers = append(numbers, received)
-			}
-			return n, numbers, nil
-		})
+		r := NewReader(cut(text, cuts, &received))
 		var taken []int
 		for _, ask := range asks {
-			if ask&1 == 0 {
-				var message any
-				if err := r.Line(&message); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrMalformed) {
-					t.Fatal(err)
-				}
-				continue
-			}
-			fds, err := r.Descriptors(int(ask>>1) & 15)
-			if err == nil && len(fds) != int(ask>>1)&15 || err != nil && (fds != nil || !errors.Is(err, io.EOF)) {
-				t.Fatalf("%d descriptors are %v, %v", int(ask>>1)&15, fds, err)
-			}
-			taken = append(taken, fds...)
+			taken = append(taken, call(t, r, ask)...)
 		}
 		taken = append(taken, r.Rest()...)
 		want := make([]int, received)
@@ -55,6 +30,43 @@ func FuzzReader(f *testing.F) {
 			t.Fatalf("received were %d descriptors, and returned %v", received, taken)
 		}
 	})
+}
+
+// cut returns a receive of text, in pieces as cuts say, and behind them as a whole. Its descriptors are 1, 2, 3, and so on:
+// last is the latest of them.
+func cut(text string, cuts []byte, last *int) func(buf []byte) (int, []int, error) {
+	return func(buf []byte) (int, []int, error) {
+		size, count := len(text), 0
+		if len(cuts) > 0 {
+			size, count, cuts = int(cuts[0]>>3), int(cuts[0]&7), cuts[1:]
+		}
+		n := copy(buf[:min(size, len(buf))], text)
+		text = text[n:]
+		var fds []int
+		for range count {
+			*last++
+			fds = append(fds, *last)
+		}
+		return n, fds, nil
+	}
+}
+
+// call does what ask says, and returns the descriptors that it takes.
+func call(t *testing.T, r *Reader, ask byte) []int {
+	t.Helper()
+	if ask&1 == 0 {
+		var message any
+		if err := r.Line(&message); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrMalformed) {
+			t.Fatal(err)
+		}
+		return nil
+	}
+	n := int(ask>>1) & 15
+	fds, err := r.Descriptors(n)
+	if err == nil && len(fds) != n || err != nil && (fds != nil || !errors.Is(err, io.EOF)) {
+		t.Fatalf("%d descriptors are %v, %v", n, fds, err)
+	}
+	return fds
 }
 
 // FuzzReaderLines: however text is cut into pieces, its lines are those that it has as a whole.

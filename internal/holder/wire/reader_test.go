@@ -49,46 +49,59 @@ func said(what string) string               { return `{"Error":"` + what + `"}` 
 func with(fds []int, text string) part      { return part{text: text, fds: fds} }
 func padded(length int, what string) string { return strings.Repeat(" ", length-len(what)) + what }
 
+// no is a line without its end.
+const no = `{"Error":"no"}`
+
+var readerTests = []struct {
+	name  string
+	parts []part
+	steps []step
+	rest  []int
+}{
+	{"a line", text(said("no")), []step{line("no"), lineFails(io.EOF)}, nil},
+	{"a line in pieces", []part{{text: `{"Er`}, {text: `ror":"no"`}, {text: "}"}, {text: "\n"}}, []step{line("no")}, nil},
+	{"two lines in one piece", text(said("one"), said("two")), []step{line("one"), line("two"), lineFails(io.EOF)}, nil},
+	{"one and a half", []part{{text: said("one") + `{"Error":`}, {text: `"two"}` + "\n"}}, []step{line("one"), line("two")}, nil},
+	{"an empty piece is the end", []part{{text: no}, {}, {text: "\n"}}, []step{lineFails(io.EOF)}, nil},
+
+	{"descriptors behind", []part{{text: said("no")}, with([]int{3, 4, 5}, "\x00")}, []step{line("no"), take(3, 4, 5)}, nil},
+	{"descriptors in pieces", []part{{text: said("no")}, with([]int{5}, "\x00"), with([]int{3, 4}, "\x00")}, []step{line("no"), take(5, 3, 4)}, nil},
+	{"descriptors with the text", []part{with([]int{4}, said("no")+"\x00")}, []step{line("no"), take(4)}, nil},
+	{"descriptors with half of the text", []part{with([]int{4}, `{"Error":`), with([]int{3}, `"no"}`+"\n")}, []step{line("no"), take(4, 3)}, nil},
+	{"descriptors taken one by one", []part{with([]int{3, 4, 5}, "\x00")}, []step{take(3), take(4), take(5)}, nil},
+	{
+		"descriptors that nobody takes",
+		[]part{with([]int{3, 4}, said("no")), with([]int{5, 6}, "\x00")},
+		[]step{line("no"), take(3), take(4, 5)},
+		[]int{6},
+	},
+	{"no descriptors", text(said("no")), []step{take(), line("no"), take()}, nil},
+
+	{"nothing", nil, []step{lineFails(io.EOF), takeFails(1, io.EOF)}, nil},
+	{"half a line", text(no), []step{lineFails(io.EOF), lineFails(io.EOF)}, nil},
+	{"half a line with a descriptor", []part{with([]int{3}, no)}, []step{lineFails(io.EOF)}, []int{3}},
+	{"too few descriptors", []part{with([]int{3}, said("no"))}, []step{line("no"), takeFails(2, io.EOF)}, []int{3}},
+	{"receive fails", []part{{err: errReceive}}, []step{lineFails(errReceive)}, nil},
+	{"receive fails with descriptors", []part{{text: "x", fds: []int{3}, err: errReceive}}, []step{lineFails(errReceive)}, []int{3}},
+	{"receive fails for descriptors", []part{with([]int{3}, "\x00"), {fds: []int{4}, err: errReceive}}, []step{takeFails(3, errReceive)}, []int{3, 4}},
+
+	{"garbage, and a line", text("garbage\n", said("no")), []step{lineFails(ErrMalformed), line("no")}, nil},
+	{"an empty line with a descriptor", []part{with([]int{3}, "\n")}, []step{lineFails(ErrMalformed)}, []int{3}},
+	{"two messages in a line", text(no, no, "\n"), []step{lineFails(ErrMalformed)}, nil},
+	{"another type", text("[]\n"), []step{lineFails(ErrMalformed)}, nil},
+	{"as large as it may be", text(padded(MaxText, no), "\n", said("two")), []step{line("no"), line("two")}, nil},
+	{"too large", text(padded(MaxText+1<<15, no), "\n"), []step{lineFails(ErrTooLarge)}, nil},
+	{
+		"too large, with descriptors",
+		[]part{with([]int{3}, padded(MaxText, no)), with([]int{4}, padded(1<<15, no))},
+		[]step{lineFails(ErrTooLarge)},
+		[]int{3, 4},
+	},
+}
+
 func TestReader(t *testing.T) {
 	t.Parallel()
-	no := `{"Error":"no"}`
-	tests := []struct {
-		name  string
-		parts []part
-		steps []step
-		rest  []int
-	}{
-		{"a line", text(said("no")), []step{line("no"), lineFails(io.EOF)}, nil},
-		{"a line in pieces", []part{{text: `{"Er`}, {text: `ror":"no"`}, {text: "}"}, {text: "\n"}}, []step{line("no")}, nil},
-		{"two lines in one piece", text(said("one"), said("two")), []step{line("one"), line("two"), lineFails(io.EOF)}, nil},
-		{"one and a half", []part{{text: said("one") + `{"Error":`}, {text: `"two"}` + "\n"}}, []step{line("one"), line("two")}, nil},
-		{"an empty piece is the end", []part{{text: no}, {}, {text: "\n"}}, []step{lineFails(io.EOF)}, nil},
-
-		{"descriptors behind", []part{{text: said("no")}, with([]int{3, 4, 5}, "\x00")}, []step{line("no"), take(3, 4, 5)}, nil},
-		{"descriptors in pieces", []part{{text: said("no")}, with([]int{5}, "\x00"), with([]int{3, 4}, "\x00")}, []step{line("no"), take(5, 3, 4)}, nil},
-		{"descriptors with the text", []part{with([]int{4}, said("no")+"\x00")}, []step{line("no"), take(4)}, nil},
-		{"descriptors with half of the text", []part{with([]int{4}, `{"Error":`), with([]int{3}, `"no"}`+"\n")}, []step{line("no"), take(4, 3)}, nil},
-		{"descriptors taken one by one", []part{with([]int{3, 4, 5}, "\x00")}, []step{take(3), take(4), take(5)}, nil},
-		{"descriptors that nobody takes", []part{with([]int{3, 4}, said("no")), with([]int{5, 6}, "\x00")}, []step{line("no"), take(3), take(4, 5)}, []int{6}},
-		{"no descriptors", text(said("no")), []step{take(), line("no"), take()}, nil},
-
-		{"nothing", nil, []step{lineFails(io.EOF), takeFails(1, io.EOF)}, nil},
-		{"half a line", text(no), []step{lineFails(io.EOF), lineFails(io.EOF)}, nil},
-		{"half a line with a descriptor", []part{with([]int{3}, no)}, []step{lineFails(io.EOF)}, []int{3}},
-		{"too few descriptors", []part{with([]int{3}, said("no"))}, []step{line("no"), takeFails(2, io.EOF)}, []int{3}},
-		{"receive fails", []part{{err: errReceive}}, []step{lineFails(errReceive)}, nil},
-		{"receive fails with descriptors", []part{{text: "x", fds: []int{3}, err: errReceive}}, []step{lineFails(errReceive)}, []int{3}},
-		{"receive fails for descriptors", []part{with([]int{3}, "\x00"), {fds: []int{4}, err: errReceive}}, []step{takeFails(3, errReceive)}, []int{3, 4}},
-
-		{"garbage, and a line", text("garbage\n", said("no")), []step{lineFails(ErrMalformed), line("no")}, nil},
-		{"an empty line with a descriptor", []part{with([]int{3}, "\n")}, []step{lineFails(ErrMalformed)}, []int{3}},
-		{"two messages in a line", text(no, no, "\n"), []step{lineFails(ErrMalformed)}, nil},
-		{"another type", text("[]\n"), []step{lineFails(ErrMalformed)}, nil},
-		{"as large as it may be", text(padded(MaxText, no), "\n", said("two")), []step{line("no"), line("two")}, nil},
-		{"too large", text(padded(MaxText+1<<15, no), "\n"), []step{lineFails(ErrTooLarge)}, nil},
-		{"too large, with descriptors", []part{with([]int{3}, padded(MaxText, no)), with([]int{4}, padded(1<<15, no))}, []step{lineFails(ErrTooLarge)}, []int{3, 4}},
-	}
-	for _, test := range tests {
+	for _, test := range readerTests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := NewReader(from(test.parts))

@@ -21,23 +21,26 @@ func TestHeaderForm(t *testing.T) {
 	}
 }
 
+// room is how long a string may be to fit into MaxText.
+const room = MaxText - len(`"`+`"`+"\n")
+
+var linesTests = []struct {
+	name     string
+	messages []any
+	length   int
+	err      error
+}{
+	{"nothing", nil, 0, nil},
+	{"two", []any{"a", 1}, len(`"a"` + "\n1\n"), nil},
+	{"as large as it may be", []any{strings.Repeat("a", room)}, MaxText, nil},
+	{"too large", []any{strings.Repeat("a", room+1)}, 0, ErrTooLarge},
+	{"too large together", []any{strings.Repeat("a", room), ""}, 0, ErrTooLarge},
+	{"large when it is encoded", []any{strings.Repeat("<", room/2)}, 0, ErrTooLarge},
+}
+
 func TestLines(t *testing.T) {
 	t.Parallel()
-	room := MaxText - len(`"`+`"`+"\n")
-	tests := []struct {
-		name     string
-		messages []any
-		length   int
-		err      error
-	}{
-		{"nothing", nil, 0, nil},
-		{"two", []any{"a", 1}, len(`"a"` + "\n1\n"), nil},
-		{"as large as it may be", []any{strings.Repeat("a", room)}, MaxText, nil},
-		{"too large", []any{strings.Repeat("a", room+1)}, 0, ErrTooLarge},
-		{"too large together", []any{strings.Repeat("a", room), ""}, 0, ErrTooLarge},
-		{"large when it is encoded", []any{strings.Repeat("<", room/2)}, 0, ErrTooLarge},
-	}
-	for _, test := range tests {
+	for _, test := range linesTests {
 		text, err := Lines(test.messages...)
 		if len(text) != test.length || !errors.Is(err, test.err) {
 			t.Errorf("%s: %d bytes, %v; want %d, %v", test.name, len(text), err, test.length, test.err)

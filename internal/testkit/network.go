@@ -1,6 +1,4 @@
-//go:build linux
-
-package main
+package testkit
 
 import (
 	"bufio"
@@ -12,13 +10,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// freePort returns an address for a program that cannot let the kernel pick. Nobody else uses this host part,
+// FreePort returns an address for a program that cannot let the kernel pick. Nobody else uses this host part,
 // so that nobody else is given the port in between.
-func freePort(t *testing.T) string {
+func FreePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.77.0.1:0")
 	if err != nil {
@@ -28,10 +24,10 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// awaitListener waits until somebody listens; the connection that finds out asks for nothing.
-func awaitListener(t *testing.T, address string) {
+// AwaitListener waits until somebody listens; the connection that finds out asks for nothing.
+func AwaitListener(t *testing.T, address string) {
 	t.Helper()
-	testkit.Await(t, "a listener at "+address, func() bool {
+	Await(t, "a listener at "+address, func() bool {
 		c, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			c.Close()
@@ -40,7 +36,8 @@ func awaitListener(t *testing.T, address string) {
 	})
 }
 
-func isFree(address string) bool {
+// IsFree reports whether nobody has a TCP address.
+func IsFree(address string) bool {
 	l, err := net.Listen("tcp", address)
 	if err == nil {
 		l.Close()
@@ -48,12 +45,12 @@ func isFree(address string) bool {
 	return err == nil
 }
 
-// dialAny connects to an address of --info-file; a datagram socket gets a name of its own, to be answered at.
-func dialAny(t *testing.T, network, address string) net.Conn {
+// DialAny connects to an address of --info-file; a datagram socket gets a name of its own, to be answered at.
+func DialAny(t *testing.T, network, address string) net.Conn {
 	t.Helper()
-	dialer := net.Dialer{Timeout: patience}
+	dialer := net.Dialer{Timeout: Patience}
 	if network == "unixgram" {
-		dialer.LocalAddr = &net.UnixAddr{Name: filepath.Join(testkit.Directory(t), "client"), Net: network}
+		dialer.LocalAddr = &net.UnixAddr{Name: filepath.Join(Directory(t), "client"), Net: network}
 	}
 	c, err := dialer.Dial(network, address)
 	if err != nil {
@@ -63,9 +60,9 @@ func dialAny(t *testing.T, network, address string) net.Conn {
 	return c
 }
 
-// exchange sends a line and returns the line that comes back.
-func exchange(c net.Conn, line string) (string, error) {
-	c.SetDeadline(time.Now().Add(patience))
+// Exchange sends a line and returns the line that comes back.
+func Exchange(c net.Conn, line string) (string, error) {
+	c.SetDeadline(time.Now().Add(Patience))
 	if _, err := io.WriteString(c, line+"\n"); err != nil {
 		return "", err
 	}
@@ -74,7 +71,7 @@ func exchange(c net.Conn, line string) (string, error) {
 }
 
 func getHTTP(address string) (string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
 	response, err := client.Get("http://" + address + "/")
 	if err != nil {
 		return "", err
@@ -87,19 +84,20 @@ func getHTTP(address string) (string, error) {
 	return string(body), err
 }
 
-func getLine(address string) (string, error) {
-	c, err := net.DialTimeout("tcp", address, patience)
+// GetLine sends a line to a server that speaks lines, and returns its answer.
+func GetLine(address string) (string, error) {
+	c, err := net.DialTimeout("tcp", address, Patience)
 	if err != nil {
 		return "", err
 	}
 	defer c.Close()
-	return exchange(c, "hello")
+	return Exchange(c, "hello")
 }
 
-// readAll reads a connection to its end.
-func readAll(t *testing.T, c net.Conn) string {
+// ReadAll reads a connection to its end.
+func ReadAll(t *testing.T, c net.Conn) string {
 	t.Helper()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(Patience))
 	text, err := io.ReadAll(c)
 	if err != nil {
 		t.Error(err)
