@@ -3,10 +3,7 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -14,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -199,91 +195,5 @@ func TestNotASocketToPass(t *testing.T) {
 			cmd.Env = cmd.Env[:len(cmd.Env)-1]
 		}, "--", "probe")
 		testkit.Says(t, got.Out, "env LISTEN_FDS=1", "fd 3 socket type=1 listening=0 .*")
-	}
-}
-
-// A reader of --info-file finds nothing, or all of it.
-func TestInfoFileIsWhole(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "info.json")
-	done := make(chan struct{})
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			text, err := os.ReadFile(path)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil || !json.Valid(text) {
-				t.Errorf("a reader finds %q, %v", text, err)
-				return
-			}
-		}
-	})
-	args := slices.Repeat([]string{"-s", "udp::0"}, 100)
-	for i := range 40 {
-		testkit.HandOff(t, nil, slices.Concat([]string{"-q", "--info-file", path}, args, []string{"--", "true"})...)
-		if i%2 == 0 {
-			os.Remove(path)
-		}
-	}
-	close(done)
-	reader.Wait()
-	if text, err := os.ReadFile(path); err != nil || !json.Valid(text) {
-		t.Errorf("at the end there is %q, %v", text, err)
-	}
-}
-
-// Every launcher that was measured, as its users type it.
-func TestLauncherHints(t *testing.T) {
-	t.Parallel()
-	testkit.Need(t, "sh")
-	passOn := []string{
-		"air", "bun --watch server.ts", "cargo watch -x run", "deno task dev", "entr -nr ./server", "find . -exec ./server ;", "foreman start",
-		"gmake run", "go run .", "gow run .", "make run", "modd", "pnpm dev", "reflex -s ./server", "strace -f ./server", "timeout 60 ./server",
-		"watchexec -r ./server", "wgo run .", "xargs ./server",
-	}
-	closing := []string{
-		"bun run dev", "chokidar . -c ./server", "concurrently ./server", "node --watch server.js", "nodemon server.js", "npm run dev", "npx server",
-		"overmind start", "sudo ./server", "tmux new ./server", "tsx watch server.ts", "watchfiles ./server", "watchmedo auto-restart ./server", "yarn dev",
-	}
-	fakes := t.TempDir()
-	hints := map[string]string{}
-	for _, line := range slices.Concat(passOn, closing) {
-		command := strings.Fields(line)
-		fake := filepath.Join(fakes, command[0])
-		if err := os.WriteFile(fake, []byte("#!/bin/sh\necho \"LISTEN_FDS=$LISTEN_FDS LISTEN_PID=$LISTEN_PID\"\n"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			t.Fatal(err)
-		}
-		got := testkit.HandOff(t, nil, slices.Concat([]string{"-s", "0", "--", fake}, command[1:])...)
-		if got.Out != "LISTEN_FDS=1 LISTEN_PID=\n" {
-			t.Errorf("%s finds %q", line, got.Out)
-		}
-		_, hint, _ := strings.Cut(got.Err, "\n")
-		if name, found := strings.CutPrefix(hint, "hint: "+command[0]+" "); !found || strings.Count(name, "\n") != 1 {
-			t.Errorf("%s: the hint is %q", line, hint)
-		}
-		hints[line] = hint
-		if slices.Contains(closing, line) {
-			continue
-		}
-		nested := slices.Concat([]string{"-s", "0", "--", fake}, command[1:], []string{"systemfd", "--", "./server"})
-		if got := testkit.HandOff(t, nil, nested...); strings.Contains(got.Err, "hint") || got.Out != "LISTEN_FDS=1 LISTEN_PID=\n" {
-			t.Errorf("%s systemfd: %q, and the launcher finds %q", line, got.Err, got.Out)
-		}
-	}
-	odd := regexp.MustCompile(`%!|  |[a-z]\.\n|-- -- |-- \+|-- "|-- web:|: another|: daemon: .*: daemon|<nil>`)
-	for line, hint := range hints {
-		if odd.MatchString(hint) || !strings.Contains(hint, "systemfd ") {
-			t.Errorf("%s: odd hint %q", line, hint)
-		}
-		if closes := slices.Contains(closing, line); closes != strings.Contains(hint, "does not pass descriptors on") {
-			t.Errorf("%s: closes=%v, but %q", line, closes, hint)
-		}
 	}
 }

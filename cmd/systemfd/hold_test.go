@@ -146,31 +146,6 @@ func watchedNode(t *testing.T, dir string) {
 	}
 }
 
-// TestLauncherHintWorks types what the hint for nodemon says.
-func TestLauncherHintWorks(t *testing.T) {
-	t.Parallel()
-	testkit.Need(t, "nodemon", "node")
-	p := testkit.NewProject(t)
-	watchedNode(t, p.Dir)
-	got := p.Run("-s", "0", "--", "nodemon", "--version")
-	hint := regexp.MustCompile(`(?m)^hint: .*: (systemfd --hold -s 0 -- nodemon .* server\.js)$`).FindStringSubmatch(got.Err)
-	if hint == nil {
-		t.Fatalf("the hint is\n%s", got.Err)
-	}
-	typed := strings.Replace(hint[1], "-s 0", "-s http::0 --info-file info", 1)
-	p.Start("sh", "-c", typed)
-	address := p.Opened()
-	node := testkit.Server{Name: "node"}
-	pid, err := node.Ask(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	restartByFile(t, p.Dir, node, address, pid)
-	if log := p.Read("err"); strings.Contains(log, "hint:") {
-		t.Errorf("it hints again:\n%s", log)
-	}
-}
-
 // TestHoldEndsWithCommand kills COMMAND: the holder ends, and with it the socket and its path.
 func TestHoldEndsWithCommand(t *testing.T) {
 	t.Parallel()

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -45,8 +47,8 @@ func TestHolderIsKilled(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
 	owner, end := testkit.Owner(t)
-	environ := p.MustKeep(owner, "-s", "http::127.0.0.1:0", "-s", "unix::./a.sock")
-	address := p.Held()[0].Address
+	address := testkit.FreePort(t)
+	environ := p.MustKeep(owner, "-s", "http::"+address, "-s", "unix::./a.sock")
 	killed := p.Holder()
 	syscall.Kill(killed, syscall.SIGKILL)
 	testkit.Dies(t, killed)
@@ -74,8 +76,8 @@ func TestHolderIsKilledAndPortTaken(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
 	owner, end := testkit.Owner(t)
-	environ := p.MustKeep(owner, "-s", testkit.FreePort(t))
-	address := p.Held()[0].Address
+	address := testkit.FreePort(t)
+	environ := p.MustKeep(owner, "-s", address)
 	end()
 	p.AwaitNothing()
 	l, err := net.Listen("tcp", address)
@@ -361,4 +363,38 @@ func TestOneOfTwoOwnersEnds(t *testing.T) {
 	if !testkit.IsFree(address) {
 		t.Error("the port is taken")
 	}
+}
+
+// TestHolderIsDetached looks at what a holder has of who started it: nothing.
+func TestHolderIsDetached(t *testing.T) {
+	t.Parallel()
+	p := testkit.NewProject(t)
+	owner, end := testkit.Owner(t)
+	leak := textFile(t, "leak")
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) {
+		p.In(cmd)
+		cmd.ExtraFiles = []*os.File{leak, leak, leak, leak}
+	}, "env", "-q", "-s", "0", "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
+	if got.Status != 0 || got.Err != "" {
+		t.Fatalf("status %d, %s", got.Status, got.Err)
+	}
+	keeper := p.Holder()
+	var counts map[string]int
+	testkit.Await(t, "the holder to have only what it needs", func() bool { // the conversation may still be ending
+		counts = map[string]int{}
+		for _, file := range testkit.OpenFiles(t, keeper) {
+			kind, _, _ := strings.Cut(file, ":[")
+			counts[kind]++
+		}
+		own := counts["anon_inode"] + counts["pidfd"] // of the Go runtime, and to watch the owner
+		return len(counts) <= 4 && counts["/dev/null"] == 3 && counts["socket"] == 3 && own == 3
+	})
+	if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", keeper)); cwd != "/" {
+		t.Errorf("it is in %q, %v", cwd, err)
+	}
+	if session, err := unix.Getsid(keeper); session != keeper {
+		t.Errorf("its session is %d, %v", session, err)
+	}
+	end()
+	p.AwaitNothing()
 }
