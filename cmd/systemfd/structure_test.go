@@ -16,14 +16,13 @@ import (
 	"testing"
 )
 
+const root = "../.."
+
 // TestOneOfEach walks the syntax tree of the module: what is to be done in one place is done there only.
 func TestOneOfEach(t *testing.T) {
 	t.Parallel()
 	found := map[string]map[string]bool{"bind": {}, "LISTEN_": {}, "name": {}}
-	note := func(what, where string) { found[what][where] = true }
-	files := 0
 	for path, file := range parseModule(t) {
-		files++
 		dir := filepath.ToSlash(filepath.Dir(path))
 		for _, decl := range file.Decls {
 			function := ""
@@ -31,29 +30,16 @@ func TestOneOfEach(t *testing.T) {
 				function = f.Name.Name
 			}
 			ast.Inspect(decl, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.SelectorExpr:
-					if pkg, ok := n.X.(*ast.Ident); ok && (pkg.Name == "unix" || pkg.Name == "syscall" || pkg.Name == "windows") && n.Sel.Name == "Bind" {
-						note("bind", dir+" "+function)
-					}
-				case *ast.BasicLit:
-					text, err := strconv.Unquote(n.Value)
-					if n.Kind != token.STRING || err != nil {
-						return true
-					}
-					if strings.HasPrefix(text, "LISTEN_") {
-						note("LISTEN_", dir)
-					}
-					if strings.Contains(text, "/comm") || strings.HasPrefix(text, "/proc/") && strings.HasSuffix(text, "/stat") || text == "kern.proc.pid" {
-						note("name", dir+" "+function)
-					}
+				switch what := whatIs(n); what {
+				case "":
+				case "LISTEN_":
+					found[what][dir] = true
+				default:
+					found[what][dir+" "+function] = true
 				}
 				return true
 			})
 		}
-	}
-	if files < 50 {
-		t.Fatalf("only %d files were read", files)
 	}
 	for what, want := range map[string][]string{
 		"bind":    {"internal/socket listen"},
@@ -66,32 +52,73 @@ func TestOneOfEach(t *testing.T) {
 	}
 }
 
+// whatIs says which of the things that are to be in one place a node is: a bind(2), a name of the protocol, the name of a
+// process.
+func whatIs(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.SelectorExpr:
+		if pkg, ok := n.X.(*ast.Ident); ok && slices.Contains([]string{"unix", "syscall", "windows"}, pkg.Name) && n.Sel.Name == "Bind" {
+			return "bind"
+		}
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(n.Value)
+		switch {
+		case n.Kind != token.STRING || err != nil:
+		case strings.HasPrefix(text, "LISTEN_"):
+			return "LISTEN_"
+		case strings.Contains(text, "/comm"), strings.HasPrefix(text, "/proc/") && strings.HasSuffix(text, "/stat"), text == "kern.proc.pid":
+			return "name"
+		}
+	}
+	return ""
+}
+
+// systems is how a file of one operating system is called, or what its build constraint says.
+var systems = regexp.MustCompile(`_(linux|darwin|windows|freebsd|openbsd|netbsd|dragonfly)\.go$|//go:build .*\b(unix|linux|darwin|windows|\w*bsd|dragonfly)\b`)
+
+// TestBuildConstraints: operating systems differ in few directories.
+func TestBuildConstraints(t *testing.T) {
+	t.Parallel()
+	found := map[string]bool{}
+	for path, file := range parseModule(t) {
+		text := path
+		for _, group := range file.Comments {
+			for _, comment := range group.List {
+				text += "\n" + comment.Text
+			}
+		}
+		if systems.MatchString(path) || systems.MatchString(text) {
+			found[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "internal/")] = true
+		}
+	}
+	want := []string{"child", "handoff", "holder", "holder/daemon", "lowfds", "process", "socket"}
+	if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, want) {
+		t.Errorf("operating systems differ in %q, want %q", got, want)
+	}
+}
+
 // parseModule returns the files of the program by their paths, without tests and their kit, examples and what is generated.
 func parseModule(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
-	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
 		name := entry.Name()
 		switch {
-		case entry.IsDir() && path != root && (name == "testdata" || name == "testkit" || name == "examples" || name == "dist" || strings.HasPrefix(name, ".")):
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && (slices.Contains([]string{"testdata", "testkit", "examples", "dist"}, name) || name[0] == '.'):
 			return filepath.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		rel, relErr := filepath.Rel(root, path)
+		rel, err := filepath.Rel(root, path)
 		if err == nil {
-			err = relErr
+			files[rel], err = parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
 		}
-		files[rel] = file
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d files were read: %v", len(files), err)
 	}
 	return files
 }
@@ -99,26 +126,7 @@ func parseModule(t *testing.T) map[string]*ast.File {
 // TestArchitecture compares the table of ARCHITECTURE.md with the imports that go list tells.
 func TestArchitecture(t *testing.T) {
 	t.Parallel()
-	const module = "github.com/systemfd/systemfd/"
-	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
-	cmd.Dir = filepath.Join("..", "..")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	imports := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Fields(line)
-		var ours []string
-		for _, name := range fields[1:] {
-			if name, ok := strings.CutPrefix(name, module); ok {
-				ours = append(ours, strings.TrimPrefix(name, "internal/"))
-			}
-		}
-		slices.Sort(ours)
-		imports[strings.TrimPrefix(fields[0], module)] = strings.Join(ours, ", ")
-	}
-	text, err := os.ReadFile(filepath.Join("..", "..", "ARCHITECTURE.md"))
+	text, err := os.ReadFile(root + "/ARCHITECTURE.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +137,8 @@ func TestArchitecture(t *testing.T) {
 		}
 		rows[row[1]] = strings.TrimSpace(row[2])
 	}
-	for name, want := range imports {
-		if strings.HasPrefix(name, "examples/") || strings.Contains(name, "testdata") {
-			continue
-		}
+	for name, imports := range importsOf(t) {
+		want := strings.ReplaceAll(strings.Join(imports, ", "), "internal/", "")
 		if got, ok := rows[name]; !ok || got != want {
 			t.Errorf("ARCHITECTURE.md has for %s %q, want %q", name, got, want)
 		}
@@ -141,4 +147,60 @@ func TestArchitecture(t *testing.T) {
 	if len(rows) > 0 {
 		t.Errorf("ARCHITECTURE.md has rows of no package: %q", slices.Sorted(maps.Keys(rows)))
 	}
+}
+
+// TestNoCircle looks at whole directories: Go itself only refuses circles of packages.
+func TestNoCircle(t *testing.T) {
+	t.Parallel()
+	folder := regexp.MustCompile(`^(internal/)?[^/]+`)
+	left := map[string]map[string]bool{}
+	for name, imports := range importsOf(t) {
+		from := folder.FindString(name)
+		if left[from] == nil {
+			left[from] = map[string]bool{}
+		}
+		for _, to := range imports {
+			if to = folder.FindString(to); to != from {
+				left[from][to] = true
+			}
+		}
+	}
+	for before := 0; len(left) != before; { // take away what imports nothing that is left
+		before = len(left)
+		maps.DeleteFunc(left, func(_ string, imports map[string]bool) bool {
+			maps.DeleteFunc(imports, func(to string, _ bool) bool { return left[to] == nil })
+			return len(imports) == 0
+		})
+	}
+	if len(left) > 0 {
+		t.Errorf("these import each other: %v", left)
+	}
+}
+
+// importsOf returns what each package of the module imports of the module.
+func importsOf(t *testing.T) map[string][]string {
+	t.Helper()
+	const module = "github.com/systemfd/systemfd/"
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(strings.ReplaceAll(line, module, "./"))
+		name := strings.TrimPrefix(fields[0], "./")
+		if strings.HasPrefix(name, "examples/") || strings.Contains(name, "testdata") {
+			continue
+		}
+		imports[name] = nil
+		for _, other := range fields[1:] {
+			if other, ours := strings.CutPrefix(other, "./"); ours {
+				imports[name] = append(imports[name], other)
+			}
+		}
+		slices.Sort(imports[name])
+	}
+	return imports
 }

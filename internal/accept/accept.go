@@ -49,12 +49,12 @@ const room = 8
 
 // Serve accepts until one of signals comes, passes that on, and returns it when the children have ended.
 func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
-	if err := socket.HasRoom(room); err != nil {
+	if err := child.HasRoom(room); err != nil {
 		return nil, fmt.Errorf("cannot accept: %w", err)
 	}
-	var listeners []*socket.Listener
+	var listeners []socket.Listener
 	for _, s := range service.Listeners {
-		l, err := socket.NewListener(s)
+		l, err := socket.NewListener(s, service.Inetd && service.Nonblock)
 		if err != nil {
 			return nil, fmt.Errorf("cannot accept on %s: %w", s.Display(), err)
 		}
@@ -106,7 +106,7 @@ func startThreads() {
 const threads = 8
 
 // accept starts a child for every connection until we are ending.
-func (s *server) accept(l *socket.Listener) {
+func (s *server) accept(l socket.Listener) {
 	for !s.isEnding() {
 		conn, from, err := l.Accept()
 		switch {
@@ -163,9 +163,6 @@ func (s *server) wait(err error) {
 // process ID of a process that does not exist yet; with Inetd there is no LISTEN_PID.
 func (s *server) start(conn *os.File, from netip.AddrPort) error {
 	if s.Inetd {
-		if err := socket.SetNonblock(int(conn.Fd()), s.Nonblock); err != nil {
-			return err
-		}
 		environ := listenfds.Environ(s.Environ, listenfds.Set{NoHolder: true})
 		return s.children.Start(s.File, s.Argv, withRemote(environ, from), []uintptr{conn.Fd(), conn.Fd(), 2})
 	}

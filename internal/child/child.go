@@ -11,6 +11,7 @@ import (
 
 // system is what the operating system does with children.
 type system struct {
+	hasRoom    func(count int) error
 	start      func(file string, argv, environ []string, files []uintptr) (pid int, err error)
 	signal     func(pid int, s os.Signal)
 	waitForAny func() (pid int, err error)
@@ -19,6 +20,14 @@ type system struct {
 // platform is nil on a system on which a child cannot get descriptors of ours.
 var platform *system
 
+// HasRoom returns an error if fewer than count descriptors can be opened, for children and what they are given.
+func HasRoom(count int) error {
+	if platform == nil {
+		return errors.ErrUnsupported
+	}
+	return platform.hasRoom(count)
+}
+
 // Group is a number of children.
 type Group struct {
 	mu       sync.Mutex
@@ -26,7 +35,8 @@ type Group struct {
 	children map[int]bool
 }
 
-// NewGroup returns a group without children. All children of this process are to be of one group.
+// NewGroup returns a group without children, on a system that HasRoom for some. All children of this process are to be
+// of one group.
 func NewGroup() *Group {
 	g := &Group{children: map[int]bool{}}
 	g.changed.L = &g.mu
@@ -39,10 +49,7 @@ func NewGroup() *Group {
 func (g *Group) Start(file string, argv, environ []string, files []uintptr) error {
 	g.mu.Lock() // so that reap does not find the child before we do
 	defer g.mu.Unlock()
-	pid, err := 0, error(errors.ErrUnsupported)
-	if platform != nil {
-		pid, err = platform.start(file, argv, environ, files)
-	}
+	pid, err := platform.start(file, argv, environ, files)
 	if err != nil {
 		return &handoff.ExecError{Name: argv[0], Err: err}
 	}

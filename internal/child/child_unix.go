@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func init() { platform = &system{start, kill, waitForAny} }
+func init() { platform = &system{hasRoom, start, kill, waitForAny} }
 
 func start(file string, argv, environ []string, files []uintptr) (pid int, err error) {
 	attr := &syscall.ProcAttr{Env: environ, Files: files}
@@ -33,4 +33,22 @@ func waitForAny() (pid int, err error) {
 		pid, err = unix.Wait4(-1, nil, 0, nil)
 	}
 	return pid, err
+}
+
+func hasRoom(count int) error {
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	fds := []int{null}
+	for err == nil && len(fds) < count {
+		var fd int
+		if fd, err = unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+			fds = append(fds, fd)
+		}
+	}
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+	return err
 }

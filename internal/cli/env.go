@@ -206,7 +206,7 @@ func unsetExports(flags *envFlags) ([]export, error) {
 }
 
 // keeperOf returns the holder with a name; without one that of this shell, or else of this directory.
-func keeperOf(name string) (*holder.Client, error) {
+func keeperOf(name string) (holder.Client, error) {
 	if control := os.Getenv(listenfds.Holder); control != "" && name == "" {
 		return holder.At(control)
 	}

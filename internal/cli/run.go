@@ -120,7 +120,7 @@ type handover struct {
 	environ []string
 	plan    *takeover.Plan
 	sockets []takeover.Socket
-	holder  *holder.Client // that keeps them, nil without one
+	holder  holder.Client // that keeps them, nil without one
 	isKept  bool           // it does so for us: --hold
 	undo    func()         // takes the info file back
 }
@@ -220,16 +220,18 @@ func (h *handover) cleanUp() {
 
 // keep gives the sockets to a holder for as long as the process lives that COMMAND will be: to the one that has them,
 // since it knows who else uses them, or if there is none, to one of this run.
-func (h *handover) keep() error {
+func (h *handover) keep() (err error) {
 	for i, s := range h.sockets {
 		if s.Type == "" {
 			return &failure{fmt.Sprintf("descriptor %d of %s is no socket that --hold can keep", listenfds.Start+i, listenfds.FDs), "leave --hold out"}
 		}
 	}
 	if h.holder == nil {
-		h.holder = holder.Private()
+		if h.holder, err = holder.Private(); err != nil {
+			return err
+		}
 	}
-	err := h.holder.Keep(os.Getpid(), takeover.Sockets(h.sockets))
+	err = h.holder.Keep(os.Getpid(), takeover.Sockets(h.sockets))
 	h.isKept = err == nil
 	return err
 }

@@ -56,11 +56,11 @@ func stop(p *printer, args []string) error {
 }
 
 // holdersOf returns the holders of names; without, the one of this shell, or else of this folder.
-func holdersOf(names []string) ([]*holder.Client, error) {
+func holdersOf(names []string) ([]holder.Client, error) {
 	if len(names) == 0 {
 		names = []string{""}
 	}
-	var clients []*holder.Client
+	var clients []holder.Client
 	for _, name := range names {
 		c, err := keeperOf(name)
 		if err != nil {

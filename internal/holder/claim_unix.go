@@ -19,9 +19,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// Claim has the holder keep openings for a process, in place of what that claimed before. What the holder does not
-// have is opened here, with our umask and our rights, and stored. The holder is started if there is none.
-func (c *Client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
+func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
 	wanted := make([]spec.Opening, len(openings))
 	for i, o := range openings {
 		o, err := socket.Resolve(o)
@@ -37,9 +35,7 @@ func (c *Client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
 	return c.claim(owner, wanted, opener{})
 }
 
-// Keep has the holder keep sockets that are open, and stay open here. Their paths are the holder's to remove if they
-// were made by Open.
-func (c *Client) Keep(owner int, sockets []socket.Socket) error {
+func (c *client) Keep(owner int, sockets []socket.Socket) error {
 	wanted := make([]spec.Opening, len(sockets))
 	for i, s := range sockets {
 		wanted[i] = s.Opening
@@ -124,7 +120,7 @@ const (
 )
 
 // claim has the conversation with the holder, which is started if there is none.
-func (c *Client) claim(owner int, wanted []spec.Opening, from source) (Claimed, error) {
+func (c *client) claim(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	if !process.IsAlive(owner) {
 		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", owner), Remedy: "--owner PID names one that lives"}
 	}
@@ -138,7 +134,7 @@ func (c *Client) claim(owner int, wanted []spec.Opening, from source) (Claimed, 
 }
 
 // claimOrStart tries again while others claim, or while the holder of before ends.
-func (c *Client) claimOrStart(owner int, wanted []spec.Opening, from source) (claimed Claimed, err error) {
+func (c *client) claimOrStart(owner int, wanted []spec.Opening, from source) (claimed Claimed, err error) {
 	started, lost := 0, 0
 	for begun := time.Now(); time.Since(begun) < wire.BusyTime && started < starts && lost < tries; time.Sleep(wire.BusyPause) {
 		isNew, err := c.ensure()
@@ -165,7 +161,7 @@ func (c *Client) claimOrStart(owner int, wanted []spec.Opening, from source) (cl
 
 // claimOfReturned looks for the holder of before: its control socket was cleared away, and it makes it again as soon as
 // no new one, which has nothing, is in its place. It may also have been killed: so in the end all is tried again.
-func (c *Client) claimOfReturned(owner int, wanted []spec.Opening, from source) (Claimed, error) {
+func (c *client) claimOfReturned(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	for begun := time.Now(); time.Since(begun) < searchTime; time.Sleep(wire.BusyPause) {
 		claimed, err := c.claimOnce(owner, wanted, from)
 		switch {
@@ -184,7 +180,7 @@ func isSystemfds(err error) bool {
 }
 
 // ensure starts a holder if there is none, and reports whether it did.
-func (c *Client) ensure() (started bool, err error) {
+func (c *client) ensure() (started bool, err error) {
 	if isDead, err := socket.IsDead(c.control); err != nil {
 		return false, trouble(c.control, err)
 	} else if !isDead {
@@ -209,7 +205,7 @@ func (c *Client) ensure() (started bool, err error) {
 }
 
 // claimOnce has one conversation.
-func (c *Client) claimOnce(owner int, wanted []spec.Opening, from source) (Claimed, error) {
+func (c *client) claimOnce(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	k, err := c.dial(answerTime)
 	if err != nil {
 		return Claimed{}, err
@@ -242,7 +238,7 @@ func (c *Client) claimOnce(owner int, wanted []spec.Opening, from source) (Claim
 }
 
 // have is the first half of the conversation: which of the wanted are kept, and which are missing.
-func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claimed, missing []int, kept []spec.Opening, err error) {
+func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claimed, missing []int, kept []spec.Opening, err error) {
 	var a wire.Answer
 	if err = k.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: texts(wanted)}); err == nil {
 		a, _, err = k.answer(false)
@@ -282,7 +278,7 @@ func (c *Client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 }
 
 // store is the second half: the sockets that were missing.
-func (c *Client) store(k *conn, sockets []socket.Socket) error {
+func (c *client) store(k *conn, sockets []socket.Socket) error {
 	message, fds := wire.Store{}, []int{}
 	for _, s := range sockets {
 		message.Sockets = append(message.Sockets, wire.Stored{Bound: s.Encode(), Device: s.File().Device, Inode: s.File().Inode})

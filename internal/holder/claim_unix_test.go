@@ -24,7 +24,7 @@ import (
 // TestClaimAgain: the same claim gives the same sockets.
 func TestClaimAgain(t *testing.T) {
 	t.Parallel()
-	c, owner, path := client(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
+	c, owner, path := newClient(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	first := claim(t, c, owner, "a=0", "b=tcp::0", "unix::"+path)
 	bound := first.Openings
 	if bound[0].Name != "a" || bound[1].Name != "b" || bound[2].Name != "unix" || bound[0].Addr == bound[1].Addr || bound[0].Port() == 0 ||
@@ -41,7 +41,7 @@ func TestClaimAgain(t *testing.T) {
 // TestClaimChanges: a claim takes the place of the one before. What both have stays open meanwhile.
 func TestClaimChanges(t *testing.T) {
 	t.Parallel()
-	c, owner, path := client(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
+	c, owner, path := newClient(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	bound := claim(t, c, owner, "a=0", "b=tcp::0", "unix::"+path).Openings
 	isFirstOpen, isKept := waiting(t, bound[0]), waiting(t, bound[1])
 	changed := claim(t, c, owner, "c=http::"+bound[1].Address(), "udp::0")
@@ -61,7 +61,7 @@ func TestClaimChanges(t *testing.T) {
 // TestClaimFails: such a claim leaves what was claimed before, and nothing of its own.
 func TestClaimFails(t *testing.T) {
 	t.Parallel()
-	c, owner, path := client(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
+	c, owner, path := newClient(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	before := claim(t, c, owner, "c=http::0", "udp::0")
 	want := `folder "/nowhere/at" does not exist`
 	claimed, err := claimAll(c, owner, testkit.Openings(t, "127.0.0.1:0", "unix::"+path, "/nowhere/at/all"))
@@ -96,7 +96,7 @@ func waiting(t *testing.T, o spec.Opening) (isThere func() bool) {
 
 func TestTwoOwners(t *testing.T) {
 	t.Parallel()
-	c, one, two := client(t), testkit.Sleeper(t), testkit.Sleeper(t)
+	c, one, two := newClient(t), testkit.Sleeper(t), testkit.Sleeper(t)
 	first := claim(t, c, one.Process.Pid, "a=http::0")
 	bound := first.Openings[0]
 	again := claim(t, c, two.Process.Pid, "mine="+bound.Address())
@@ -121,7 +121,7 @@ func TestTwoOwners(t *testing.T) {
 }
 
 // checkOwners returns the only socket that is kept, which has these owners.
-func checkOwners(t *testing.T, c *Client, want ...int) Kept {
+func checkOwners(t *testing.T, c *client, want ...int) Kept {
 	t.Helper()
 	state := status(t, c)
 	if len(state.Sockets) != 1 {
@@ -144,7 +144,7 @@ func TestStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, owner := client(t), testkit.Sleeper(t)
+	c, owner := newClient(t), testkit.Sleeper(t)
 	claimed := claim(t, c, owner.Process.Pid, "0")
 	state := status(t, c)
 	if len(state.Sockets) != 1 || state.Directory != here || !c.IsHere(state) || state.PID != claimed.PID {
@@ -159,7 +159,7 @@ func TestStatus(t *testing.T) {
 // TestNothingIsLeft: a holder ends with its last claim. Then there is nothing to release, and nothing to stop.
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
-	c, owner := client(t), testkit.Sleeper(t).Process.Pid
+	c, owner := newClient(t), testkit.Sleeper(t).Process.Pid
 	claimed := claim(t, c, owner, "0")
 	if err := c.Release(owner); err != nil {
 		t.Error(err)
@@ -176,7 +176,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-func checkRefused(t *testing.T, c *Client, owner int, text, want string) {
+func checkRefused(t *testing.T, c *client, owner int, text, want string) {
 	t.Helper()
 	_, err := claimAll(c, owner, testkit.Openings(t, text))
 	if err == nil || err.Error() != want || testkit.Hint(err) == "" {
@@ -187,7 +187,7 @@ func checkRefused(t *testing.T, c *Client, owner int, text, want string) {
 // TestClaimRefusesOwner: only a process that lives owns sockets.
 func TestClaimRefusesOwner(t *testing.T) {
 	t.Parallel()
-	c, dead := client(t), testkit.Sleeper(t)
+	c, dead := newClient(t), testkit.Sleeper(t)
 	testkit.End(dead)
 	claim(t, c, os.Getpid(), "0")
 	for _, owner := range []int{dead.Process.Pid, 0, -1} {
@@ -199,7 +199,7 @@ func TestClaimRefusesOwner(t *testing.T) {
 // TestClaimRefuses what is in the way of the holder: at its control socket, or at the ports that it keeps.
 func TestClaimRefuses(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	mine := claim(t, c, os.Getpid(), "0", "[::]:0")
 	port, every := mine.Openings[0].Port(), mine.Openings[1].Port()
 	inControlDirectory := filepath.Dir(c.control) + "/a"
@@ -220,7 +220,7 @@ func TestClaimRefuses(t *testing.T) {
 // nor a holder.
 func TestClaimUndoes(t *testing.T) {
 	t.Parallel()
-	c, dir := client(t), testkit.Directory(t)
+	c, dir := newClient(t), testkit.Directory(t)
 	address, _ := taken(t)
 	wanted := testkit.Openings(t, "unix::"+dir+"/a", "unix::"+dir+"/sub/b", address)
 	wanted[1].MakeDirectories = true
@@ -238,7 +238,7 @@ func TestClaimUndoes(t *testing.T) {
 // TestLocalhost: a host name is looked up before anything is claimed.
 func TestLocalhost(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	first := claim(t, c, os.Getpid(), "localhost:0")
 	if got := first.Openings[0]; got.Host != "" || got.Addr.Addr().String() != "127.0.0.1" {
 		t.Errorf("claimed is %+v", got)
@@ -251,7 +251,7 @@ func TestLocalhost(t *testing.T) {
 // TestRelativePath claims paths below our working directory of a holder that works in another. It is not parallel: it
 // sets the working directory.
 func TestRelativePath(t *testing.T) {
-	c, dir := client(t), testkit.Directory(t)
+	c, dir := newClient(t), testkit.Directory(t)
 	claim(t, c, os.Getpid(), "0")
 	t.Chdir(dir)
 	claimed := claim(t, c, os.Getpid(), "unix::./a")
@@ -274,7 +274,7 @@ func TestRelativePath(t *testing.T) {
 
 // TestDescriptorsOfClaim: a claim leaves nothing open here, whatever becomes of it. It is not parallel: it counts.
 func TestDescriptorsOfClaim(t *testing.T) {
-	c, dir := client(t), testkit.Directory(t)
+	c, dir := newClient(t), testkit.Directory(t)
 	claim(t, c, os.Getpid(), "0")
 	before := testkit.Descriptors(t)
 	claim(t, c, os.Getpid(), "0", "udp::0", "unix::"+dir+"/a")

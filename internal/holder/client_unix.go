@@ -16,8 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// Release drops the claim of a process; without a holder there is none.
-func (c *Client) Release(owner int) error {
+func (c *client) Release(owner int) error {
 	_, _, err := c.ask(wire.Request{Op: wire.Release, Owner: owner}, answerTime)
 	if errors.Is(err, ErrGone) {
 		return nil
@@ -25,20 +24,17 @@ func (c *Client) Release(owner int) error {
 	return err
 }
 
-// Stop ends the holder, and leaves a mark that it was stopped. Without a holder it returns ErrGone.
-func (c *Client) Stop() error {
+func (c *client) Stop() error {
 	_, _, err := c.ask(wire.Request{Op: wire.Stop}, answerTime)
 	return err
 }
 
-// WasStopped reports whether the holder was ended by Stop, and nobody has claimed anything since.
-func (c *Client) WasStopped() bool {
+func (c *client) WasStopped() bool {
 	var stat unix.Stat_t
 	return unix.Lstat(daemon.MarkOf(c.control), &stat) == nil
 }
 
-// Status returns what the holder keeps. Without a holder it returns ErrGone. It waits for a moment only.
-func (c *Client) Status() (State, error) {
+func (c *client) Status() (State, error) {
 	a, _, err := c.ask(wire.Request{Op: wire.Status}, lookTime)
 	if err != nil {
 		return State{}, err
@@ -54,30 +50,24 @@ func (c *Client) Status() (State, error) {
 	return state, nil
 }
 
-// IsHere reports whether a state is that of the holder of the working directory, and of no other that has its name.
-func (c *Client) IsHere(state State) bool {
+func (c *client) IsHere(state State) bool {
 	dir, err := workingDirectory()
 	return err == nil && state.Directory == dir
 }
 
-// Fetch returns what the holder keeps of openings, with copies of the sockets. This process counts as a user of these from
-// then on, and as an owner, until it ends. Users are all others but our ancestors: these are launchers, and no servers.
-// Without a holder it returns ErrGone.
-func (c *Client) Fetch(openings []spec.Opening) ([]Fetched, error) {
+func (c *client) Fetch(openings []spec.Opening) ([]Fetched, error) {
 	return c.fetch(openings, true, answerTime)
 }
 
-// Look is Fetch that waits for a moment only: for what may be kept there.
-func (c *Client) Look(openings []spec.Opening) ([]Fetched, error) {
+func (c *client) Look(openings []spec.Opening) ([]Fetched, error) {
 	return c.fetch(openings, true, lookTime)
 }
 
-// Use is Look without copies: for sockets that this process has.
-func (c *Client) Use(openings []spec.Opening) ([]Fetched, error) {
+func (c *client) Use(openings []spec.Opening) ([]Fetched, error) {
 	return c.fetch(openings, false, lookTime)
 }
 
-func (c *Client) fetch(openings []spec.Opening, pass bool, wait time.Duration) ([]Fetched, error) {
+func (c *client) fetch(openings []spec.Opening, pass bool, wait time.Duration) ([]Fetched, error) {
 	a, fds, err := c.ask(wire.Request{Op: wire.Fetch, Openings: texts(openings), Pass: pass}, wait)
 	if err == nil && len(a.Found) != len(openings) {
 		err = c.unbelievable(fmt.Errorf("%d answers to %d questions", len(a.Found), len(openings)))
@@ -103,17 +93,8 @@ func (c *Client) fetch(openings []spec.Opening, pass bool, wait time.Duration) (
 	return all, nil
 }
 
-// CloseFetched closes the copies.
-func CloseFetched(all []Fetched) {
-	for _, f := range all {
-		if f.IsKept && f.Socket.FD > 0 {
-			f.Socket.Forget()
-		}
-	}
-}
-
 // found reads what the holder says of one socket.
-func (c *Client) found(s *wire.Socket, names map[int]string, wanted spec.Opening) (Fetched, error) {
+func (c *client) found(s *wire.Socket, names map[int]string, wanted spec.Opening) (Fetched, error) {
 	kept, err := keptOf(s, names)
 	if err != nil {
 		return Fetched{}, c.unbelievable(err)
@@ -132,7 +113,7 @@ func (c *Client) found(s *wire.Socket, names map[int]string, wanted spec.Opening
 }
 
 // isAnswer refuses another socket than was asked for.
-func (c *Client) isAnswer(kept, wanted spec.Opening) error {
+func (c *client) isAnswer(kept, wanted spec.Opening) error {
 	if !kept.MayBe(wanted.Spec) {
 		return c.unbelievable(fmt.Errorf("%s is no answer to %s", kept.Display(), wanted.Display()))
 	}
@@ -140,7 +121,7 @@ func (c *Client) isAnswer(kept, wanted spec.Opening) error {
 }
 
 // verify looks at a descriptor as at an inherited one. It has the name and the type that were asked for.
-func (c *Client) verify(fd int, kept, wanted spec.Opening) (socket.Socket, error) {
+func (c *client) verify(fd int, kept, wanted spec.Opening) (socket.Socket, error) {
 	s := socket.Socket{FD: fd, Name: wanted.FDName(), Opening: kept}
 	s.Opening.Name, s.Type = wanted.Name, wanted.Type
 	if is := socket.Describe(fd); !is.Is(kept.Spec) {
@@ -149,7 +130,7 @@ func (c *Client) verify(fd int, kept, wanted spec.Opening) (socket.Socket, error
 	return s, nil
 }
 
-func (c *Client) unbelievable(err error) error {
+func (c *client) unbelievable(err error) error {
 	return &Error{
 		Text: fmt.Sprintf("the holder at %q says what cannot be: %v", c.control, err), Err: err,
 		Remedy: "end it (systemfd stop, or kill it), and evaluate systemfd env again",
@@ -185,7 +166,7 @@ func texts(openings []spec.Opening) []string {
 const tries = 3
 
 // ask has a conversation of one request and one answer, whose descriptors are the caller's to close.
-func (c *Client) ask(r wire.Request, wait time.Duration) (a wire.Answer, fds []int, err error) {
+func (c *client) ask(r wire.Request, wait time.Duration) (a wire.Answer, fds []int, err error) {
 	for range tries {
 		if a, fds, err = c.askOnce(r, wait); !errors.Is(err, errNoAnswer) {
 			return a, fds, err
@@ -195,7 +176,7 @@ func (c *Client) ask(r wire.Request, wait time.Duration) (a wire.Answer, fds []i
 	return a, nil, foreign(c.control)
 }
 
-func (c *Client) askOnce(r wire.Request, wait time.Duration) (a wire.Answer, fds []int, err error) {
+func (c *client) askOnce(r wire.Request, wait time.Duration) (a wire.Answer, fds []int, err error) {
 	k, err := c.dial(wait)
 	if err != nil {
 		return a, nil, err

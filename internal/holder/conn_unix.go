@@ -33,7 +33,7 @@ type conn struct {
 
 // dial connects to the holder. Without one it returns ErrGone. What looks like a dead one may be one with a full queue:
 // the probe decides, and it is tried again.
-func (c *Client) dial(wait time.Duration) (*conn, error) {
+func (c *client) dial(wait time.Duration) (*conn, error) {
 	if socket.FileAt(c.control) == (socket.File{}) { // the usual case, and one system call
 		return nil, ErrGone
 	}
@@ -56,7 +56,7 @@ func (c *Client) dial(wait time.Duration) (*conn, error) {
 }
 
 // connect connects without waiting, and looks who listens.
-func (c *Client) connect() (int, error) {
+func (c *client) connect() (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return -1, err
@@ -82,7 +82,7 @@ func (c *Client) connect() (int, error) {
 var errNoAnswer = errors.New("no answer")
 
 // judge says what an error of a conversation means: ErrGone, errNoAnswer, or one to be told.
-func (c *Client) judge(err error) error {
+func (c *client) judge(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrGone), is[*Error](err):
 		return err

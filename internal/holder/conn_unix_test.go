@@ -45,12 +45,12 @@ func TestJudge(t *testing.T) {
 	socketAt(t, dir+"/alive", true)
 	for _, test := range judgeTests {
 		for path, want := range map[string]error{dir + "/dead": test.dead, dir + "/missing": test.dead, dir + "/alive": test.live} {
-			if got := (&Client{control: path}).judge(test.err); !errors.Is(got, want) || want == nil && got != nil {
+			if got := (&client{control: path}).judge(test.err); !errors.Is(got, want) || want == nil && got != nil {
 				t.Errorf("%v at %s means %v, not %v", test.err, path, got, want)
 			}
 		}
 	}
-	c := &Client{control: "/x"}
+	c := &client{control: "/x"}
 	if got := c.judge(unix.EACCES); got.Error() != `cannot talk to the holder at "/x": permission denied` || testkit.Hint(got) != "" {
 		t.Errorf("got %v, hint %q", got, testkit.Hint(got))
 	}
@@ -60,11 +60,11 @@ func TestJudge(t *testing.T) {
 }
 
 // fullQueue is a holder that accepts nothing, and whose queue has no room left.
-func fullQueue(t *testing.T) (c *Client, listener int) {
+func fullQueue(t *testing.T) (c *client, listener int) {
 	t.Helper()
 	path := testkit.Directory(t) + "/x.sock"
 	listener = listen(t, path, 1)
-	c = &Client{control: path, peer: unix.Geteuid()}
+	c = &client{control: path, peer: unix.Geteuid()}
 	for range 8 {
 		if fd, err := c.connect(); err == nil {
 			t.Cleanup(func() { unix.Close(fd) })

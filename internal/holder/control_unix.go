@@ -18,17 +18,17 @@ import (
 	"github.com/systemfd/systemfd/internal/holder/daemon"
 )
 
-// Client talks to one holder, whether it runs or not.
-type Client struct {
+func init() { platform = &system{named, private, at, all, states} }
+
+// client is a Client of this user's.
+type client struct {
 	control string // path of the control socket
 	peer    int    // user ID of the holder
 }
 
-// Control returns the path of the control socket, as SYSTEMFD_HOLDER says it.
-func (c *Client) Control() string { return c.control }
+func (c *client) Control() string { return c.control }
 
-// Named returns the holder with a name or, if that is "", the one that all terminals in the working directory share.
-func Named(name string) (*Client, error) {
+func named(name string) (Client, error) {
 	if name == "" {
 		dir, err := workingDirectory()
 		if err != nil {
@@ -38,24 +38,22 @@ func Named(name string) (*Client, error) {
 	} else if strings.Trim(name, plain) != "" || name[0] == '.' || len(name) > 32 {
 		return nil, &Error{Text: fmt.Sprintf("bad holder name %q", name), Remedy: "a name has 1 to 32 of A-Z a-z 0-9 . _ -, and does not start with a dot"}
 	}
-	return &Client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}, nil
+	return &client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}, nil
 }
 
-// Private returns a holder of its own: a process ID comes again, also by exec.
-func Private() *Client {
+// private takes the time too: a process ID comes again, also by exec.
+func private() Client {
 	name := id(fmt.Sprint(os.Getpid(), " ", time.Now().UnixNano()))
-	return &Client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}
+	return &client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}
 }
 
-// At returns the holder whose control socket SYSTEMFD_HOLDER says. That has to be in a directory of control sockets of
-// ours. Root may use another user's, for sudo -E.
-func At(control string) (*Client, error) {
+func at(control string) (Client, error) {
 	dir := filepath.Dir(control)
 	isOurs := dir == controlDirectory()
 	if !filepath.IsAbs(control) || filepath.Clean(control) != control || !strings.HasSuffix(control, suffix) || !isOurs && !isControlDirectory(dir) {
 		return nil, &Error{Text: fmt.Sprintf("SYSTEMFD_HOLDER is %q: not the control socket of a holder of yours", control), Remedy: "unset SYSTEMFD_HOLDER"}
 	}
-	c := &Client{control, os.Geteuid()}
+	c := &client{control, os.Geteuid()}
 	var stat unix.Stat_t
 	if unix.Lstat(dir, &stat) == nil && c.peer == 0 {
 		c.peer = int(stat.Uid)
@@ -72,8 +70,16 @@ func At(control string) (*Client, error) {
 	return c, nil
 }
 
-// All returns every holder of this user, dead ones included.
-func All() ([]*Client, error) {
+func all() (clients []Client, err error) {
+	ours, err := own()
+	for _, c := range ours {
+		clients = append(clients, c)
+	}
+	return clients, err
+}
+
+// own returns what All does.
+func own() (clients []*client, err error) {
 	if err := daemon.CheckDirectory(controlDirectory(), os.Geteuid()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	} else if err != nil {
@@ -83,13 +89,12 @@ func All() ([]*Client, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be cleared away at any time
 		return nil, fmt.Errorf("cannot look for holders: %w", err)
 	}
-	var all []*Client
 	for _, entry := range entries {
 		if strings.HasSuffix(entry.Name(), suffix) && entry.Type() == fs.ModeSocket {
-			all = append(all, &Client{filepath.Join(controlDirectory(), entry.Name()), os.Geteuid()})
+			clients = append(clients, &client{filepath.Join(controlDirectory(), entry.Name()), os.Geteuid()})
 		}
 	}
-	return all, nil
+	return clients, nil
 }
 
 // plain are the characters of a holder's name.

@@ -110,14 +110,18 @@ func TestWorkingDirectoryIsGone(t *testing.T) {
 	if _, err := Named("a"); err != nil {
 		t.Errorf("of a name: %v", err)
 	}
-	if Private().IsHere(State{Directory: dir}) || Private().IsHere(State{}) {
+	if c := private(); c.IsHere(State{Directory: dir}) || c.IsHere(State{}) {
 		t.Error("a directory that is gone has a holder")
 	}
 }
 
 func TestPrivate(t *testing.T) {
 	t.Parallel()
-	first, second := Private(), Private()
+	first, err := Private()
+	second, againErr := Private()
+	if err != nil || againErr != nil {
+		t.Fatal(err, againErr)
+	}
 	if first.Control() == second.Control() || filepath.Dir(first.Control()) != controlDirectory() ||
 		len(filepath.Base(first.Control())) != len("0123456789abcdef.sock") {
 		t.Errorf("two holders of one process are %q and %q", first.Control(), second.Control())
@@ -217,10 +221,10 @@ func TestAtOfAnotherUser(t *testing.T) {
 	}
 	theirs := testkit.Directory(t) + "/systemfd"
 	mkdirOfAnother(t, theirs)
-	if c, err := At(theirs + "/x.sock"); err != nil || c.peer != 65534 {
+	if c, err := At(theirs + "/x.sock"); err != nil || c.(*client).peer != 65534 {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	if c, err := At(controlDirectory() + "/x.sock"); err != nil || c.peer != 0 {
+	if c, err := At(controlDirectory() + "/x.sock"); err != nil || c.(*client).peer != 0 {
 		t.Errorf("our own: %+v, %v", c, err)
 	}
 }

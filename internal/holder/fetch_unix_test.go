@@ -21,7 +21,7 @@ import (
 // TestFetch fetches more sockets than a message has room for, in the names that are asked for.
 func TestFetch(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	var own []socket.Socket
 	var texts []string
 	for i := range 2*socket.MaxRights + 1 {
@@ -57,16 +57,16 @@ func checkFetched(t *testing.T, got Fetched, own socket.Socket) {
 }
 
 // fetches are the ways to fetch, by name.
-var fetches = map[string]func(c *Client, wanted []spec.Opening) ([]Fetched, error){
-	"Fetch": (*Client).Fetch,
-	"Look":  (*Client).Look,
-	"Use":   (*Client).Use,
+var fetches = map[string]func(c *client, wanted []spec.Opening) ([]Fetched, error){
+	"Fetch": (*client).Fetch,
+	"Look":  (*client).Look,
+	"Use":   (*client).Use,
 }
 
 // TestFetchOfWhatIsMissing: each opening has its answer, and no socket is passed twice.
 func TestFetchOfWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	bound := claim(t, c, os.Getpid(), "a=0").Openings[0]
 	wanted := testkit.Openings(t, "127.0.0.1:1", bound.Address(), bound.Address(), "udp::"+bound.Address())
 	for name, fetch := range fetches {
@@ -87,7 +87,7 @@ func TestFetchOfWhatIsMissing(t *testing.T) {
 }
 
 // user is another process that has fetched sockets, until it is ended.
-func user(t *testing.T, c *Client, bound ...string) *exec.Cmd {
+func user(t *testing.T, c *client, bound ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], bound...)
 	cmd.Env = append(os.Environ(), userVariable+"="+c.control)
@@ -113,7 +113,7 @@ func user(t *testing.T, c *Client, bound ...string) *exec.Cmd {
 }
 
 // usersOf fetches sockets, and returns the users of each.
-func usersOf(t *testing.T, c *Client, bound []spec.Opening) (users [][]process.Process) {
+func usersOf(t *testing.T, c *client, bound []spec.Opening) (users [][]process.Process) {
 	t.Helper()
 	all, err := c.Fetch(bound)
 	if err != nil {
@@ -129,7 +129,7 @@ func usersOf(t *testing.T, c *Client, bound []spec.Opening) (users [][]process.P
 // TestFetchNamesUsers: others that have fetched a socket are named for that one, and for no other, until they end.
 func TestFetchNamesUsers(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	bound := claim(t, c, os.Getpid(), "0", "0").Openings
 	other := user(t, c, bound[1].Encode())
 	want := process.Process{PID: other.Process.Pid, Name: process.Name(other.Process.Pid)}
@@ -152,7 +152,7 @@ func TestAncestorsAreNoUsers(t *testing.T) {
 	if process.Parent(os.Getpid()) == 0 {
 		t.Skip("this system does not tell parents")
 	}
-	c := client(t)
+	c := newClient(t)
 	bound := claim(t, c, os.Getpid(), "0").Openings
 	all, err := c.Fetch(bound) // now we are a user, and the ancestor of the next
 	if err != nil {
@@ -170,7 +170,7 @@ func TestAncestorsAreNoUsers(t *testing.T) {
 // TestUserIsOwner: a server that has fetched keeps its socket when the shell is closed.
 func TestUserIsOwner(t *testing.T) {
 	t.Parallel()
-	c, shell, path := client(t), testkit.Sleeper(t), testkit.Directory(t)+"/a"
+	c, shell, path := newClient(t), testkit.Sleeper(t), testkit.Directory(t)+"/a"
 	claimed := claim(t, c, shell.Process.Pid, "0", path)
 	server := user(t, c, "unix::"+path)
 	testkit.End(shell)
@@ -188,7 +188,7 @@ func TestUserIsOwner(t *testing.T) {
 
 // TestDescriptorsOfFetch: copies are the caller's, and nothing else stays open. It is not parallel: it counts.
 func TestDescriptorsOfFetch(t *testing.T) {
-	c := client(t)
+	c := newClient(t)
 	bound := claim(t, c, os.Getpid(), "0", "udp::0").Openings
 	before := testkit.Descriptors(t)
 	for _, fetch := range fetches {

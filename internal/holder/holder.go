@@ -54,6 +54,15 @@ type State struct {
 	Sockets   []Kept
 }
 
+// CloseFetched closes the copies.
+func CloseFetched(all []Fetched) {
+	for _, f := range all {
+		if f.IsKept && f.Socket.FD > 0 {
+			f.Socket.Forget()
+		}
+	}
+}
+
 // suffix ends the path of a control socket.
 const suffix = ".sock"
 

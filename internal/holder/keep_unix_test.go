@@ -21,7 +21,7 @@ func ownSockets(t *testing.T, dir string) []socket.Socket {
 // TestKeep hands sockets to a holder that go on to be ours, too.
 func TestKeep(t *testing.T) {
 	t.Parallel()
-	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t).Process.Pid
+	c, dir, owner := newClient(t), testkit.Directory(t), testkit.Sleeper(t).Process.Pid
 	sockets := ownSockets(t, dir)
 	inherited, port := sockets[1], sockets[2]
 	if err := keepAll(c, owner, sockets); err != nil {
@@ -47,7 +47,7 @@ func TestKeep(t *testing.T) {
 // TestStopAfterKeep: the holder removes only the path that was made by opening one.
 func TestStopAfterKeep(t *testing.T) {
 	t.Parallel()
-	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t).Process.Pid
+	c, dir, owner := newClient(t), testkit.Directory(t), testkit.Sleeper(t).Process.Pid
 	sockets := ownSockets(t, dir)
 	for range 2 { // to keep them again changes nothing
 		if err := keepAll(c, owner, sockets); err != nil || len(status(t, c).Sockets) != 3 {
@@ -68,7 +68,7 @@ func TestStopAfterKeep(t *testing.T) {
 // TestKeepFails: what was open before stays open, and its path stays.
 func TestKeepFails(t *testing.T) {
 	t.Parallel()
-	c, dir, dead := client(t), testkit.Directory(t), testkit.Sleeper(t)
+	c, dir, dead := newClient(t), testkit.Directory(t), testkit.Sleeper(t)
 	opened := open(t, dir+"/opened")
 	testkit.End(dead)
 	if err := c.Keep(dead.Process.Pid, []socket.Socket{opened}); err == nil {

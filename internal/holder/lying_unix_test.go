@@ -48,7 +48,7 @@ const (
 )
 
 // lying is a holder that reads a request, and answers by say. Stop ends it, and waits until it has.
-func lying(t *testing.T, say func(l liar)) (c *Client, stop func()) {
+func lying(t *testing.T, say func(l liar)) (c *client, stop func()) {
 	t.Helper()
 	path := testkit.Directory(t) + "/x.sock"
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -70,37 +70,37 @@ func lying(t *testing.T, say func(l liar)) (c *Client, stop func()) {
 		all.Wait()
 	})
 	t.Cleanup(stop)
-	return &Client{path, os.Geteuid()}, stop
+	return &client{path, os.Geteuid()}, stop
 }
 
 // question is what a client asks of a holder.
-type question func(t testing.TB, c *Client) error
+type question func(t testing.TB, c *client) error
 
-func askLook(t testing.TB, c *Client) error {
+func askLook(t testing.TB, c *client) error {
 	all, err := c.Look(testkit.Openings(t, "3000"))
 	CloseFetched(all)
 	return err
 }
 
-func askLookForTwo(t testing.TB, c *Client) error {
+func askLookForTwo(t testing.TB, c *client) error {
 	all, err := c.Look(testkit.Openings(t, "3000", "4000"))
 	CloseFetched(all)
 	return err
 }
 
-func askUse(t testing.TB, c *Client) error {
+func askUse(t testing.TB, c *client) error {
 	_, err := c.Use(testkit.Openings(t, "3000"))
 	return err
 }
 
-func askStatus(_ testing.TB, c *Client) error {
+func askStatus(_ testing.TB, c *client) error {
 	_, err := c.Status()
 	return err
 }
 
-func askRelease(_ testing.TB, c *Client) error { return c.Release(1) }
+func askRelease(_ testing.TB, c *client) error { return c.Release(1) }
 
-func askClaim(t testing.TB, c *Client) error {
+func askClaim(t testing.TB, c *client) error {
 	_, err := c.Claim(os.Getpid(), testkit.Openings(t, "0"))
 	return err
 }
@@ -302,7 +302,7 @@ func (test slowTest) say(l liar) {
 	}
 }
 
-func (test slowTest) check(t *testing.T, c *Client, ask question) {
+func (test slowTest) check(t *testing.T, c *client, ask question) {
 	begin := time.Now()
 	err := ask(t, c)
 	if want := fmt.Sprintf("the holder at %q does not answer", c.control); err == nil || err.Error() != want || testkit.Hint(err) == "" {

@@ -54,7 +54,7 @@ func use(control string, texts []string) int {
 		}
 		wanted = append(wanted, o)
 	}
-	c := &Client{control, os.Geteuid()}
+	c := &client{control, os.Geteuid()}
 	fetched, err := c.Fetch(wanted)
 	if err != nil {
 		fmt.Println(err)
@@ -76,14 +76,14 @@ func umaskKept(f func()) {
 }
 
 // client is that of a holder in a directory of its own, which ends with the test at the latest.
-func client(t testing.TB) *Client {
+func newClient(t testing.TB) *client {
 	t.Helper()
 	return clientAt(t, testkit.Directory(t)+"/systemfd/x.sock")
 }
 
-func clientAt(t testing.TB, control string) *Client {
+func clientAt(t testing.TB, control string) *client {
 	t.Helper()
-	c := &Client{control, os.Geteuid()}
+	c := &client{control, os.Geteuid()}
 	t.Cleanup(func() {
 		if state, err := c.Status(); err == nil {
 			unix.Kill(state.PID, unix.SIGKILL)
@@ -100,7 +100,7 @@ func ownDirectory(t *testing.T) (dir string) {
 	return dir + "/systemfd"
 }
 
-func named(t *testing.T, name string) *Client {
+func mustName(t *testing.T, name string) *client {
 	t.Helper()
 	c, err := Named(name)
 	if err != nil {
@@ -110,7 +110,7 @@ func named(t *testing.T, name string) *Client {
 }
 
 // claim claims openings that work, for a process that ends with the test.
-func claim(t testing.TB, c *Client, owner int, texts ...string) Claimed {
+func claim(t testing.TB, c *client, owner int, texts ...string) Claimed {
 	t.Helper()
 	claimed, err := claimAll(c, owner, testkit.Openings(t, texts...))
 	if err != nil {
@@ -127,18 +127,18 @@ func claim(t testing.TB, c *Client, owner int, texts ...string) Claimed {
 	return claimed
 }
 
-func claimAll(c *Client, owner int, wanted []spec.Opening) (claimed Claimed, err error) {
+func claimAll(c *client, owner int, wanted []spec.Opening) (claimed Claimed, err error) {
 	umaskKept(func() { claimed, err = c.Claim(owner, wanted) })
 	return claimed, err
 }
 
-func keepAll(c *Client, owner int, sockets []socket.Socket) (err error) {
+func keepAll(c *client, owner int, sockets []socket.Socket) (err error) {
 	umaskKept(func() { err = c.Keep(owner, sockets) })
 	return err
 }
 
 // status is that of a holder that answers.
-func status(t testing.TB, c *Client) State {
+func status(t testing.TB, c *client) State {
 	t.Helper()
 	state, err := c.Status()
 	if err != nil {
@@ -151,7 +151,7 @@ func status(t testing.TB, c *Client) State {
 }
 
 // isGone waits until the holder has ended, and checks that it has left nothing.
-func isGone(t testing.TB, c *Client, pid int) {
+func isGone(t testing.TB, c *client, pid int) {
 	t.Helper()
 	testkit.Await(t, "the holder to end", func() bool { return !process.IsAlive(pid) })
 	if testkit.Exists(c.control) {

@@ -41,7 +41,7 @@ func TestManySocketsAreLinear(t *testing.T) {
 // stays.
 func TestHolderIsFull(t *testing.T) {
 	t.Parallel()
-	c, dir := client(t), testkit.Directory(t)
+	c, dir := newClient(t), testkit.Directory(t)
 	claimed := claim(t, c, os.Getpid(), "0", dir+"/kept")
 	if err := unix.Prlimit(claimed.PID, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 100, Max: 100}, nil); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func needDescriptors(t *testing.T, count uint64) {
 }
 
 // claimTwice claims sockets of a holder that has none of them, and claims them again.
-func claimTwice(t *testing.T, c *Client, pid int, wanted []spec.Opening) (bound []spec.Opening) {
+func claimTwice(t *testing.T, c *client, pid int, wanted []spec.Opening) (bound []spec.Opening) {
 	t.Helper()
 	for i := range 2 {
 		claimed, err := c.Claim(os.Getpid(), wanted)
@@ -43,7 +43,7 @@ func claimTwice(t *testing.T, c *Client, pid int, wanted []spec.Opening) (bound 
 // manySockets claims so many sockets of a new holder, claims them again, and fetches them. It returns the holder.
 func manySockets(t *testing.T, count int) (pid int) {
 	t.Helper()
-	c := client(t)
+	c := newClient(t)
 	pid = claim(t, c, os.Getpid(), "udp::0").PID
 	bound := claimTwice(t, c, pid, testkit.Openings(t, slices.Repeat([]string{freeHost() + ":0"}, count)...))
 	all, err := c.Fetch(bound)
@@ -60,7 +60,7 @@ func manySockets(t *testing.T, count int) (pid int) {
 // TestTooLarge: a claim that no message has room for is refused here, and the holder is not disturbed.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	claim(t, c, os.Getpid(), "0")
 	wanted := testkit.Openings(t, slices.Repeat([]string{"unix::/tmp/" + strings.Repeat("a", 100_000)}, 12)...)
 	_, err := claimAll(c, os.Getpid(), wanted)
@@ -78,7 +78,7 @@ func TestTooLarge(t *testing.T) {
 // TestFewDescriptors is a client whose limit is lower than what it fetches.
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	bound := claim(t, c, os.Getpid(), slices.Repeat([]string{"0"}, 100)...).Openings
 	cmd := exec.Command("sh", append([]string{"-c", `ulimit -n 64; exec "$0" "$@"`, os.Args[0]}, texts(bound)...)...)
 	cmd.Env = append(os.Environ(), userVariable+"="+c.control)

@@ -26,7 +26,7 @@ func withOptions(t *testing.T, path string) []spec.Opening {
 // TestOptionsComeBack: a socket that is kept says how it was opened, also to who asks for nothing.
 func TestOptionsComeBack(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), testkit.Directory(t)+"/a"
+	c, path := newClient(t), testkit.Directory(t)+"/a"
 	wanted := withOptions(t, path)
 	claimed, err := claimAll(c, os.Getpid(), wanted)
 	if err != nil {
@@ -50,7 +50,7 @@ func TestOptionsComeBack(t *testing.T) {
 // TestOptionsAreFetched: a socket that is kept says how it was opened, also to who only fetches it.
 func TestOptionsAreFetched(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), testkit.Directory(t)+"/a"
+	c, path := newClient(t), testkit.Directory(t)+"/a"
 	wanted := withOptions(t, path)
 	if _, err := claimAll(c, os.Getpid(), wanted); err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ var optionsDifferTests = []struct {
 // TestOptionsDiffer: what is kept is not opened again in another way.
 func TestOptionsDiffer(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), testkit.Directory(t)+"/a"
+	c, path := newClient(t), testkit.Directory(t)+"/a"
 	mine := claim(t, c, os.Getpid(), "0", "unix::"+path)
 	for _, test := range optionsDifferTests {
 		wanted := slices.Clone(mine.Openings)

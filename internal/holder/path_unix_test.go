@@ -33,7 +33,7 @@ func mode(t *testing.T, path string) os.FileMode {
 // not parallel: it changes the umask.
 func TestUmaskIsTheClients(t *testing.T) {
 	defer unix.Umask(unix.Umask(0))
-	c, dir := client(t), testkit.Directory(t)
+	c, dir := newClient(t), testkit.Directory(t)
 	one, two := testkit.Sleeper(t).Process.Pid, testkit.Sleeper(t).Process.Pid
 	claim(t, c, one, dir+"/open")
 	if got := mode(t, c.control); got != 0o600 {
@@ -57,7 +57,7 @@ func TestUmaskIsTheClients(t *testing.T) {
 // not parallel: it changes the umask.
 func TestModeComesBack(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
-	c, path := client(t), testkit.Directory(t)+"/private"
+	c, path := newClient(t), testkit.Directory(t)+"/private"
 	claimed := claim(t, c, os.Getpid(), path)
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestModeComesBack(t *testing.T) {
 // TestLongDirectory claims paths that are too long for sun_path, first of no holder, then of one that runs. It is not
 // parallel: it sets the working directory.
 func TestLongDirectory(t *testing.T) {
-	c := client(t)
+	c := newClient(t)
 	long := filepath.Join(testkit.Directory(t), strings.Repeat("l", 80), strings.Repeat("o", 80))
 	mkdir(t, long)
 	t.Chdir(long)
@@ -95,7 +95,7 @@ func TestLongDirectory(t *testing.T) {
 }
 
 // checkPathHere claims a path in the working directory twice, connects to it, and uses it.
-func checkPathHere(t *testing.T, c *Client, dir, name string) {
+func checkPathHere(t *testing.T, c *client, dir, name string) {
 	t.Helper()
 	owner := testkit.Sleeper(t).Process.Pid
 	claimed := claim(t, c, owner, "./"+name)
@@ -121,7 +121,7 @@ func TestAbstract(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has such names")
 	}
-	c := client(t)
+	c := newClient(t)
 	claimed := claim(t, c, os.Getpid(), "@"+c.control)
 	if !claimed.IsNew[0] || claimed.Openings[0].Path != "@"+c.control || !testkit.Listens(t, claimed.Openings[0]) {
 		t.Errorf("claimed is %+v", claimed)

@@ -26,7 +26,7 @@ import (
 // TestStart starts a holder, this program, and has it end with its owner.
 func TestStart(t *testing.T) {
 	t.Parallel()
-	c, dir, owner := client(t), testkit.Directory(t), testkit.Sleeper(t)
+	c, dir, owner := newClient(t), testkit.Directory(t), testkit.Sleeper(t)
 	claimed := claim(t, c, owner.Process.Pid, "0", dir+"/a")
 	for _, o := range claimed.Openings {
 		if !testkit.Listens(t, o) {
@@ -50,13 +50,13 @@ func TestStart(t *testing.T) {
 }
 
 // claimTogether claims the same for several owners at once, for each by a client of its own.
-func claimTogether(t *testing.T, c *Client, owners []int, texts ...string) []Claimed {
+func claimTogether(t *testing.T, c *client, owners []int, texts ...string) []Claimed {
 	t.Helper()
 	claimed, errs := make([]Claimed, len(owners)), make([]error, len(owners))
 	wanted := testkit.Openings(t, texts...)
 	var all sync.WaitGroup
 	for i, owner := range owners {
-		all.Go(func() { claimed[i], errs[i] = (&Client{c.control, c.peer}).Claim(owner, wanted) })
+		all.Go(func() { claimed[i], errs[i] = (&client{c.control, c.peer}).Claim(owner, wanted) })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -69,7 +69,7 @@ func claimTogether(t *testing.T, c *Client, owners []int, texts ...string) []Cla
 // umask changes.
 func TestStartTogether(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o022))
-	c, dir := client(t), testkit.Directory(t)
+	c, dir := newClient(t), testkit.Directory(t)
 	claimed := claimTogether(t, c, slices.Repeat([]int{os.Getpid()}, 50), "0", dir+"/a")
 	opened := 0
 	for _, got := range claimed {
@@ -115,7 +115,7 @@ func freePort(t *testing.T) string {
 // TestSamePortAtOnce has two claim a new port of a holder that runs: one opens it, both have it.
 func TestSamePortAtOnce(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	claim(t, c, os.Getpid(), "0")
 	for range 10 {
 		address := freePort(t)
@@ -133,7 +133,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 	t.Parallel()
 	same := 0
 	for range 10 {
-		c, owner, address := client(t), testkit.Sleeper(t), freePort(t)
+		c, owner, address := newClient(t), testkit.Sleeper(t), freePort(t)
 		first := claim(t, c, owner.Process.Pid, address)
 		var released sync.WaitGroup
 		released.Go(func() { c.Release(owner.Process.Pid) })
@@ -157,7 +157,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 // TestHolderIsKilled: what a dead holder has left is replaced.
 func TestHolderIsKilled(t *testing.T) {
 	t.Parallel()
-	c, address, path := client(t), freePort(t), testkit.Directory(t)+"/a"
+	c, address, path := newClient(t), freePort(t), testkit.Directory(t)+"/a"
 	first := claim(t, c, os.Getpid(), address, path)
 	if err := unix.Kill(first.PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestHolderIsKilled(t *testing.T) {
 // TestDirectoryIsCleared: a claim that finds no holder, and its port taken, waits until the holder is back.
 func TestDirectoryIsCleared(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	first := claim(t, c, os.Getpid(), "0")
 	if err := os.RemoveAll(filepath.Dir(c.control)); err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestDirectoryIsCleared(t *testing.T) {
 // TestHolderIsKilledMeanwhile: the holder of before, whose sockets were in the way, does not come back.
 func TestHolderIsKilledMeanwhile(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	first := claim(t, c, os.Getpid(), "0")
 	if err := os.RemoveAll(filepath.Dir(c.control)); err != nil {
 		t.Fatal(err)
@@ -233,7 +233,7 @@ func taken(t *testing.T) (address string, pid int) {
 // TestPortIsTaken: if it is not by a holder, the answer does not wait for one to come back.
 func TestPortIsTaken(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	address, pid := taken(t)
 	testkit.Await(t, "the answer to be quick", func() bool { // a child of ours may have all descriptors until it execs
 		begin := time.Now()
@@ -248,7 +248,7 @@ func TestPortIsTaken(t *testing.T) {
 // TestStop leaves a mark, until something is claimed again.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), testkit.Directory(t)+"/a"
+	c, path := newClient(t), testkit.Directory(t)+"/a"
 	if c.WasStopped() {
 		t.Error("what never ran was stopped")
 	}
@@ -303,7 +303,7 @@ func TestControlPathIsTaken(t *testing.T) {
 
 func (test controlPathTest) check(t *testing.T) {
 	t.Parallel()
-	c, path := client(t), testkit.Directory(t)+"/a"
+	c, path := newClient(t), testkit.Directory(t)+"/a"
 	mkdir(t, filepath.Dir(c.control))
 	test.prepare(t, c.control)
 	before, _ := os.Lstat(c.control)
@@ -321,7 +321,7 @@ func (test controlPathTest) check(t *testing.T) {
 // TestWithoutHolder: there is nothing to ask, and nothing is made.
 func TestWithoutHolder(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	if state, err := c.Status(); !errors.Is(err, ErrGone) {
 		t.Errorf("the state is %+v, %v", state, err)
 	}

@@ -30,7 +30,7 @@ func socketOfAnother(t *testing.T) (path string) {
 func TestHolderOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	path := socketOfAnother(t)
-	c := &Client{control: path, peer: 0}
+	c := &client{control: path, peer: 0}
 	const want = "is another user's (uid 65534)"
 	if _, err := c.Status(); err == nil || !strings.HasSuffix(err.Error(), want) || testkit.Hint(err) == "" {
 		t.Errorf("the state: %v", err)
@@ -41,7 +41,7 @@ func TestHolderOfAnotherUser(t *testing.T) {
 	if _, err := claimAll(c, os.Getpid(), testkit.Openings(t, "0")); err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("claimed: %v", err)
 	}
-	fd, err := (&Client{control: path, peer: 65534}).connect()
+	fd, err := (&client{control: path, peer: 65534}).connect()
 	if err != nil {
 		t.Fatalf("of a directory of theirs: %v", err)
 	}

@@ -17,10 +17,8 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// States asks every holder of this user at once. Those that do not answer in a moment are told by warnings. What dead
-// ones have left is removed.
-func States() (states []State, warnings []string, err error) {
-	clients, err := All()
+func states() (answers []State, warnings []string, err error) {
+	clients, err := own()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,17 +36,17 @@ func States() (states []State, warnings []string, err error) {
 	for i, err := range errs {
 		switch {
 		case err == nil:
-			states = append(states, found[i])
+			answers = append(answers, found[i])
 		case !errors.Is(err, ErrGone):
 			warnings = append(warnings, err.Error())
 		}
 	}
-	return states, warnings, nil
+	return answers, warnings, nil
 }
 
 // sweep removes the control socket that a dead holder has left. The lock keeps others from putting theirs there between
 // the look and the removal.
-func (c *Client) sweep() {
+func (c *client) sweep() {
 	unlock, err := socket.LockFolder(filepath.Dir(c.control))
 	if err != nil {
 		return
@@ -72,16 +70,14 @@ func sweepMarks() {
 	}
 }
 
-// InUse names the holder of ours, another than this, that keeps what is in the way of a socket: the system only names
-// its process. It returns other errors as they are.
-func (c *Client) InUse(err error) error {
+func (c *client) InUse(err error) error {
 	failed, ok := errors.AsType[*socket.Error](err)
 	if !ok || !errors.Is(err, unix.EADDRINUSE) {
 		return err
 	}
 	wanted := spec.Opening{Spec: failed.Spec}
-	states, _, _ := States()
-	for _, state := range states {
+	held, _, _ := states()
+	for _, state := range held {
 		for _, kept := range state.Sockets {
 			if state.Control != c.control && (kept.Opening.SameSocket(wanted.Spec) || kept.Opening.Overlaps(wanted)) {
 				return &Error{

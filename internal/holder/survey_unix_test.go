@@ -23,10 +23,10 @@ import (
 // state of the others.
 func TestStates(t *testing.T) {
 	dir := ownDirectory(t)
-	one, two := named(t, "one"), named(t, "two")
+	one, two := mustName(t, "one"), mustName(t, "two")
 	bound := claim(t, one, os.Getpid(), "a=http::0", "udp::0").Openings
 	claim(t, two, os.Getpid(), "0")
-	suspended(t, named(t, "stopped"))
+	suspended(t, mustName(t, "stopped"))
 	socketAt(t, dir+"/mute.sock", true)
 
 	begin := time.Now()
@@ -46,7 +46,7 @@ func TestStates(t *testing.T) {
 }
 
 // suspended is a holder that does not answer until it is resumed.
-func suspended(t *testing.T, c *Client) (pid int, resume func()) {
+func suspended(t *testing.T, c *client) (pid int, resume func()) {
 	t.Helper()
 	pid = claim(t, c, os.Getpid(), "0").PID
 	unix.Kill(pid, unix.SIGSTOP)
@@ -77,7 +77,7 @@ func checkWarnings(t *testing.T, warnings []string, controls ...string) {
 // TestStateOfSuspended: a holder that did not answer is not lost.
 func TestStateOfSuspended(t *testing.T) {
 	dir := ownDirectory(t)
-	pid, resume := suspended(t, named(t, "stopped"))
+	pid, resume := suspended(t, mustName(t, "stopped"))
 	states, warnings, err := States()
 	if err != nil || states != nil {
 		t.Errorf("the states are %+v, %v", states, err)
@@ -96,7 +96,7 @@ func TestStatesUnsafe(t *testing.T) {
 	if states, warnings, err := States(); states != nil || warnings != nil || err != nil || testkit.Exists(dir) {
 		t.Errorf("without a directory there are %v, %v, %v", states, warnings, err)
 	}
-	claim(t, named(t, "one"), os.Getpid(), "0")
+	claim(t, mustName(t, "one"), os.Getpid(), "0")
 	chmod(t, dir, 0o755)
 	if states, _, err := States(); err == nil || states != nil || !strings.Contains(err.Error(), "is not safe") {
 		t.Errorf("in an unsafe directory there are %v, %v", states, err)
@@ -141,13 +141,13 @@ func TestStatesSweep(t *testing.T) {
 // TestSweep leaves a holder that lives, and needs no directory.
 func TestSweep(t *testing.T) {
 	t.Parallel()
-	c := client(t)
+	c := newClient(t)
 	claim(t, c, os.Getpid(), "0")
 	c.sweep()
 	if len(status(t, c).Sockets) != 1 {
 		t.Error("a holder that lives is swept away")
 	}
-	none := client(t)
+	none := newClient(t)
 	none.sweep()
 	if testkit.Exists(filepath.Dir(none.control)) {
 		t.Error("a directory is made without need")
@@ -157,7 +157,7 @@ func TestSweep(t *testing.T) {
 // TestSweepWaits for whoever is about to replace a dead socket.
 func TestSweepWaits(t *testing.T) {
 	t.Parallel()
-	dead := client(t)
+	dead := newClient(t)
 	mkdir(t, filepath.Dir(dead.control))
 	socketAt(t, dead.control, false)
 	unlock, err := socket.LockFolder(filepath.Dir(dead.control))
@@ -184,7 +184,7 @@ func TestSweepWaits(t *testing.T) {
 // TestInUse names the holder that has the address, which the system does not know as such.
 func TestInUse(t *testing.T) {
 	ownDirectory(t)
-	one, two := named(t, "one"), named(t, "two")
+	one, two := mustName(t, "one"), mustName(t, "two")
 	here, err := workingDirectory()
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestInUse(t *testing.T) {
 }
 
 // checkInUse claims an address that another holder has. The holder that was started for it ends.
-func checkInUse(t *testing.T, c *Client, text, holder string) {
+func checkInUse(t *testing.T, c *client, text, holder string) {
 	t.Helper()
 	wanted := testkit.Openings(t, text)
 	want := fmt.Sprintf("%s is in use by %s", wanted[0].Address(), holder)
@@ -214,8 +214,8 @@ func checkInUse(t *testing.T, c *Client, text, holder string) {
 // TestInUseByOthers: all other errors stay as they are.
 func TestInUseByOthers(t *testing.T) {
 	ownDirectory(t)
-	claim(t, named(t, "one"), os.Getpid(), "0")
-	c := named(t, "two")
+	claim(t, mustName(t, "one"), os.Getpid(), "0")
+	c := mustName(t, "two")
 	other := errors.New("another error")
 	if err := c.InUse(other); !errors.Is(err, other) {
 		t.Errorf("another error becomes %v", err)

@@ -81,10 +81,3 @@ func IsAncestor(pid int) bool {
 // PIDFDID returns the value of LISTEN_PIDFDID that names this process, see sd_listen_fds(3): the inode of its pidfd.
 // It is "" before Linux 6.9, when all pidfds share one inode, and on other systems.
 func PIDFDID() string { return pidfdID() }
-
-// Unknown is what Peer says of a process if the system does not tell.
-const Unknown = -1
-
-// Peer returns the process and the user at the other end of a connected unix socket. A pid of 0 is outside of our pid
-// namespace; on a system that does not tell it is Unknown.
-func Peer(fd int) (pid, uid int, err error) { return peer(fd) }

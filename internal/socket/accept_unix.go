@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listener accepts connections. Unlike package net's it sets no option on them: they are as the kernel gives them.
-type Listener struct{ file *os.File }
+// listener is a Listener whose Accept waits in the runtime's poller.
+type listener struct {
+	file     *os.File
+	nonblock bool // connections have O_NONBLOCK
+}
 
-// NewListener accepts on a copy of the descriptor of s, in O_NONBLOCK, which is both's.
-func NewListener(s Socket) (*Listener, error) {
+func newListener(s Socket, nonblock bool) (Listener, error) {
 	fd, err := unix.FcntlInt(uintptr(s.FD), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -24,12 +26,10 @@ func NewListener(s Socket) (*Listener, error) {
 		return nil, err
 	}
 	unix.CloseOnExec(s.FD) // no child is to have it
-	return &Listener{os.NewFile(uintptr(fd), s.Spec.Address())}, nil
+	return &listener{os.NewFile(uintptr(fd), s.Spec.Address()), nonblock}, nil
 }
 
-// Accept waits for a connection and returns it, in blocking mode, and where it comes from: the zero AddrPort for a
-// unix socket. After Close it fails.
-func (l *Listener) Accept() (conn *os.File, from netip.AddrPort, err error) {
+func (l *listener) Accept() (conn *os.File, from netip.AddrPort, err error) {
 	raw, err := l.file.SyscallConn()
 	if err != nil {
 		return nil, from, err
@@ -37,10 +37,10 @@ func (l *Listener) Accept() (conn *os.File, from netip.AddrPort, err error) {
 	var fd int
 	var peer unix.Sockaddr
 	var acceptErr error
-	err = raw.Read(func(listener uintptr) bool {
-		fd, peer, acceptErr = accept(int(listener))
+	err = raw.Read(func(own uintptr) bool {
+		fd, peer, acceptErr = accept(int(own))
 		for errors.Is(acceptErr, unix.EINTR) || errors.Is(acceptErr, unix.ECONNABORTED) {
-			fd, peer, acceptErr = accept(int(listener))
+			fd, peer, acceptErr = accept(int(own))
 		}
 		return !errors.Is(acceptErr, unix.EAGAIN)
 	})
@@ -51,8 +51,11 @@ func (l *Listener) Accept() (conn *os.File, from netip.AddrPort, err error) {
 		return nil, from, err
 	}
 	from, _ = addrPort(peer)
-	return os.NewFile(uintptr(fd), "connection"), from, nil
+	conn = os.NewFile(uintptr(fd), "connection")
+	if l.nonblock { // only now: the runtime's poller is to have nothing to do with it
+		unix.SetNonblock(fd, true)
+	}
+	return conn, from, nil
 }
 
-// Close ends Accept.
-func (l *Listener) Close() error { return l.file.Close() }
+func (l *listener) Close() error { return l.file.Close() }

@@ -35,7 +35,7 @@ func TestListener(t *testing.T) {
 func (test listenerTest) check(t *testing.T) {
 	needIPv6For(t, test.spec)
 	s := open(t, test.spec, test.o)
-	l, err := NewListener(s)
+	l, err := NewListener(s, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func checkFlag(t *testing.T, fd, level, name int, want bool) {
 }
 
 // checkClose fails unless Close ends Accept.
-func checkClose(t *testing.T, l *Listener) {
+func checkClose(t *testing.T, l Listener) {
 	t.Helper()
 	ended := make(chan error)
 	go func() {

@@ -12,15 +12,6 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// DescribeInherited says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
-// counts as closed: it cannot have come through exec, it is the Go runtime's own.
-func DescribeInherited(fd int) Description {
-	if d := Describe(fd); !d.CloseOnExec {
-		return d
-	}
-	return Description{Text: "closed", CloseOnExec: true}
-}
-
 // Describe says what stands at a descriptor.
 func Describe(fd int) Description {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -86,6 +87,8 @@ func startUntilEnd(t *testing.T, cmd *exec.Cmd) {
 
 // options are the command line's defaults.
 var options = spec.Defaults()
+
+var loopback6 = netip.IPv6Loopback()
 
 func parse(t *testing.T, text string) spec.Spec {
 	t.Helper()

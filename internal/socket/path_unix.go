@@ -21,27 +21,6 @@ const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
 // lockWait is how long another systemfd may take between its probe and its listen. A test waits less.
 var lockWait = 5 * time.Second
 
-// Check reports what of s this system lacks, before anything is opened. Its errors are *spec.Error.
-func Check(s spec.Spec) error {
-	switch {
-	case s.IsAbstract() && !hasAbstract:
-		return &spec.Error{Text: s.String(), Problem: "this system has no abstract unix sockets", Remedy: "take a path with a /"}
-	case s.IsAbstract() && len(s.Path) > maxPath:
-		return &spec.Error{
-			Text:    s.String(),
-			Problem: fmt.Sprintf("the name has %d bytes, this system allows %d", len(s.Path), maxPath),
-			Remedy:  "take a shorter name",
-		}
-	case len(filepath.Base(s.Path)) > maxPath:
-		return &spec.Error{
-			Text:    s.String(),
-			Problem: fmt.Sprintf("the file name has %d bytes, this system allows %d", len(filepath.Base(s.Path)), maxPath),
-			Remedy:  "take a shorter name",
-		}
-	}
-	return nil
-}
-
 // openUnix binds an abstract name, or a path.
 func openUnix(o spec.Opening) (Socket, error) {
 	if !o.IsAbstract() {
@@ -140,15 +119,6 @@ func directoryError(s spec.Spec, err error) error {
 	return &Error{Spec: s, Text: fmt.Sprintf("cannot open folder %q: %v", folder, err), Err: err}
 }
 
-// Absolute returns the path of a unix socket as a process elsewhere has to spell it.
-func Absolute(path string) string {
-	if filepath.IsAbs(path) || path == "" || path[0] == '@' {
-		return path
-	}
-	workingDir, _ := os.Getwd()
-	return absolute(path, workingDir)
-}
-
 // setUmask lets bind(2) give a socket exactly these permission bits, at no moment more; 0666 less the umask if they
 // are unset. It returns the umask to restore.
 func setUmask(mode spec.Optional[uint32]) (old int) {
@@ -242,9 +212,6 @@ func IsDead(path string) (bool, error) {
 	}
 }
 
-// File is the file of a unix socket: its device and its inode, stat(2). The zero File is none.
-type File struct{ Device, Inode uint64 }
-
 func fileOf(stat *unix.Stat_t) File { return File{uint64(stat.Dev), uint64(stat.Ino)} }
 
 // FileAt returns the file of the unix socket at path, the zero File if there is none.
@@ -256,18 +223,7 @@ func FileAt(path string) File {
 	return fileOf(&stat)
 }
 
-// ModeAt returns the permission bits of the unix socket at path, unset if there is none.
-func ModeAt(path string) (mode spec.Optional[uint32]) {
-	var stat unix.Stat_t
-	if unix.Lstat(path, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFSOCK {
-		mode = spec.Some(uint32(stat.Mode & 0o777))
-	}
-	return mode
-}
-
-// IsForeignLink reports whether a symbolic link is another user's than ours and than that of the directory, which is
-// sticky and open to others: protected_symlinks of proc_sys_fs(5) does not follow it either.
-func IsForeignLink(path string) bool {
+func isForeignLink(path string) bool {
 	var link, directory unix.Stat_t
 	if unix.Lstat(path, &link) != nil || unix.Stat(filepath.Dir(path), &directory) != nil {
 		return false
@@ -288,15 +244,11 @@ func RemoveFile(path string, file File) error {
 	return nil
 }
 
-// Close removes the path of a socket that Open returned, and what was made for it, and closes it. A path that is
-// another file by now stays. In the other order somebody could find the socket dead, and put their own there before
-// it is removed.
-func (s Socket) Close() error {
+// remove removes the path of a socket that open returned, and closes it. In the other order somebody could find the socket
+// dead, and put their own there before it is removed.
+func remove(s Socket) error {
 	err := RemoveFile(s.Path, s.file)
 	err = errors.Join(err, unix.Close(s.FD))
 	removeFolders(s.folders)
 	return err
 }
-
-// Forget closes the descriptor, and leaves the path.
-func (s Socket) Forget() error { return unix.Close(s.FD) }

@@ -5,7 +5,6 @@
 package socket
 
 import (
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -71,16 +70,4 @@ func (d Description) Is(want spec.Spec) bool {
 		is.Path = want.Path
 	}
 	return d.Ready && is.SameSocket(want)
-}
-
-// absolute returns path below the working directory. Unlike filepath.Abs it keeps "..", which means
-// another folder behind a symbolic link.
-func absolute(path, workingDir string) string {
-	if filepath.IsAbs(path) || workingDir == "" {
-		return path
-	}
-	for len(path) > 2 && path[:2] == "./" {
-		path = path[2:]
-	}
-	return workingDir + "/" + path
 }

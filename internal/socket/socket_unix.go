@@ -19,9 +19,14 @@ var transports = map[spec.Transport]int{
 	spec.SeqPacket: unix.SOCK_SEQPACKET,
 }
 
-// Open opens, binds and, but for a datagram socket, listens. The descriptor has FD_CLOEXEC and no
-// O_NONBLOCK. Its errors are *Error; after one, nothing is left open or bound.
-func Open(o spec.Opening) (Socket, error) {
+func init() {
+	platform = &system{
+		maxPath: maxPath, hasAbstract: hasAbstract, open: openSocket, remove: remove, closeFD: unix.Close, describe: Describe, write: unix.Write,
+		isForeignLink: isForeignLink, wait: wait, listen: newListener,
+	}
+}
+
+func openSocket(o spec.Opening) (Socket, error) {
 	o, err := Resolve(o)
 	if err != nil {
 		return Socket{}, err
@@ -30,11 +35,11 @@ func Open(o spec.Opening) (Socket, error) {
 	if err != nil {
 		return Socket{}, err
 	}
-	open := openInet
+	bind := openInet
 	if o.Type.Family() == spec.Unix {
-		open = openUnix
+		bind = openUnix
 	}
-	s, err := open(o)
+	s, err := bind(o)
 	if err != nil {
 		removeFolders(folders)
 		return Socket{}, err

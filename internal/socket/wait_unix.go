@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Wait returns when a connection or a datagram waits on any of sockets. It takes nothing from them.
-func Wait(sockets []Socket) error {
+func wait(sockets []Socket) error {
 	var fds []unix.PollFd
 	for _, s := range sockets {
 		fds = append(fds, unix.PollFd{Fd: int32(s.FD), Events: unix.POLLIN})

@@ -209,7 +209,7 @@ func usable(wanted spec.Opening, f holder.Fetched) error {
 }
 
 // Holder returns the holder that keeps sockets, nil if there is none.
-func (p *Plan) Holder() *holder.Client { return p.holder }
+func (p *Plan) Holder() holder.Client { return p.holder }
 
 // NoHolder reports whether the environment says that no holder is to be looked for.
 func (p *Plan) NoHolder() bool { return p.noHolder }

@@ -1,0 +1,108 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/systemfd/systemfd/internal/file"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// system is what an operating system has, and does with sockets.
+type system struct {
+	maxPath       int  // the longest path that bind(2) takes, in bytes
+	hasAbstract   bool // a unix socket can do without a file
+	open          func(spec.Opening) (Socket, error)
+	remove        func(Socket) error
+	closeFD       func(fd int) error
+	describe      func(fd int) Description
+	write         func(fd int, text []byte) (int, error)
+	isForeignLink func(path string) bool
+	wait          func([]Socket) error
+	listen        func(s Socket, nonblock bool) (Listener, error)
+}
+
+// platform is nil on a system where no program can be given sockets. Nobody has a Socket there.
+var platform *system
+
+var errUnsupported = &Error{Text: "systemfd does not support " + runtime.GOOS + " yet", Err: errors.ErrUnsupported}
+
+// Check reports what of s this system lacks, before anything is opened. Its errors are *spec.Error.
+func Check(s spec.Spec) error {
+	if platform == nil {
+		return errUnsupported
+	}
+	maxPath, hasAbstract := platform.maxPath, platform.hasAbstract
+	switch {
+	case s.IsAbstract() && !hasAbstract:
+		return &spec.Error{Text: s.String(), Problem: "this system has no abstract unix sockets", Remedy: "take a path with a /"}
+	case s.IsAbstract() && len(s.Path) > maxPath:
+		return &spec.Error{
+			Text:    s.String(),
+			Problem: fmt.Sprintf("the name has %d bytes, this system allows %d", len(s.Path), maxPath),
+			Remedy:  "take a shorter name",
+		}
+	case len(filepath.Base(s.Path)) > maxPath:
+		return &spec.Error{
+			Text:    s.String(),
+			Problem: fmt.Sprintf("the file name has %d bytes, this system allows %d", len(filepath.Base(s.Path)), maxPath),
+			Remedy:  "take a shorter name",
+		}
+	}
+	return nil
+}
+
+// Open opens, binds and, but for a datagram socket, listens. The descriptor has FD_CLOEXEC and no
+// O_NONBLOCK. Its errors are *Error; after one, nothing is left open or bound.
+func Open(o spec.Opening) (Socket, error) {
+	if platform == nil {
+		return Socket{}, errUnsupported
+	}
+	return platform.open(o)
+}
+
+// Close removes the path of a socket that Open returned, and what was made for it, and closes it. A path that is
+// another file by now stays.
+func (s Socket) Close() error { return platform.remove(s) }
+
+// Forget closes the descriptor, and leaves the path.
+func (s Socket) Forget() error { return platform.closeFD(s.FD) }
+
+// DescribeInherited says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
+// counts as closed: it cannot have come through exec, it is the Go runtime's own.
+func DescribeInherited(fd int) Description {
+	if platform != nil {
+		if d := platform.describe(fd); !d.CloseOnExec {
+			return d
+		}
+	}
+	return Description{Text: "closed", CloseOnExec: true}
+}
+
+// Stream writes to a descriptor.
+func Stream(fd int) file.Stream {
+	return func(text []byte) (int, error) { return platform.write(fd, text) }
+}
+
+// IsForeignLink reports whether a symbolic link is another user's than ours and than that of the directory, which is
+// sticky and open to others: protected_symlinks of proc_sys_fs(5) does not follow it either.
+func IsForeignLink(path string) bool { return platform != nil && platform.isForeignLink(path) }
+
+// Wait returns when a connection or a datagram waits on any of sockets. It takes nothing from them.
+func Wait(sockets []Socket) error { return platform.wait(sockets) }
+
+// Listener accepts connections. Unlike package net's it sets no option on them: they are as the kernel gives them.
+type Listener interface {
+	// Accept waits for a connection and returns it, and where it comes from: the zero AddrPort for a unix socket. After
+	// Close it fails.
+	Accept() (conn *os.File, from netip.AddrPort, err error)
+	Close() error // ends Accept
+}
+
+// NewListener accepts on a copy of the descriptor of s, in O_NONBLOCK, which is both's. Connections have O_NONBLOCK if
+// nonblock says so.
+func NewListener(s Socket, nonblock bool) (Listener, error) { return platform.listen(s, nonblock) }
