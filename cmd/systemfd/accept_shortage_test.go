@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -59,10 +58,7 @@ func checkShortage(t *testing.T, l *testkit.Running, address, warning string, sh
 		}
 		undo()
 		for _, c := range waiting {
-			if got, err := testkit.Exchange(c, "hello"); err != nil || got != "hello" {
-				t.Errorf("who waited gets %q, %v", got, err)
-			}
-			c.Close()
+			checkEcho(t, c)
 		}
 	}
 	testkit.Says(t, l.Read("err"), warning)
@@ -103,11 +99,8 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 		t.Run(fmt.Sprint(free), func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
-			l := p.Launch("systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-			address := p.Opened()
-			if got, err := testkit.GetLine(address); err != nil || got != "hello" {
-				t.Fatalf("%q, %v", got, err)
-			}
+			l, address := acceptor(p, "-s", "tcp::0", "--inetd", "--", "cat")
+			checkEcho(t, testkit.DialAny(t, "tcp", address))
 			testkit.AwaitChildless(t, l.Process.Pid)
 			checkShortage(t, l, address, warning, func() func() {
 				return limit(t, l.Process.Pid, unix.RLIMIT_NOFILE, lowestFree(t, l.Process.Pid)+free)
@@ -119,40 +112,41 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 // TestAcceptShortOfProcesses runs as a user of its own, since the limit counts all that a user has, and root has none.
 func TestAcceptShortOfProcesses(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		testkit.Lacks(t, "a second user, only for root,")
-	}
 	testkit.Need(t, "setpriv", "prlimit")
-	const uid = "54321"
-	if _, err := user.LookupId(uid); err == nil {
-		t.Skipf("user %s is somebody", uid)
-	}
+	as := asNobodyElse(t)
 	p := testkit.NewProject(t)
 	if err := os.Chmod(p.Dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	program, err := exec.LookPath("systemfd")
+	program, err := os.ReadFile(filepath.Join(bin, "systemfd")) // a folder of ours is nobody else's
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(program) // a folder of ours is nobody else's
-	if err != nil {
-		t.Fatal(err)
+	writeProgram(t, p.Path("systemfd"), string(program))
+	l := p.Launch(as("./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")...)
+	most := func(number string) { // only who has the same uid may
+		if got := testkit.Finish(t, p.Command(as("prlimit", "--pid", strconv.Itoa(l.Process.Pid), "--nproc="+number+":")...)); got.Status != 0 {
+			t.Fatalf("prlimit: %+v", got)
+		}
 	}
-	if err := os.WriteFile(p.Path("systemfd"), text, 0o755); err != nil {
-		t.Fatal(err)
+	const warning = `warning: cannot run "cat": resource temporarily unavailable; trying again until it works`
+	checkShortage(t, l, p.Opened(), warning, func() func() {
+		most("0")
+		return func() { most("1000") }
+	})
+}
+
+// asNobodyElse returns what has a command run as a user who has no other process.
+func asNobodyElse(t *testing.T) (as func(command ...string) []string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		testkit.Lacks(t, "a second user, only for root,")
 	}
-	l := p.Launch("setpriv", "--reuid", uid, "--clear-groups", "./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")
-	address := p.Opened()
-	checkShortage(t, l, address, `warning: cannot run "cat": resource temporarily unavailable; trying again until it works`,
-		func() func() {
-			set := func(most string) { // only who has the same uid may
-				out, err := exec.Command("setpriv", "--reuid", uid, "--clear-groups", "prlimit", "--pid", strconv.Itoa(l.Process.Pid), "--nproc="+most+":").CombinedOutput()
-				if err != nil {
-					t.Fatalf("prlimit: %v: %s", err, out)
-				}
-			}
-			set("0")
-			return func() { set("1000") }
-		})
+	const uid = "54321"
+	if _, err := user.LookupId(uid); err == nil {
+		t.Skipf("user %s is somebody", uid)
+	}
+	return func(command ...string) []string {
+		return append([]string{"setpriv", "--reuid", uid, "--clear-groups"}, command...)
+	}
 }

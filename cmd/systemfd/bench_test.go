@@ -51,6 +51,20 @@ func BenchmarkInherit(b *testing.B) {
 // BenchmarkHolder measures taking a socket from a holder, against an inherited one, and the holder's memory.
 func BenchmarkHolder(b *testing.B) {
 	child := compile(b, "true")
+	variables := keepSocket(b)
+	var held []string
+	for name, value := range variables {
+		held = append(held, name+"="+value)
+	}
+	compare(b,
+		command{"bare", []string{child}, nil, nil},
+		command{"inherited", []string{"systemfd", "--", child}, []string{"LISTEN_FDS=1"}, []*os.File{listenFile(b)}},
+		command{"held", []string{"systemfd", "--", child}, held, nil})
+	b.ReportMetric(residentMemory(b, variables["LISTEN_PID"]), "KB-holder")
+}
+
+// keepSocket has a holder keep a socket for the benchmark, and returns the variables that say so.
+func keepSocket(b *testing.B) (variables map[string]string) {
 	run := b.TempDir()
 	if err := os.Chmod(run, 0o700); err != nil {
 		b.Fatal(err)
@@ -61,19 +75,10 @@ func BenchmarkHolder(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { exec.Command("systemfd", "stop", "--all").Run() })
-	var variables map[string]string
 	if err := json.Unmarshal(out, &variables); err != nil {
 		b.Fatal(err)
 	}
-	var held []string
-	for name, value := range variables {
-		held = append(held, name+"="+value)
-	}
-	compare(b,
-		command{"bare", []string{child}, nil, nil},
-		command{"inherited", []string{"systemfd", "--", child}, []string{"LISTEN_FDS=1"}, []*os.File{listenFile(b)}},
-		command{"held", []string{"systemfd", "--", child}, held, nil})
-	b.ReportMetric(residentMemory(b, variables["LISTEN_PID"]), "KB-holder")
+	return variables
 }
 
 // BenchmarkBashSource measures what the completion script adds to the start of every bash.

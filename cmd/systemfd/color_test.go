@@ -22,7 +22,8 @@ func TestColorOnTerminal(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.variable+" "+test.flag, func(t *testing.T) {
 			t.Parallel()
-			s := testkit.NewProject(t).Terminal("env", "TERM=xterm", "NO_COLOR=", "CLICOLOR_FORCE=", test.variable, "systemfd", test.flag, "-s", "0", "--", "true")
+			s := testkit.NewProject(t).Terminal("env", "TERM=xterm", "NO_COLOR=", "CLICOLOR_FORCE=", test.variable,
+				"systemfd", test.flag, "-s", "0", "--", "true")
 			s.AwaitEnd()
 			testkit.Await(t, "the line on the screen", func() bool {
 				return regexp.MustCompile(test.want).MatchString(s.Screen())

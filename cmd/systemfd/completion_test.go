@@ -88,10 +88,7 @@ func completionProject(t *testing.T) *testkit.Project {
 	for _, name := range []string{"app.socket", "other.txt", "two words.txt"} {
 		p.Write(name, "")
 	}
-	testkit.Write(t, p.Home, "frob", "#!/bin/sh\n")
-	if err := os.Chmod(filepath.Join(p.Home, "frob"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	writeProgram(t, filepath.Join(p.Home, "frob"), "#!/bin/sh\n")
 	p.Env = append(p.Env, "PATH="+p.Home+":"+os.Getenv("PATH"), "HISTFILE=", "COLUMNS=120")
 	pid, _ := testkit.Owner(t)
 	if got := p.Run("env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.Status != 0 {
@@ -222,28 +219,10 @@ func TestFishCompletion(t *testing.T) {
 	checkCompleted(t, complete)
 }
 
-// TestNushellCompletion calls the completer as nushell does, and has nushell call it.
+// TestNushellCompletion calls the completer as nushell does.
 func TestNushellCompletion(t *testing.T) {
 	t.Parallel()
-	nu := nushell(t)
-	testkit.Need(t, nu)
-	p := completionProject(t)
-	script, err := os.ReadFile(completionScript(t, "nushell"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := func(argv ...string) string {
-		t.Helper()
-		cmd := exec.Command(nu, argv...)
-		p.In(cmd)
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v: %s", err, stderr.String())
-		}
-		return string(out)
-	}
+	nu := startNushell(t)
 	var lines [][]string
 	for _, c := range completed {
 		lines = append(lines, strings.Split(c.line, " "))
@@ -252,39 +231,68 @@ func TestNushellCompletion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Write(".ask.nu", string(script)+`
+	answered := nu.run(nu.script + `
 $env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] | where {|c| $c.value | str starts-with ($spans | last) } }
-`+string(asked)+` | each {|spans| nu-complete systemfd $spans | default [] | get value } | to json
+` + string(asked) + ` | each {|spans| nu-complete systemfd $spans | default [] | get value } | to json
 `)
 	var answers [][]string
-	if err := json.Unmarshal([]byte(run("--no-config-file", ".ask.nu")), &answers); err != nil {
+	if err := json.Unmarshal([]byte(answered), &answers); err != nil {
 		t.Fatal(err)
 	}
 	checkCompleted(t, func(line string) []string {
 		return answers[slices.IndexFunc(lines, func(spans []string) bool { return strings.Join(spans, " ") == line })]
 	})
+}
 
+// TestNushellScript has nushell itself read the script.
+func TestNushellScript(t *testing.T) {
+	t.Parallel()
+	nu := startNushell(t)
 	saved := completionOfReadme(t, "nushell")
-	p.Write(".save.nu", saved[1])
-	run("--no-config-file", ".save.nu")
-	if text, err := os.ReadFile(filepath.Join(p.Home, "systemfd.nu")); err != nil || string(text) != string(script) || saved[0] != "source ~/systemfd.nu" {
+	nu.run(saved[1])
+	text, err := os.ReadFile(filepath.Join(nu.Home, "systemfd.nu"))
+	if err != nil || string(text) != nu.script || saved[0] != "source ~/systemfd.nu" {
 		t.Errorf("%q saves %d bytes, %v", saved, len(text), err)
 	}
-	text := string(script) + "systemfd --color=al"
-	p.Write(".ide.nu", text)
-	if got := run("--no-config-file", "--ide-complete", fmt.Sprint(len(text)), ".ide.nu"); !strings.Contains(got, `["--color=always"]`) {
+	edited := nu.script + "systemfd --color=al"
+	if got := nu.run(edited, "--ide-complete", fmt.Sprint(len(edited))); !strings.Contains(got, `["--color=always"]`) {
 		t.Errorf("nushell itself says %q", got)
 	}
-
-	p.Write(".quote.nu", string(script)+`nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
-	if got := run("--no-config-file", ".quote.nu"); strings.TrimSpace(got) != `"--info-file=two words.txt"` {
+	got := nu.run(nu.script + `nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
+	if strings.TrimSpace(got) != `"--info-file=two words.txt"` {
 		t.Errorf("a file with a blank in its name is %s", got)
 	}
-
-	p.Write(".run.nu", string(script)+`systemfd -q -s web=http::0 --color=never -s udp::0 -- printf '%s|' a=b --help -s "c d" -- e`)
-	if got := run("--no-config-file", ".run.nu"); got != "a=b|--help|-s|c d|--|e|" {
+	got = nu.run(nu.script + `systemfd -q -s web=http::0 --color=never -s udp::0 -- printf '%s|' a=b --help -s "c d" -- e`)
+	if got != "a=b|--help|-s|c d|--|e|" {
 		t.Errorf("with the script, the command gets %q", got)
 	}
+}
+
+// nushellProject is a project for nushell, with the script for it.
+type nushellProject struct {
+	*testkit.Project
+	script string
+}
+
+func startNushell(t *testing.T) nushellProject {
+	t.Helper()
+	testkit.Need(t, nushell(t))
+	text, err := os.ReadFile(completionScript(t, "nushell"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nushellProject{completionProject(t), string(text)}
+}
+
+// run runs nushell on a text, and returns what it prints.
+func (nu nushellProject) run(text string, flags ...string) string {
+	nu.T.Helper()
+	nu.Write(".run.nu", text)
+	got := testkit.Finish(nu.T, nu.Command(slices.Concat([]string{nushell(nu.T), "--no-config-file"}, flags, []string{".run.nu"})...))
+	if got.Status != 0 {
+		nu.T.Fatalf("nushell: exit %d, %s", got.Status, got.Err)
+	}
+	return got.Out
 }
 
 // TestPowerShellCompletion parses the script.

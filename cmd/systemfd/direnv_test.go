@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,120 +15,138 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestDirenv has an interactive shell go into a folder with the .envrc of README.md, out of it, and back, and edits it:
-// the socket that stays in it is never closed. The holder ends with the shell.
-func TestDirenv(t *testing.T) {
-	t.Parallel()
+// direnvShell is a shell on a terminal that goes into a folder with an .envrc, and out of it.
+type direnvShell struct {
+	*testkit.Terminal
+	inside, outside string
+	line            string        // of README.md, for .envrc
+	edits           time.Duration // their number
+}
+
+func startDirenv(t *testing.T) *direnvShell {
+	t.Helper()
 	testkit.Need(t, "bash", "direnv")
-	p := testkit.NewProject(t)
-	outside, inside := p.Path("outside"), p.Path("inside")
-	for _, dir := range []string{outside, inside} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
 	line := regexp.MustCompile(`\*\*direnv\*\*[^\n]*(?:\n[^ \n][^\n]*)*\n\n    (.*)`).FindStringSubmatch(readme(t))
 	if line == nil {
 		t.Fatal("README.md has no line for direnv")
 	}
-	edits := time.Duration(0)
-	envrc := func(specs string) {
-		t.Helper()
-		testkit.Write(t, inside, ".envrc", strings.Replace(line[1], "-s http::3000", specs, 1)+"\n")
-		edits++ // direnv compares whole seconds
-		if edited := time.Now().Add(edits * time.Minute); os.Chtimes(filepath.Join(inside, ".envrc"), edited, edited) != nil {
-			t.Fatal("cannot set the time of .envrc")
-		}
-		allow := exec.Command("direnv", "allow", inside)
-		p.In(allow)
-		if out, err := allow.CombinedOutput(); err != nil {
-			t.Fatalf("direnv allow: %v: %s", err, out)
-		}
-	}
-	envrc("-s http::0 -s gone=./gone.sock")
+	p := testkit.NewProject(t)
 	p.Write("rc", `eval "$(direnv hook bash)"`)
-	tty := p.Terminal("bash", "--noprofile", "--rcfile", p.Path("rc"))
-	variables := func() map[string]string {
-		t.Helper()
-		tty.Does("env -0 >" + p.Path("seen"))
-		return environment(p.Read("seen"))
-	}
+	inside, outside := p.Folder("inside").Dir, p.Folder("outside").Dir
+	return &direnvShell{p.Terminal("bash", "--noprofile", "--rcfile", p.Path("rc")), inside, outside, line[1], 0}
+}
 
-	none := variables()
-	tty.Does("cd " + inside)
-	entered := variables()
-	holder := checkDirenv(p, tty.PID, entered, "http:gone")
-	address := p.Held()[0].Address
-	inode := listenerInode(t, address)
-	checkHolds(t, holder, inode)
-	tty.Does("systemfd -- probe >" + p.Path("probe"))
-	checkOwnPID(t, p.Read("probe"))
-	testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http:gone", "fd 3 .* "+regexp.QuoteMeta(address))
-
-	tty.Does("cd " + outside)
-	if left := variables(); left["OLDPWD"] != inside {
-		t.Errorf("the shell is not where it should be: %v", left)
-	} else {
-		delete(left, "OLDPWD")
-		delete(none, "OLDPWD")
-		left["PWD"] = none["PWD"]
-		checkSame(t, none, left)
+// edit writes an .envrc for other sockets than README.md has.
+func (s *direnvShell) edit(specs string) {
+	s.T.Helper()
+	testkit.Write(s.T, s.inside, ".envrc", strings.Replace(s.line, "-s http::3000", specs, 1)+"\n")
+	s.edits++ // direnv compares whole seconds
+	if edited := time.Now().Add(s.edits * time.Minute); os.Chtimes(filepath.Join(s.inside, ".envrc"), edited, edited) != nil {
+		s.T.Fatal("cannot set the time of .envrc")
 	}
-	checkHolds(t, holder, inode) // the shell lives on
-	client, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-
-	envrc("-s new=udp::0 -s http::0") // gone is gone, new is new
-	tty.Does("cd " + inside)
-	edited := variables()
-	if now := checkDirenv(p, tty.PID, edited, "new:http"); now != holder {
-		t.Errorf("the holder is %d, and was %d", now, holder)
-	}
-	envrc("-s http::0 -s './new.sock'") // in the folder
-	tty.Does("true")
-	edited = variables()
-	if now := checkDirenv(p, tty.PID, edited, "http:unix"); now != holder {
-		t.Errorf("the holder is %d, and was %d", now, holder)
-	}
-	if now := p.Held()[0].Address; now != address || listenerInode(t, address) != inode {
-		t.Errorf("what stayed has address %s and inode %s; it was %s, %s", now, listenerInode(t, address), address, inode)
-	}
-	checkHolds(t, holder, inode)
-	if _, err := os.Lstat(filepath.Join(inside, "gone.sock")); err == nil {
-		t.Error("what was removed is still there")
-	}
-
-	tty.Does("cd " + outside)
-	tty.Does("cd " + inside)
-	checkSame(t, edited, variables())
-	tty.Types("systemfd -- probe serve") // in the foreground, until the hang-up
-	if answer, err := testkit.Exchange(client, "queued before"); err != nil || !strings.HasSuffix(answer, " queued before") {
-		t.Errorf("the connection from before the edit is answered %q, %v", answer, err)
-	}
-	tty.HangUp()
-	tty.AwaitEnd()
-	p.AwaitNothing()
-	if left, _ := filepath.Glob(filepath.Join(inside, "*.sock")); len(left) > 0 {
-		t.Errorf("%q is left over", left)
+	if got := testkit.Finish(s.T, s.Command("direnv", "allow", s.inside)); got.Status != 0 {
+		s.T.Fatalf("direnv allow: status %d, %s%s", got.Status, got.Out, got.Err)
 	}
 }
 
-// checkDirenv looks at what direnv loaded, and returns the holder.
-func checkDirenv(p *testkit.Project, owner int, variables map[string]string, names string) (holder int) {
-	p.T.Helper()
-	holder = p.Holder()
-	if variables["LISTEN_FDNAMES"] != names || variables["LISTEN_PID"] != fmt.Sprint(holder) {
-		p.T.Errorf("LISTEN_FDNAMES is %q, want %q; LISTEN_PID is %q, want %d", variables["LISTEN_FDNAMES"], names, variables["LISTEN_PID"], holder)
+// variables are those of the shell.
+func (s *direnvShell) variables() map[string]string {
+	s.T.Helper()
+	s.Does("env -0 >" + s.Path("seen"))
+	return environment(s.Read("seen"))
+}
+
+// checkLoaded looks whether direnv loaded these sockets, kept for the shell. It returns the variables.
+func (s *direnvShell) checkLoaded(names string) (variables map[string]string) {
+	s.T.Helper()
+	variables = s.variables()
+	if pid := fmt.Sprint(s.Holder()); variables["LISTEN_FDNAMES"] != names || variables["LISTEN_PID"] != pid {
+		s.T.Errorf("LISTEN_FDNAMES is %q, want %q; LISTEN_PID is %q, want %s", variables["LISTEN_FDNAMES"], names, variables["LISTEN_PID"], pid)
 	}
-	for _, s := range p.Held() {
-		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
-			p.T.Errorf("%s is held for %v, want process %d", s.Address, s.Owners, owner)
+	checkOwnersAre(s.Project, s.PID)
+	return variables
+}
+
+// checkUnloaded looks whether the shell has the variables from before, outside.
+func (s *direnvShell) checkUnloaded(before map[string]string) {
+	s.T.Helper()
+	left := s.variables()
+	if left["OLDPWD"] != s.inside {
+		s.T.Errorf("the shell is not where it should be: %v", left)
+		return
+	}
+	delete(left, "OLDPWD")
+	delete(before, "OLDPWD")
+	left["PWD"] = before["PWD"]
+	checkSame(s.T, before, left)
+}
+
+// kept is a socket in its holder.
+type kept struct {
+	holder         int
+	address, inode string
+}
+
+// http is the socket of that name, which its holder has to have open.
+func (s *direnvShell) http() (socket kept) {
+	s.T.Helper()
+	for _, held := range s.Held() {
+		if held.Name == "http" {
+			socket = kept{s.Holder(), held.Address, listenerInode(s.T, held.Address)}
 		}
 	}
-	return holder
+	checkHolds(s.T, socket.holder, socket.inode)
+	return socket
+}
+
+// checkStays looks whether the socket is what it was.
+func (s *direnvShell) checkStays(socket kept) {
+	s.T.Helper()
+	if now := s.http(); now != socket {
+		s.T.Errorf("what stayed is %+v, and was %+v", now, socket)
+	}
+}
+
+// TestDirenv has an interactive shell go into a folder with the .envrc of README.md, out of it, and back, and edits it:
+// the socket that stays in it is never closed. The holder ends with the shell.
+func TestDirenv(t *testing.T) {
+	t.Parallel()
+	s := startDirenv(t)
+	s.edit("-s http::0 -s gone=./gone.sock")
+	before := s.variables()
+	s.Does("cd " + s.inside)
+	s.checkLoaded("http:gone")
+	socket := s.http()
+	s.Does("systemfd -- probe >" + s.Path("probe"))
+	checkOwnPID(t, s.Read("probe"))
+	testkit.Says(t, s.Read("probe"), "env LISTEN_FDNAMES=http:gone", "fd 3 .* "+regexp.QuoteMeta(socket.address))
+
+	s.Does("cd " + s.outside)
+	s.checkUnloaded(before)
+	s.checkStays(socket) // the shell lives on
+	client := testkit.DialAny(t, "tcp", socket.address)
+
+	s.edit("-s new=udp::0 -s http::0") // gone is gone, new is new
+	s.Does("cd " + s.inside)
+	s.checkLoaded("new:http")
+	s.checkStays(socket)
+	s.edit("-s http::0 -s './new.sock'") // in the folder
+	s.Does("true")
+	edited := s.checkLoaded("http:unix")
+	s.checkStays(socket)
+	s.IsGone("inside/gone.sock")
+
+	s.Does("cd " + s.outside)
+	s.Does("cd " + s.inside)
+	checkSame(t, edited, s.variables())
+	s.Types("systemfd -- probe serve") // in the foreground, until the hang-up
+	if answer, err := testkit.Exchange(client, "queued before"); err != nil || !strings.HasSuffix(answer, " queued before") {
+		t.Errorf("the connection from before the edit is answered %q, %v", answer, err)
+	}
+	s.HangUp()
+	s.AwaitEnd()
+	s.AwaitNothing()
+	s.IsGone("inside/gone.sock", "inside/new.sock")
 }
 
 // listenerInode returns the inode of the socket that listens at an IPv4 address: /proc/net/tcp of proc(5).

@@ -3,10 +3,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,66 +15,76 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestPowerShell parses the code for PowerShell, and does not run it: Debian has no package of it.
-func TestPowerShell(t *testing.T) {
-	t.Parallel()
+// powershell has only what the tests need that do not run it.
+var powershell = dialect{name: "powershell", fail: "throw 'systemfd env failed';"}
+
+// powerShellTree is what code for PowerShell does.
+type powerShellTree struct {
+	Assigned map[string]string
+	Commands []string
+}
+
+// parsePowerShell parses code, and does not run it: Debian has no package of PowerShell.
+func parsePowerShell(t *testing.T, code string) (does powerShellTree) {
+	t.Helper()
 	testkit.Need(t, "node")
-	if _, err := os.Stat(filepath.Join(npm(t), "tree-sitter-powershell")); errors.Is(err, fs.ErrNotExist) {
+	if !testkit.Exists(filepath.Join(npm(t), "tree-sitter-powershell")) {
 		testkit.Lacks(t, "npm's tree-sitter-powershell")
 	}
-	p := testkit.NewProject(t)
-	parse := func(code string) (assigned map[string]string, commands []string) {
-		t.Helper()
-		cmd := exec.Command("node", "--liftoff-only", "testdata/powershell/parse.cjs") // the other compiler takes 7 s
-		cmd.Env = append(os.Environ(), "NODE_PATH="+npm(t))
-		cmd.Stdin = strings.NewReader(code)
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v: %s\n%s", err, stderr.String(), code)
-		}
-		var does struct {
-			Assigned map[string]string
-			Commands []string
-		}
-		if err := json.Unmarshal(out, &does); err != nil {
-			t.Fatal(err)
-		}
-		return does.Assigned, does.Commands
+	cmd := exec.Command("node", "--liftoff-only", "testdata/powershell/parse.cjs") // the other compiler takes 7 s
+	cmd.Env = append(os.Environ(), "NODE_PATH="+npm(t))
+	cmd.Stdin = strings.NewReader(code)
+	got := testkit.Finish(t, cmd)
+	if got.Status != 0 {
+		t.Fatalf("status %d: %s\n%s", got.Status, got.Err, code)
 	}
-	specs := []string{"-s", "http::[::1]:0", "-s", "./" + nasty}
-	env := func(flags ...string) testkit.Outcome { return p.Run(append([]string{"env"}, flags...)...) }
-
-	set := env(append(specs[:len(specs):len(specs)], "--shell", "powershell")...)
-	var want map[string]string
-	if err := json.Unmarshal([]byte(env(append(specs, "--json")...).Out), &want); err != nil {
+	if err := json.Unmarshal([]byte(got.Out), &does); err != nil {
 		t.Fatal(err)
 	}
-	assigned, commands := parse(set.Out)
-	if len(assigned) != len(want) || len(commands) > 0 {
-		t.Errorf("it assigns %v and runs %q", assigned, commands)
+	return does
+}
+
+// TestPowerShell assigns what --json says.
+func TestPowerShell(t *testing.T) {
+	t.Parallel()
+	p := testkit.NewProject(t)
+	t.Cleanup(p.Stop)
+	env := []string{"env", "-s", "http::[::1]:0", "-s", "./" + nasty}
+	does := parsePowerShell(t, p.Run(slices.Concat(env, []string{"--shell", "powershell"})...).Out)
+	var want map[string]string
+	if err := json.Unmarshal([]byte(p.Run(slices.Concat(env, []string{"--json"})...).Out), &want); err != nil {
+		t.Fatal(err)
+	}
+	if len(does.Assigned) != len(want) || len(does.Commands) > 0 {
+		t.Errorf("it assigns %v and runs %q", does.Assigned, does.Commands)
 	}
 	for name, value := range want {
-		if assigned["$env:"+name] != value {
-			t.Errorf("%s is %q, want %q", name, assigned["$env:"+name], value)
+		if assigned := does.Assigned["$env:"+name]; assigned != value {
+			t.Errorf("%s is %q, want %q", name, assigned, value)
 		}
 	}
-
-	assigned, commands = parse(env("--unset", "--shell", "pwsh").Out)
-	if len(assigned) > 0 || len(commands) != 7 {
-		t.Errorf("--unset assigns %v and runs %q", assigned, commands)
+	own := p.Run("-q", "-s", "http::0", "--", "systemfd", "env", "--shell", "powershell")
+	if does = parsePowerShell(t, own.Out); does.Assigned["$env:LISTEN_PID"] != "$PID" {
+		t.Errorf("for the shell itself it assigns %v", does.Assigned)
 	}
-	for _, command := range commands {
+}
+
+// TestPowerShellRuns looks at the commands that there are: to unset variables, and to fail.
+func TestPowerShellRuns(t *testing.T) {
+	t.Parallel()
+	p := testkit.NewProject(t)
+	p.Run("env", "-s", "http::0")
+	does := parsePowerShell(t, p.Run("env", "--unset", "--shell", "pwsh").Out)
+	if len(does.Assigned) > 0 || len(does.Commands) != 7 {
+		t.Errorf("--unset assigns %v and runs %q", does.Assigned, does.Commands)
+	}
+	for _, command := range does.Commands {
 		if !regexp.MustCompile(`^Remove-Item Env:(LISTEN|SYSTEMFD)_[A-Z_]+ -ErrorAction SilentlyContinue$`).MatchString(command) {
 			t.Errorf("--unset runs %q", command)
 		}
 	}
-	if _, commands = parse(env("-s", "bad::0", "--shell", "powershell").Out); !slices.Equal(commands, []string{"throw 'systemfd env failed'"}) {
-		t.Errorf("if it fails, it runs %q", commands)
-	}
-	own := p.Run("-q", "-s", "http::0", "--", "systemfd", "env", "--shell", "powershell")
-	if assigned, _ = parse(own.Out); assigned["$env:LISTEN_PID"] != "$PID" {
-		t.Errorf("for the shell itself it assigns %v", assigned)
+	does = parsePowerShell(t, p.Run("env", "-s", "bad::0", "--shell", "powershell").Out)
+	if !slices.Equal(does.Commands, []string{powershell.fail[:len(powershell.fail)-1]}) {
+		t.Errorf("if it fails, it runs %q", does.Commands)
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,14 +29,8 @@ func TestEvalFails(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
 			taken := listen(t).Addr().String()
-			exits := s.setup != "" || slices.Contains([]string{"tcsh", "nushell"}, s.name) // if a command fails
 			got := script(p, s, s.evaluate("-s http::"+taken)+s.status+"\n")
-			if exits && (got.Status == 0 || got.Out != "") {
-				t.Errorf("exit %d, and then %q", got.Status, got.Out)
-			}
-			if !exits && got.Out != "status 1\n" {
-				t.Errorf("it says %q", got.Out)
-			}
+			s.checkFailed(t, got)
 			testkit.Says(t, got.Err, "error: "+taken+" is in use.*", "hint: .*")
 			if strings.Count(got.Err, "error: ") != 1 {
 				t.Errorf("stderr has %q", got.Err)
@@ -54,6 +48,18 @@ func TestEvalFails(t *testing.T) {
 	}
 }
 
+// checkFailed looks whether the shell ended at the command that failed, or else went on and told the status.
+func (s shell) checkFailed(t *testing.T, got testkit.Outcome) {
+	t.Helper()
+	exits := s.setup != "" || slices.Contains([]string{"tcsh", "nushell"}, s.name) // if a command fails
+	if exits && (got.Status == 0 || got.Out != "") {
+		t.Errorf("exit %d, and then %q", got.Status, got.Out)
+	}
+	if !exits && got.Out != "status 1\n" {
+		t.Errorf("it says %q", got.Out)
+	}
+}
+
 // script runs a shell to its end.
 func script(p *testkit.Project, s shell, script string) testkit.Outcome {
 	p.T.Helper()
@@ -63,60 +69,71 @@ func script(p *testkit.Project, s shell, script string) testkit.Outcome {
 	return testkit.Finish(p.T, cmd)
 }
 
+// envFailsTest is a systemfd env that fails.
+type envFailsTest struct {
+	name, flags, err string
+	status           int
+	prepare          func(p *testkit.Project) error
+}
+
+var envFailsTests = []envFailsTest{
+	{"bad socket", "-s bad::0", `bad socket "bad::0": unknown type "bad"`, 2, nil},
+	{"bad flag", "-s http::0 --sell fish", `unknown flag "--sell".*`, 2, nil},
+	{"no sockets", "", "this shell was started without sockets", 1, nil},
+	{"no folder", "-s ./nowhere/a.sock", ".*nowhere.*", 1, nil},
+	{"no owner", "-s http::0 --owner 2147483647", "there is no process 2147483647 to own the sockets", 1, nil},
+	{"bad name", "-s http::0 --name a/b", `bad holder name "a/b"`, 1, nil},
+	{"unsafe folder", "-s http::0", `folder ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
+		return os.Symlink(p.Home, filepath.Join(p.Runtime, "systemfd"))
+	}},
+	{"one of two in use", "-s ./a.sock -s ./taken", `.*/taken is in use.*`, 1, func(p *testkit.Project) error {
+		l, err := net.Listen("unix", p.Path("taken"))
+		if err == nil {
+			p.T.Cleanup(func() { l.Close() })
+		}
+		return err
+	}},
+}
+
 // TestEnvFails looks at the two outputs of a systemfd env that fails: the code does nothing but fail, the message is on stderr.
 func TestEnvFails(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name, flags, err string
-		status           int
-		prepare          func(p *testkit.Project) error
-	}{
-		{"bad socket", "-s bad::0", `bad socket "bad::0": unknown type "bad"`, 2, nil},
-		{"bad flag", "-s http::0 --sell fish", `unknown flag "--sell".*`, 2, nil},
-		{"no sockets", "", "this shell was started without sockets", 1, nil},
-		{"no folder", "-s ./nowhere/a.sock", ".*nowhere.*", 1, nil},
-		{"no owner", "-s http::0 --owner 2147483647", "there is no process 2147483647 to own the sockets", 1, nil},
-		{"bad name", "-s http::0 --name a/b", `bad holder name "a/b"`, 1, nil},
-		{"unsafe folder", "-s http::0", `folder ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
-			return os.Symlink(p.Home, filepath.Join(p.Runtime, "systemfd"))
-		}},
-		{"one of two in use", "-s ./a.sock -s ./taken", `.*/taken is in use.*`, 1, func(p *testkit.Project) error {
-			l, err := net.Listen("unix", p.Path("taken"))
-			if err == nil {
-				p.T.Cleanup(func() { l.Close() })
-			}
-			return err
-		}},
-	} {
+	for _, test := range envFailsTests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for _, d := range []dialect{quoted, fish, csh, {name: "powershell", fail: "throw 'systemfd env failed';"}, nu} {
+			for _, d := range []dialect{quoted, fish, csh, powershell, nu} {
 				p := testkit.NewProject(t)
 				if test.prepare != nil {
 					if err := test.prepare(p); err != nil {
 						t.Fatal(err)
 					}
 				}
-				got := p.Run(strings.Fields(d.env(test.flags))[1:]...)
-				want := d.fail + "\n"
-				switch {
-				case test.name == "bad flag": // if the flags are wrong, --shell and --json may be, too
-					want = "false;\n"
-				case d.name == "":
-					want = ""
-				}
-				if got.Out != want || got.Status != test.status {
-					t.Errorf("%q: exit %d, stdout %q, want %q", d.name, got.Status, got.Out, want)
-				}
-				if !regexp.MustCompile(`\Aerror: ` + test.err + `\n(hint: .*\n)?\z`).MatchString(got.Err) {
-					t.Errorf("%s: stderr is %q", d.name, got.Err)
-				}
+				test.check(p, d)
 				if test.name == "unsafe folder" {
 					os.Remove(filepath.Join(p.Runtime, "systemfd"))
 				}
 				p.AwaitNothing()
 			}
 		})
+	}
+}
+
+// check runs it for a dialect.
+func (test envFailsTest) check(p *testkit.Project, d dialect) {
+	p.T.Helper()
+	got := p.Run(strings.Fields(d.env(test.flags))[1:]...)
+	want := d.fail + "\n"
+	switch {
+	case test.name == "bad flag": // if the flags are wrong, --shell and --json may be, too
+		want = "false;\n"
+	case d.name == "":
+		want = ""
+	}
+	if got.Out != want || got.Status != test.status {
+		p.T.Errorf("%q: exit %d, stdout %q, want %q", d.name, got.Status, got.Out, want)
+	}
+	if !regexp.MustCompile(`\Aerror: ` + test.err + `\n(hint: .*\n)?\z`).MatchString(got.Err) {
+		p.T.Errorf("%s: stderr is %q", d.name, got.Err)
 	}
 }
 
@@ -132,37 +149,29 @@ func TestUnknownShell(t *testing.T) {
 	p.AwaitNothing()
 }
 
+// envOnTerminalTests are hints for shells.
+var envOnTerminalTests = map[string]string{
+	"sh":         `eval "$(systemfd env -s http::0 --shell sh)"`,
+	"fish":       "systemfd env -s http::0 --shell fish | source",
+	"csh":        "eval `systemfd env -s http::0 --shell csh`",
+	"powershell": "systemfd env -s http::0 --shell powershell | Out-String | Invoke-Expression",
+}
+
 // TestEnvOnTerminal prints to a terminal, so that nothing evaluates the code.
 func TestEnvOnTerminal(t *testing.T) {
 	t.Parallel()
-	for name, hint := range map[string]string{
-		"sh":         `eval "$(systemfd env -s http::0 --shell sh)"`,
-		"fish":       "systemfd env -s http::0 --shell fish | source",
-		"csh":        "eval `systemfd env -s http::0 --shell csh`",
-		"powershell": "systemfd env -s http::0 --shell powershell | Out-String | Invoke-Expression",
-	} {
+	for name, hint := range envOnTerminalTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
-			cmd := exec.Command("systemfd", "env", "-s", "http::0", "--shell", name)
-			p.In(cmd)
-			tty, err := pty.Start(cmd)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer tty.Close()
-			text, err := io.ReadAll(tty)
-			if !errors.Is(err, syscall.EIO) { // which is how the end of the last process on it reads
-				t.Fatal(err)
-			}
-			cmd.Wait()
+			got, status := onTerminal(p, "systemfd", "env", "-s", "http::0", "--shell", name)
 			fail := "false;"
 			if name == "powershell" {
-				fail = "throw 'systemfd env failed';"
+				fail = powershell.fail
 			}
 			want := fail + "\nerror: standard output is a terminal, nothing would evaluate the code\nhint: " + hint + "\n"
-			if got := strings.ReplaceAll(string(text), "\r\n", "\n"); got != want || cmd.ProcessState.ExitCode() != 1 {
-				t.Errorf("exit %d, and %q; want %q", cmd.ProcessState.ExitCode(), got, want)
+			if got != want || status != 1 {
+				t.Errorf("exit %d, and %q; want %q", status, got, want)
 			}
 			if entries, err := os.ReadDir(p.Runtime); err != nil || len(entries) > 0 || len(p.Holders()) > 0 {
 				t.Errorf("the runtime folder has %v, %v; the holders are %v", entries, err, p.Holders())
@@ -171,27 +180,46 @@ func TestEnvOnTerminal(t *testing.T) {
 	}
 }
 
+// onTerminal runs a command on a terminal, and returns what it has put there.
+func onTerminal(p *testkit.Project, argv ...string) (screen string, status int) {
+	p.T.Helper()
+	cmd := p.Command(argv...)
+	tty, err := pty.Start(cmd)
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	defer tty.Close()
+	text, err := io.ReadAll(tty)
+	if !errors.Is(err, syscall.EIO) { // which is how the end of the last process on it reads
+		p.T.Fatal(err)
+	}
+	cmd.Wait()
+	return strings.ReplaceAll(string(text), "\r\n", "\n"), cmd.ProcessState.ExitCode()
+}
+
+// belowShell is a command in a shell that was started with the sockets of withSockets, and has LISTEN_* of another process.
+func belowShell(command ...string) []string {
+	return withSockets(append([]string{"sh", "-c", `LISTEN_PIDFDID=7 LISTEN_PID=1 "$@"; echo "ended: $?"`, "sh"}, command...)...)
+}
+
 // TestEnvOfThisShell addresses to a shell below another one the sockets that it was started with; its script ends in
 // the exec of a strict reader.
 func TestEnvOfThisShell(t *testing.T) {
 	t.Parallel()
-	const below = `LISTEN_PIDFDID=7 LISTEN_PID=1 "$@"; echo "ended: $?"`
 	for _, s := range shells {
 		for _, reader := range strict {
 			t.Run(s.name+" "+reader.Name, func(t *testing.T) {
 				t.Parallel()
 				p := testkit.NewProject(t)
-				program := reader.Command(t)
-				script := s.evaluate("") + s.output("env -0", "seen") + "exec " + strings.Join(program, " ") + "\n"
-				p.Start(withSockets(append([]string{"sh", "-c", below, "sh"}, s.command(t, p.Dir, script)...)...)...)
+				script := s.evaluate("") + s.output("env -0", "seen") + "exec " + strings.Join(reader.Command(t), " ") + "\n"
+				p.Start(belowShell(s.command(t, p.Dir, script)...)...)
 				pid, err := reader.Ask(p.Opened())
 				if err != nil {
 					t.Fatal(err)
 				}
-				text, err := os.ReadFile(p.Path("seen"))
-				seen := environment(string(text))
-				if err != nil || seen["LISTEN_PID"] != fmt.Sprint(pid) {
-					t.Errorf("LISTEN_PID is %q, the reader %d: %v", seen["LISTEN_PID"], pid, err)
+				seen := environment(p.Read("seen"))
+				if seen["LISTEN_PID"] != fmt.Sprint(pid) {
+					t.Errorf("LISTEN_PID is %q, the reader %d", seen["LISTEN_PID"], pid)
 				}
 				if value, ok := seen["LISTEN_PIDFDID"]; ok {
 					t.Errorf("LISTEN_PIDFDID is %q", value)
@@ -199,16 +227,24 @@ func TestEnvOfThisShell(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestNoEnvOfThisShell has strict readers refuse the sockets that no systemfd env has addressed to them.
+func TestNoEnvOfThisShell(t *testing.T) {
+	t.Parallel()
 	for _, reader := range strict {
-		t.Run("without "+reader.Name, func(t *testing.T) {
+		t.Run(reader.Name, func(t *testing.T) {
 			t.Parallel()
-			program := reader.Command(t)
-			got := testkit.HandOff(t, nil, withSockets(append([]string{"sh", "-c", below, "sh"}, program...)...)[1:]...)
+			got := testkit.HandOff(t, nil, belowShell(reader.Command(t)...)[1:]...)
 			if testkit.Says(t, got.Out, "ended: [1-9].*"); got.Status != 0 {
 				t.Errorf("exit %d: %s", got.Status, got.Err)
 			}
 		})
 	}
+}
+
+var namesThatAreCode = []string{
+	"x';touch<pwned>pwned;'", "it's", "$(touch$IFS'pwned')", "`touch$IFS'pwned'`", `\';touch>pwned;'\`, "!x", `"`, "a\u2019;touch",
 }
 
 // TestNamesAreQuoted has a parent pass names that would be code if they were not quoted, in every shell.
@@ -218,7 +254,7 @@ func TestNamesAreQuoted(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
-			for _, name := range []string{"x';touch<pwned>pwned;'", "it's", "$(touch$IFS'pwned')", "`touch$IFS'pwned'`", `\';touch>pwned;'\`, "!x", `"`, "a\u2019;touch"} {
+			for _, name := range namesThatAreCode {
 				argv := s.command(t, p.Dir, s.evaluate("")+s.output("probe", "probe"))
 				got := p.Run(append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)
 				switch {
@@ -242,42 +278,28 @@ func TestHolderOfTheFolder(t *testing.T) {
 	p := testkit.NewProject(t)
 	one, endOne := testkit.Owner(t)
 	two, endTwo := testkit.Owner(t)
-	env := func(dir string, owner int, flags ...string) testkit.Outcome {
-		t.Helper()
-		got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = dir, p.Env }, append([]string{"env", "--owner", fmt.Sprint(owner)}, flags...)...)
-		if got.Status != 0 {
-			t.Fatalf("exit %d: %s", got.Status, got.Err)
-		}
-		return got
-	}
-	first := env(p.Dir, one, "-s", "http::0")
+	first := envFor(p, one, "-s", "http::0")
 	holder := p.Holder()
-	if second := env(p.Dir, two, "-s", "http::0"); second.Out != first.Out {
-		t.Errorf("the second terminal gets\n%snot\n%s", second.Out, first.Out)
+	if second := envFor(p, two, "-s", "http::0"); second != first {
+		t.Errorf("the second terminal gets\n%snot\n%s", second, first)
 	}
 	link := filepath.Join(p.Home, "link")
 	if err := os.Symlink(p.Dir, link); err != nil {
 		t.Fatal(err)
 	}
-	if second := env(link, two, "-s", "http::0"); second.Out != first.Out {
-		t.Errorf("by a symbolic link it gets\n%snot\n%s", second.Out, first.Out)
+	if second := envFor(p.At(link), two, "-s", "http::0"); second != first {
+		t.Errorf("by a symbolic link it gets\n%snot\n%s", second, first)
 	}
-	elsewhere := env(p.Home, two, "-s", "http::0")
-	if elsewhere.Out == first.Out || len(p.Holders()) != 2 {
-		t.Errorf("another folder gets\n%sand the holders are %v", elsewhere.Out, p.Holders())
+	elsewhere := envFor(p.At(p.Home), two, "-s", "http::0")
+	if elsewhere == first || len(p.Holders()) != 2 {
+		t.Errorf("another folder gets\n%sand the holders are %v", elsewhere, p.Holders())
 	}
 	if sockets := p.Held(); len(sockets) != 2 {
 		t.Errorf("held is %v", sockets)
 	}
 
 	endOne()
-	testkit.Await(t, "the owner to go", func() bool {
-		owners := 0
-		for _, s := range p.Held() {
-			owners += len(s.Owners)
-		}
-		return owners == 2
-	})
+	testkit.Await(t, "the owner to go", func() bool { return ownersIn(p.Held()) == 2 })
 	if !slices.Contains(p.Holders(), holder) {
 		t.Error("with one of its two owners the holder ended")
 	}
@@ -285,26 +307,44 @@ func TestHolderOfTheFolder(t *testing.T) {
 	p.AwaitNothing()
 }
 
+// envFor returns the code that systemfd env prints for an owner.
+func envFor(p *testkit.Project, owner int, flags ...string) (code string) {
+	p.T.Helper()
+	got := p.Run(append([]string{"env", "--owner", strconv.Itoa(owner)}, flags...)...)
+	if got.Status != 0 {
+		p.T.Fatalf("exit %d: %s", got.Status, got.Err)
+	}
+	return got.Out
+}
+
+// ownersIn counts the owners of all sockets.
+func ownersIn(sockets []testkit.Held) (owners int) {
+	for _, s := range sockets {
+		owners += len(s.Owners)
+	}
+	return owners
+}
+
 // TestNamedHolder is shared by folders.
 func TestNamedHolder(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
-	there := func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.Home, p.Env }
+	there := p.At(p.Home)
 	here := p.Run("env", "-s", "http::0", "--name", "shared")
 	testkit.Says(t, here.Out, "export SYSTEMFD_HOLDER='"+p.Runtime+"/systemfd/shared.sock';")
-	if got := testkit.HandOff(t, there, "env", "-s", "http::0", "--name", "shared"); got.Out != here.Out || len(p.Holders()) != 1 {
+	if got := there.Run("env", "-s", "http::0", "--name", "shared"); got.Out != here.Out || len(p.Holders()) != 1 {
 		t.Errorf("another folder gets\n%snot\n%s", got.Out, here.Out)
 	}
 	if got := p.Run("stop"); got.Status != 1 || len(p.Holders()) != 1 {
 		t.Errorf("stop without a name: exit %d, %s", got.Status, got.Err)
 	}
-	if got := testkit.HandOff(t, there, "stop", "shared"); got.Status != 0 {
+	if got := there.Run("stop", "shared"); got.Status != 0 {
 		t.Errorf("stop: exit %d, %s", got.Status, got.Err)
 	}
 	p.AwaitNothing()
 
 	p.Run("env", "-s", "http::0", "--name", "shared")
-	if got := testkit.HandOff(t, there, "env", "--unset", "--name", "shared"); got.Status != 0 {
+	if got := there.Run("env", "--unset", "--name", "shared"); got.Status != 0 {
 		t.Errorf("--unset: exit %d, %s", got.Status, got.Err)
 	}
 	p.AwaitNothing()

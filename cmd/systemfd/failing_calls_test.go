@@ -77,9 +77,9 @@ var injections = []injection{
 func TestInjectedFailures(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "strace", "cc")
-	dir := t.TempDir()
 	// The command has no system calls but its end: what fails in it is none of ours.
-	if out, err := exec.Command("cc", "-static", "-o", filepath.Join(dir, "nothing"), "testdata/bench/true.c").CombinedOutput(); err != nil {
+	nothing := filepath.Join(t.TempDir(), "nothing")
+	if out, err := exec.Command("cc", "-static", "-o", nothing, "testdata/bench/true.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, form := range injections {
@@ -87,23 +87,27 @@ func TestInjectedFailures(t *testing.T) {
 			t.Parallel()
 			form.args = slices.Clone(form.args)
 			if last := len(form.args) - 1; form.args[last] == "true" {
-				form.args[last] = filepath.Join(dir, "nothing")
+				form.args[last] = nothing
 			}
-			// A run whose main goroutine leaves the first thread shows fewer calls.
-			var calls []call
-			for range 3 {
-				if more := form.calls(t); len(more) > len(calls) {
-					calls = more
-				}
-			}
-			if len(calls) < 10 {
-				t.Fatalf("it makes only %v", calls)
-			}
-			for _, c := range calls {
+			for _, c := range form.mostCalls(t) {
 				form.fail(t, c)
 			}
 		})
 	}
+}
+
+// mostCalls returns the calls of three runs: one whose main goroutine leaves the first thread shows fewer.
+func (form injection) mostCalls(t *testing.T) (calls []call) {
+	t.Helper()
+	for range 3 {
+		if more := form.calls(t); len(more) > len(calls) {
+			calls = more
+		}
+	}
+	if len(calls) < 10 {
+		t.Fatalf("it makes only %v", calls)
+	}
+	return calls
 }
 
 // call is the occurrence of a system call in a run, from 1.
@@ -131,7 +135,7 @@ func (form injection) ready(t *testing.T) (p *testkit.Project, address string, a
 	return p, address, args
 }
 
-// run runs the form below strace. What stays is ended once it has said that it is there.
+// run runs the form below strace.
 func (form injection) run(t *testing.T, p *testkit.Project, args []string, strace ...string) (got testkit.Outcome) {
 	t.Helper()
 	argv := []string{"strace"}
@@ -142,24 +146,33 @@ func (form injection) run(t *testing.T, p *testkit.Project, args []string, strac
 	if !form.forks {
 		argv = append(argv, "-f")
 	}
-	argv = slices.Concat(argv, []string{"systemfd"}, args)
-	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = p.Dir, p.Env
+	cmd := p.Command(slices.Concat(argv, []string{"systemfd"}, args)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	form.awaitEnd(t, p, cmd)
+	status := cmd.ProcessState.ExitCode()
+	if wait := cmd.ProcessState.Sys().(syscall.WaitStatus); wait.Signaled() {
+		status = 128 + int(wait.Signal())
+	}
+	return testkit.Outcome{PID: cmd.Process.Pid, Status: status, Out: out.String(), Err: stderr.String()}
+}
+
+// awaitEnd waits for the end of a run. What stays is ended once it has said that it is there.
+func (form injection) awaitEnd(t *testing.T, p *testkit.Project, cmd *exec.Cmd) {
+	t.Helper()
 	ended := make(chan struct{})
 	go func() {
 		cmd.Wait()
 		close(ended)
 	}()
-	isTold := false // a second signal would meet a process that is about to end
+	stays := form.stays
 	testkit.Await(t, "the form to end", func() bool {
-		if _, err := os.Lstat(p.Path("info")); err == nil && form.stays && !isTold {
-			isTold = true
+		if stays && testkit.Exists(p.Path("info")) {
+			stays = false // a second signal would meet a process that is about to end
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		}
 		select {
@@ -169,11 +182,6 @@ func (form injection) run(t *testing.T, p *testkit.Project, args []string, strac
 			return false
 		}
 	})
-	status := cmd.ProcessState.ExitCode()
-	if wait := cmd.ProcessState.Sys().(syscall.WaitStatus); wait.Signaled() {
-		status = 128 + int(wait.Signal())
-	}
-	return testkit.Outcome{PID: cmd.Process.Pid, Status: status, Out: out.String(), Err: stderr.String()}
 }
 
 // clean removes what was there before, and what a run that works leaves.
@@ -192,28 +200,34 @@ func (form injection) calls(t *testing.T) (calls []call) {
 	if got := form.run(t, p, args, "-o", trace); got.Status != 0 && !form.stays && !form.refuses {
 		t.Fatalf("without a failure: exit %d, %s", got.Status, got.Err)
 	}
-	text, err := os.ReadFile(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	count, first := map[string]int{}, ""
-	for _, line := range regexp.MustCompile(`(?m)^(?:(\d+) +)?(\w+)\((.*)$`).FindAllStringSubmatch(string(text), -1) {
-		if first == "" {
-			first = line[1]
-		}
-		if line[1] != first { // another thread, or process
-			continue
-		}
-		name := line[2]
+	count := map[string]int{}
+	for _, line := range firstThread(t, trace) {
+		name, args := line[2], line[3]
 		count[name]++
 		switch {
 		case name == "execve" && count[name] == 2: // strace does not count the first, its own
 			return append(calls, call{name, 1})
-		case injected[name] != "" && name != "execve" && !isRuntimes(name, line[3]):
+		case injected[name] != "" && name != "execve" && !isRuntimes(name, args):
 			calls = append(calls, call{name, count[name]})
 		}
 	}
 	return calls
+}
+
+// firstThread returns the lines of a trace that are not of another thread, or process: each with the thread, the call,
+// and what it is called with.
+func firstThread(t *testing.T, trace string) (lines [][]string) {
+	t.Helper()
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range regexp.MustCompile(`(?m)^(?:(\d+) +)?(\w+)\((.*)$`).FindAllStringSubmatch(string(text), -1) {
+		if len(lines) == 0 || line[1] == lines[0][1] {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // isRuntimes reports whether a call is the Go runtime's.
@@ -249,7 +263,6 @@ func (form injection) fail(t *testing.T, c call) {
 // check looks at a run in which a call has failed.
 func (form injection) check(t *testing.T, what, name string, p *testkit.Project, address string, got testkit.Outcome) {
 	t.Helper()
-	errors := strings.Count(got.Err, "error: ")
 	switch {
 	case strings.Contains(got.Err, "goroutine") || strings.Contains(got.Err, "panic"):
 		t.Errorf("%s: it crashes: %s", what, got.Err)
@@ -258,25 +271,46 @@ func (form injection) check(t *testing.T, what, name string, p *testkit.Project,
 			os.Remove(p.Path("a.sock")) // it was the call that removes it, or looks whether it is ours
 		}
 		return // it can do without
-	case form.args[0][0] != '-' && got.Status == 1, got.Status == 125, got.Status == 126 && (name == "execve" || strings.Contains(name, "access")), got.Status == 2 && strings.Contains(got.Err, "cannot read unit"):
-	case name == "faccessat2" || name == "newfstatat" && (got.Status == 127 || got.Status == 126): // of COMMAND
-	default:
+	case !form.mayFail(name, got):
 		t.Errorf("%s: exit %d, %s%s", what, got.Status, got.Out, got.Err)
 	}
-	if errors != 1 || !regexp.MustCompile(`(?m)^error: [^A-Z].*[^.]$`).MatchString(got.Err) {
+	if strings.Count(got.Err, "error: ") != 1 || !regexp.MustCompile(`(?m)^error: [^A-Z].*[^.]$`).MatchString(got.Err) {
 		t.Errorf("%s: it says\n%s", what, got.Err)
 	}
 	if !testkit.IsFree(address) {
 		t.Errorf("%s: %s is taken", what, address)
 	}
+	form.checkLeft(t, what, p)
+}
+
+// mayFail reports whether the exit status of a run is one of an error of ours, or of COMMAND.
+func (form injection) mayFail(name string, got testkit.Outcome) bool {
+	switch got.Status {
+	case 1:
+		return form.args[0][0] != '-' // of a subcommand
+	case 2:
+		return strings.Contains(got.Err, "cannot read unit")
+	case 125:
+		return true
+	case 126:
+		return name == "execve" || name == "newfstatat" || strings.Contains(name, "access")
+	case 127:
+		return name == "newfstatat" || name == "faccessat2"
+	}
+	return false
+}
+
+// checkLeft fails the test if a file is there that was not before.
+func (form injection) checkLeft(t *testing.T, what string, p *testkit.Project) {
+	t.Helper()
 	entries, err := os.ReadDir(p.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if slices.Contains(form.leaves, entry.Name()) && form.prepare != nil && entry.Name() != "made" || form.held && entry.Name() == "kept.sock" {
-			continue
+		wasThere := form.prepare != nil && slices.Contains(form.leaves, entry.Name()) && entry.Name() != "made"
+		if !wasThere && (!form.held || entry.Name() != "kept.sock") {
+			t.Errorf("%s: %s is left", what, entry.Name())
 		}
-		t.Errorf("%s: %s is left", what, entry.Name())
 	}
 }

@@ -53,14 +53,30 @@ func textFile(t testing.TB, text string) *os.File {
 	return f
 }
 
+// writeProgram writes a program that anybody may run.
+func writeProgram(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// staleVariables are what another process was told.
+var staleVariables = []string{
+	"LISTEN_FDS=9", "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8",
+	"SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere",
+}
+
 // The environment arrives as it was: its order, entries that a shell would drop. Ours come last.
 func TestEnvironmentPasses(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "env")
-	given := []string{"PATH=" + os.Getenv("PATH"), "B=2", "A=1", "EMPTY=", "LINES=one\ntwo", "bytes=\xff\x80", "with space=x", "EQUALS=a=b", "LISTEN_FDSX=7", "SYSTEMFD=1", "MAKEFLAGS= -k --jobserver-auth=fifo:/tmp/x"}
-	stale := []string{"LISTEN_FDS=9", "LISTEN_PID=1", "LISTEN_PIDFDID=5", "LISTEN_FDNAMES=x", "LISTEN_FDS_FIRST_FD=8", "SYSTEMFD_SOCKETS=tcp::1", "SYSTEMFD_HOLDER=/nowhere"}
+	given := []string{
+		"PATH=" + os.Getenv("PATH"), "B=2", "A=1", "EMPTY=", "LINES=one\ntwo", "bytes=\xff\x80", "with space=x", "EQUALS=a=b",
+		"LISTEN_FDSX=7", "SYSTEMFD=1", "MAKEFLAGS= -k --jobserver-auth=fifo:/tmp/x",
+	}
 	got := testkit.HandOff(t, func(cmd *exec.Cmd) {
-		cmd.Env = slices.Concat(stale[:3], given, stale[3:])
+		cmd.Env = slices.Concat(staleVariables[:3], given, staleVariables[3:])
 	}, "-q", "-s", "./a.sock", "--", "env")
 
 	rest, ok := strings.CutPrefix(got.Out, strings.Join(given, "\n")+"\n")
@@ -113,7 +129,8 @@ func TestDescriptorsTaken(t *testing.T) {
 	testkit.SaysNot(t, got.Out, "fd [6-9] .*")
 
 	got = testkit.HandOff(t, prepare, "-q", "-s", "a=0", "-s", "b=udp::0", "-s", "c=0", "-s", "d=./d.sock", "--", "probe")
-	testkit.Says(t, got.Out, "env LISTEN_FDNAMES=a:b:c:d", "fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 socket type=1 .* 127.*", "fd 6 socket type=1 .*/d.sock", "fd 10 file .*")
+	testkit.Says(t, got.Out, "env LISTEN_FDNAMES=a:b:c:d",
+		"fd 3 socket type=1 .*", "fd 4 socket type=2 .*", "fd 5 socket type=1 .* 127.*", "fd 6 socket type=1 .*/d.sock", "fd 10 file .*")
 	testkit.SaysNot(t, got.Out, "fd [7-9] .*")
 
 	got = testkit.HandOff(t, prepare, "-q", "-s", "0", "-s", "0", "--", "cat", "/dev/fd/5", "/dev/fd/10")
@@ -141,7 +158,8 @@ func TestInheritedElsewhere(t *testing.T) {
 	testkit.SaysNot(t, got.Out, "fd [5-9] .*", ".* nonblocking .*")
 
 	got = testkit.HandOff(t, prepare, "--nonblock", "--append", "-s", "c=0", "--", "probe")
-	testkit.Says(t, got.Out, "env LISTEN_FDNAMES=we b:x/y:c", "fd 3 .* nonblocking "+here(first), "fd 4 .* nonblocking "+here(second), "fd 5 socket .* nonblocking 127.*")
+	testkit.Says(t, got.Out, "env LISTEN_FDNAMES=we b:x/y:c",
+		"fd 3 .* nonblocking "+here(first), "fd 4 .* nonblocking "+here(second), "fd 5 socket .* nonblocking 127.*")
 	testkit.SaysNot(t, got.Out, "fd [6-9] .*")
 }
 
@@ -153,7 +171,8 @@ func TestInheritedOverlap(t *testing.T) {
 		cmd.ExtraFiles = []*os.File{nil, givenFile(t, first), givenFile(t, second)}
 		cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDS_FIRST_FD=4")
 	}, "--append", "-s", "0", "--", "probe")
-	testkit.Says(t, got.Out, "fd 3 socket .* "+first.Addr().String(), "fd 4 socket .* "+second.Addr().String(), "fd 5 socket .* 127.*", "env LISTEN_FDNAMES=unknown:unknown:tcp")
+	testkit.Says(t, got.Out, "fd 3 socket .* "+first.Addr().String(), "fd 4 socket .* "+second.Addr().String(), "fd 5 socket .* 127.*",
+		"env LISTEN_FDNAMES=unknown:unknown:tcp")
 	testkit.SaysNot(t, got.Out, "fd [6-9] .*")
 }
 
@@ -161,39 +180,46 @@ func TestInheritedOverlap(t *testing.T) {
 func TestNotASocketToPass(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
-	conn, err := net.Dial("tcp", l.Addr().String())
+	for is, file := range map[string]*os.File{
+		"an inet stream socket, connected":                       connectedSocket(t, l.Addr().String()),
+		"an inet stream socket, neither listening nor connected": idleSocket(t),
+	} {
+		passed := func(cmd *exec.Cmd) {
+			cmd.ExtraFiles = []*os.File{file}
+			cmd.Env = append(os.Environ(), "LISTEN_FDS=1")
+		}
+		got := testkit.HandOff(t, func(cmd *exec.Cmd) {
+			passed(cmd)
+			cmd.Env = append(cmd.Env, "SYSTEMFD_SOCKETS=http::"+l.Addr().String())
+		}, "--", "probe")
+		if got.Status != 125 || got.Out != "" {
+			t.Errorf("%s: exit %d, stdout %q", is, got.Status, got.Out)
+		}
+		testkit.Says(t, got.Err, fmt.Sprintf("error: descriptor 3 should be http://%s/, but is %s", l.Addr(), is), "hint: .*descriptors of its own.*")
+
+		got = testkit.HandOff(t, passed, "--", "probe")
+		testkit.Says(t, got.Out, "env LISTEN_FDS=1", "fd 3 socket type=1 listening=0 .*")
+	}
+}
+
+func connectedSocket(t *testing.T, address string) *os.File {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	return givenFile(t, conn.(*net.TCPConn))
+}
+
+func idleSocket(t *testing.T) *os.File {
+	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	unix.CloseOnExec(fd)
-	idle := os.NewFile(uintptr(fd), "idle")
-	defer idle.Close()
-	for _, test := range []struct {
-		is   string
-		file *os.File
-	}{
-		{"an inet stream socket, connected", givenFile(t, conn.(*net.TCPConn))},
-		{"an inet stream socket, neither listening nor connected", idle},
-	} {
-		prepare := func(cmd *exec.Cmd) {
-			cmd.ExtraFiles = []*os.File{test.file}
-			cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "SYSTEMFD_SOCKETS=http::"+l.Addr().String())
-		}
-		got := testkit.HandOff(t, prepare, "--", "probe")
-		if got.Status != 125 || got.Out != "" {
-			t.Errorf("%s: exit %d, stdout %q", test.is, got.Status, got.Out)
-		}
-		testkit.Says(t, got.Err, fmt.Sprintf("error: descriptor 3 should be http://%s/, but is %s", l.Addr(), test.is), "hint: .*descriptors of its own.*")
-
-		got = testkit.HandOff(t, func(cmd *exec.Cmd) {
-			prepare(cmd)
-			cmd.Env = cmd.Env[:len(cmd.Env)-1]
-		}, "--", "probe")
-		testkit.Says(t, got.Out, "env LISTEN_FDS=1", "fd 3 socket type=1 listening=0 .*")
-	}
+	f := os.NewFile(uintptr(fd), "idle")
+	t.Cleanup(func() { f.Close() })
+	return f
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,11 +95,8 @@ func TestHold(t *testing.T) {
 					s.Restarts(t, address)
 					return
 				}
-				pid, err := s.Ask(address)
+				pid := mustAsk(t, s, address)
 				for range 2 {
-					if err != nil {
-						t.Fatal(err)
-					}
 					pid = restartByFile(t, p.Dir, s, address, pid)
 				}
 			})
@@ -124,7 +120,9 @@ func TestWithoutHold(t *testing.T) {
 			if err != nil || status != "125\n" {
 				t.Errorf("exit status %q, %v", status, err)
 			}
-			testkit.Says(t, string(said), `error: descriptor 3 should be http://`+regexp.QuoteMeta(p.Opened())+`/, but is `+c.is, `hint: .* give the outer systemfd --hold`)
+			testkit.Says(t, string(said),
+				`error: descriptor 3 should be http://`+regexp.QuoteMeta(p.Opened())+`/, but is `+c.is,
+				`hint: .* give the outer systemfd --hold`)
 			if _, err := os.Stat(p.Path("ran")); err == nil {
 				t.Error("the command ran")
 			}
@@ -155,27 +153,45 @@ func TestHoldEndsWithCommand(t *testing.T) {
 			p := testkit.NewProject(t)
 			p.Start(holding("tail", "-f", "/dev/null")...)
 			address := p.Opened()
-			sockets := testkit.Find(t, "the holder", func() ([]testkit.Held, bool) {
-				sockets := p.Held()
-				return sockets, len(sockets) == 2
-			})
+			sockets := awaitHeld(p, 2)
 			command, keeper := sockets[0].Owners[0].PID, sockets[0].Holder
 			if sockets[1].Address != p.Path("ctl") || !process.IsAlive(keeper) {
 				t.Fatalf("what is held is %+v", sockets)
 			}
-			if err := syscall.Kill(command, signal); err != nil {
-				t.Fatal(err)
-			}
+			sendTo(t, command, signal)
 			testkit.Dies(t, keeper)
-			if c, err := net.Dial("tcp", address); err == nil {
-				c.Close()
+			if !testkit.IsFree(address) {
 				t.Errorf("somebody listens at %s", address)
 			}
-			if _, err := os.Lstat(p.Path("ctl")); !os.IsNotExist(err) {
-				t.Errorf("the path of the unix socket: %v", err)
-			}
+			p.IsGone("ctl")
 		})
 	}
+}
+
+// awaitHeld waits until so many sockets are kept.
+func awaitHeld(p *testkit.Project, number int) []testkit.Held {
+	p.T.Helper()
+	return testkit.Find(p.T, "the holder", func() ([]testkit.Held, bool) {
+		sockets := p.Held()
+		return sockets, len(sockets) == number
+	})
+}
+
+// sendTo sends a signal to a process.
+func sendTo(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatalf("kill %d: %v", pid, err)
+	}
+}
+
+// awaitNoOwner waits until two sockets are kept only for the server that uses them.
+func awaitNoOwner(p *testkit.Project) {
+	p.T.Helper()
+	testkit.Await(p.T, "only the server to own the sockets", func() bool {
+		sockets := p.Held()
+		return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
+	})
 }
 
 // TestHoldBelowSystemdSocketActivate holds what systemd's own tool has opened, for a launcher that closes it.
@@ -185,36 +201,32 @@ func TestHoldBelowSystemdSocketActivate(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			p, address := testkit.NewProject(t), testkit.FreePort(t)
-			p.Write("watched", "")
-			p.Start(slices.Concat(activate, []string{
-				"-E", "XDG_RUNTIME_DIR", "-l", address, "-l", p.Dir + "/ctl",
-				"systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- " + s.Command(t)[0],
-			})...)
-			testkit.AwaitListener(t, address)
-			pid, err := s.Ask(address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pid = restartByFile(t, p.Dir, s, address, pid)
-
-			sockets := p.Held()
-			if len(sockets) != 2 || sockets[0].Address != address {
-				t.Fatalf("what is held is %+v", sockets)
-			}
-			if err := syscall.Kill(sockets[0].Owners[0].PID, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			testkit.Await(t, "only the server to own the sockets", func() bool {
-				sockets := p.Held()
-				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
-			})
-			testkit.Kill(t, s.Process(pid))
-			testkit.Dies(t, sockets[0].Holder)
-			if _, err := os.Lstat(p.Path("ctl")); err != nil {
-				t.Errorf("the path was there before us, and is gone: %v", err)
-			}
+			checkHoldBelowActivate(t, s)
 		})
+	}
+}
+
+func checkHoldBelowActivate(t *testing.T, s testkit.Server) {
+	t.Helper()
+	p, address := testkit.NewProject(t), testkit.FreePort(t)
+	p.Write("watched", "")
+	p.Start(slices.Concat(activate, []string{
+		"-E", "XDG_RUNTIME_DIR", "-l", address, "-l", p.Dir + "/ctl",
+		"systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- " + s.Command(t)[0],
+	})...)
+	testkit.AwaitListener(t, address)
+	pid := restartByFile(t, p.Dir, s, address, mustAsk(t, s, address))
+
+	sockets := p.Held()
+	if len(sockets) != 2 || sockets[0].Address != address {
+		t.Fatalf("what is held is %+v", sockets)
+	}
+	sendTo(t, sockets[0].Owners[0].PID, syscall.SIGKILL)
+	awaitNoOwner(p)
+	testkit.Kill(t, s.Process(pid))
+	testkit.Dies(t, sockets[0].Holder)
+	if !testkit.Exists(p.Path("ctl")) {
+		t.Error("the path was there before us, and is gone")
 	}
 }
 
@@ -225,50 +237,55 @@ func TestHoldOfHeld(t *testing.T) {
 	for _, s := range strict {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			p := testkit.NewProject(t)
-			p.KeepHere("-s", "app=http::0", "-s", "ctl=unix::./ctl")
-			before := p.Held()
-			if len(before) != 2 || before[0].Owners[0].PID != os.Getpid() {
-				t.Fatalf("what is held is %+v", before)
-			}
-			p.Write("watched", "")
-			p.Start("systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.Command(t)[0])
-			pid, err := s.Ask(before[0].Address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			owners := map[int]string{}
-			for _, socket := range p.Held() {
-				for _, owner := range socket.Owners {
-					owners[owner.PID] = owner.Name
-				}
-			}
-			if name := owners[os.Getpid()]; len(owners) != 2 || name == "" {
-				t.Errorf("the owners are %v, want this process and the launcher", owners)
-			}
-			delete(owners, os.Getpid())
-
-			if got := p.Run("env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.Status != 0 {
-				t.Fatal(got.Err)
-			}
-			pid = restartByFile(t, p.Dir, s, before[0].Address, pid)
-
-			for owner := range owners {
-				if err := syscall.Kill(owner, syscall.SIGKILL); err != nil {
-					t.Fatal(err)
-				}
-			}
-			testkit.Await(t, "only the server to own the sockets", func() bool {
-				sockets := p.Held()
-				return len(sockets) == 2 && len(sockets[0].Owners) == 0 && len(sockets[0].Users) == 1
-			})
-			if _, err := s.Ask(before[0].Address); err != nil {
-				t.Errorf("process %d, which has the socket, does not answer: %v", pid, err)
-			}
-			testkit.Kill(t, s.Process(pid))
-			testkit.Await(t, "nothing to be kept", func() bool { return len(p.Held()) == 0 })
+			checkHoldOfHeld(t, s)
 		})
 	}
+}
+
+func checkHoldOfHeld(t *testing.T, s testkit.Server) {
+	t.Helper()
+	p := testkit.NewProject(t)
+	p.KeepHere("-s", "app=http::0", "-s", "ctl=unix::./ctl")
+	before := p.Held()
+	if len(before) != 2 || before[0].Owners[0].PID != os.Getpid() {
+		t.Fatalf("what is held is %+v", before)
+	}
+	address := before[0].Address
+	p.Write("watched", "")
+	p.Start("systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.Command(t)[0])
+	pid := mustAsk(t, s, address)
+	launcher := otherOwner(p)
+
+	if got := p.Run("env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.Status != 0 {
+		t.Fatal(got.Err)
+	}
+	pid = restartByFile(t, p.Dir, s, address, pid)
+
+	sendTo(t, launcher, syscall.SIGKILL)
+	awaitNoOwner(p)
+	if _, err := s.Ask(address); err != nil {
+		t.Errorf("process %d, which has the socket, does not answer: %v", pid, err)
+	}
+	testkit.Kill(t, s.Process(pid))
+	testkit.Await(t, "nothing to be kept", func() bool { return len(p.Held()) == 0 })
+}
+
+// otherOwner returns the one for which something is kept, beside this process.
+func otherOwner(p *testkit.Project) (pid int) {
+	p.T.Helper()
+	owners := map[int]string{}
+	for _, socket := range p.Held() {
+		for _, owner := range socket.Owners {
+			owners[owner.PID] = owner.Name
+			if owner.PID != os.Getpid() {
+				pid = owner.PID
+			}
+		}
+	}
+	if len(owners) != 2 || owners[os.Getpid()] == "" {
+		p.T.Fatalf("the owners are %v, want this process and the launcher", owners)
+	}
+	return pid
 }
 
 // isNonblocking reports whether O_NONBLOCK is set on the one TCP socket that a holder keeps.
@@ -282,21 +299,31 @@ func isNonblocking(t *testing.T, keeper int) bool {
 	for _, link := range links {
 		target, _ := os.Readlink(link)
 		inode, isSocket := strings.CutPrefix(strings.TrimSuffix(target, "]"), "socket:[")
-		if !isSocket || !bytes.Contains(table, []byte(" "+inode+" ")) {
-			continue
+		if isSocket && bytes.Contains(table, []byte(" "+inode+" ")) {
+			flags := procNumber(t, fmt.Sprintf("/proc/%d/fdinfo/%s", keeper, filepath.Base(link)), "flags", 8)
+			return flags&syscall.O_NONBLOCK != 0
 		}
-		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", keeper, filepath.Base(link)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		flags, err := strconv.ParseInt(string(regexp.MustCompile(`(?m)^flags:\s+(\d+)$`).FindSubmatch(info)[1]), 8, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return flags&syscall.O_NONBLOCK != 0
 	}
 	t.Fatalf("holder %d keeps no TCP socket", keeper)
 	return false
+}
+
+// procNumber returns a field of a file of proc(5) that has each on a line of its own.
+func procNumber(t *testing.T, file, field string, base int) uint64 {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(`(?m)^` + field + `:\s+(\w+)$`).FindSubmatch(text)
+	if match == nil {
+		t.Fatalf("%s has no %s:\n%s", file, field, text)
+	}
+	number, err := strconv.ParseUint(string(match[1]), base, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
 }
 
 // below starts a server by systemfd with flags, in a folder of its own and in a shell that reaps it and says "ended".
@@ -309,24 +336,13 @@ func below(p *testkit.Project, name, flags string, command []string) *testkit.Ru
 // accept(2) must wait.
 func TestHeldSocketChangesServers(t *testing.T) {
 	t.Parallel()
-	testkit.Need(t, "node", "python3")
+	testkit.Need(t, "python3")
 	p := testkit.NewProject(t)
 	p.KeepHere("-s", "app=http::0")
 	socket := p.Held()[0]
-	node := testkit.Server{Name: "node"}
-	for _, nonblocking := range []struct {
-		testkit.Server
-		command []string
-	}{
-		{gunicorn, gunicorn.Command(t)},
-		{node, []string{"node", source(t, "node.js")}},
-	} {
-		below(p, nonblocking.Name, "", nonblocking.command)
-		pid, err := nonblocking.Ask(socket.Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		testkit.Kill(t, nonblocking.Process(pid))
+	for _, nonblocking := range []testkit.Server{gunicorn, node} {
+		below(p, nonblocking.Name, "", nonblocking.Command(t))
+		testkit.Kill(t, nonblocking.Process(mustAsk(t, nonblocking, socket.Address)))
 		if !isNonblocking(t, socket.Holder) {
 			t.Errorf("%s does not leave O_NONBLOCK, so this shows nothing", nonblocking.Name)
 		}
@@ -340,10 +356,7 @@ func TestHeldSocketChangesServers(t *testing.T) {
 
 	below(p, "blocking", "", blocking)
 	reader := testkit.Server{Name: "python", Line: true, Want: "hello"}
-	first, err := reader.Ask(socket.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := mustAsk(t, reader, socket.Address)
 	if again, err := reader.Ask(socket.Address); err != nil || again != first {
 		t.Errorf("first process %d answers, then %d: %v", first, again, err)
 	}

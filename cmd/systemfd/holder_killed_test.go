@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -130,14 +129,28 @@ func (k *killing) round(victim string) {
 	var got testkit.Outcome
 	var claim sync.WaitGroup
 	claim.Go(func() { environ, got = k.Keep(two, "-s", k.address, "-s", k.path) })
+	k.kill(victim, one, endOne, holder)
+	claim.Wait()
+	if checkQuiet(k.T, "the second claim", got); k.T.Failed() {
+		return
+	}
+	k.use(environ, !strings.HasSuffix(victim, "holder"))
+	endOne()
+	endTwo()
+	k.sweep(victim != "owner")
+}
+
+// kill kills a victim at some moment: a further client of the owner, the owner, or a holder.
+func (k *killing) kill(victim string, owner int, endOwner func(), holder int) {
+	k.T.Helper()
 	moment := rand.N(15 * time.Millisecond)
 	switch victim {
 	case "client", "new client":
-		killed(k.Project, moment, "systemfd", "env", "-q", "-s", k.path, "-s", k.address, "--owner", strconv.Itoa(one))
+		killed(k.Project, moment, "systemfd", "env", "-q", "-s", k.path, "-s", k.address, "--owner", strconv.Itoa(owner))
 	case "owner":
 		k.port.mayRefuse()
 		time.Sleep(moment)
-		endOne()
+		endOwner()
 	case "holder":
 		k.port.mayRefuse()
 		time.Sleep(moment)
@@ -145,15 +158,6 @@ func (k *killing) round(victim string) {
 	case "new holder":
 		k.killNewHolder(moment)
 	}
-	claim.Wait()
-	if got.Status != 0 || got.Err != "" {
-		k.T.Errorf("the second claim: status %d, %s", got.Status, got.Err)
-		return
-	}
-	k.use(environ, !strings.HasSuffix(victim, "holder"))
-	endOne()
-	endTwo()
-	k.sweep(victim != "owner")
 }
 
 // use has two commands fetch the sockets at once. They are kept all the time, or a killed holder has to be started again.
@@ -181,8 +185,7 @@ func (k *killing) use(environ []string, isKept bool) {
 // killed starts a command and kills it at a moment of its life.
 func killed(p *testkit.Project, moment time.Duration, argv ...string) {
 	p.T.Helper()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	p.In(cmd)
+	cmd := p.Command(argv...)
 	if err := cmd.Start(); err != nil {
 		p.T.Fatal(err)
 	}
@@ -222,6 +225,14 @@ func (k *killing) killNewHolder(moment time.Duration) {
 	syscall.Kill(pid, syscall.SIGKILL)
 }
 
+// checkNothingHeld looks whether systemfd status finds nothing, and complains of nothing.
+func checkNothingHeld(p *testkit.Project) {
+	p.T.Helper()
+	if got := p.Run("status"); got.Status != 0 || got.Err != "" || got.Out != "nothing is held\n" {
+		p.T.Errorf("status: status %d, %s%s", got.Status, got.Out, got.Err)
+	}
+}
+
 // sweep finds nothing once all owners are gone, but perhaps a dead path, which can be opened again: the process that
 // would have removed it was killed.
 func (k *killing) sweep(mayLeavePath bool) {
@@ -230,24 +241,18 @@ func (k *killing) sweep(mayLeavePath bool) {
 		breakOff(k.Project)
 		return len(k.Holders()) == 0
 	})
-	if got := testkit.HandOff(k.T, k.In, "status"); got.Status != 0 || got.Err != "" || got.Out != "nothing is held\n" {
-		k.T.Errorf("status: status %d, %s%s", got.Status, got.Out, got.Err)
-	}
+	checkNothingHeld(k.Project)
 	if left := testkit.LeftIn(filepath.Join(k.Runtime, "systemfd")); len(left) > 0 {
 		k.T.Errorf("status leaves %q", left)
 	}
-	if !testkit.IsFree(k.address) {
-		k.T.Error("the port is taken")
-	}
-	if _, err := os.Lstat(k.path); err != nil {
+	checkFree(k.T, k.address)
+	if !testkit.Exists(k.path) {
 		return
 	}
 	if !mayLeavePath {
 		k.T.Error("the path is left")
 	}
-	if got := testkit.HandOff(k.T, k.In, "-q", "-s", k.path, "--", "true"); got.Status != 0 || got.Err != "" {
-		k.T.Errorf("the path cannot be opened: status %d, %s", got.Status, got.Err)
-	}
+	checkQuiet(k.T, "opening the path again", k.Run("-q", "-s", k.path, "--", "true"))
 	os.Remove(k.path)
 }
 
@@ -275,74 +280,13 @@ func TestSteadyHoldIsKilled(t *testing.T) {
 		killed(p, rand.N(within), "systemfd", "--hold", "-q", "-s", "127.0.0.1:0", "--", "sleep", "600")
 	}
 	testkit.Await(t, "the holders to end by themselves", func() bool { return len(p.Holders()) == 0 })
-	if got := p.Run("status"); got.Status != 0 || got.Err != "" || got.Out != "nothing is held\n" {
-		t.Errorf("status: status %d, %s%s", got.Status, got.Out, got.Err)
-	}
+	checkNothingHeld(p)
 	if left := contents(t, p.Runtime); len(left) != 2 { // itself, and the control directory
 		t.Errorf("status leaves %q", left)
 	}
 	if pids := testkit.KillIn(p.Dir); pids > 0 {
 		t.Errorf("%d commands are left", pids)
 	}
-}
-
-// TestSteadyShellIsKilled kills shells whose systemfd env is under way: no other process becomes the owner.
-func TestSteadyShellIsKilled(t *testing.T) {
-	t.Parallel()
-	testkit.Need(t, "bash", "setsid")
-	for name, test := range map[string]struct {
-		script string
-		within time.Duration // of its start; 0 for a script that kills itself
-	}{
-		"kills itself":    {`systemfd env -q -s "$1" & kill -9 $$`, 0},
-		"while it evals":  {`eval "$(systemfd env -q -s "$1")"; read -r line`, 30 * time.Millisecond},
-		"with a pipeline": {`systemfd env -q -s "$1" | cat & wait; read -r line`, 30 * time.Millisecond},
-		"below a script":  {`bash -c 'eval "$(systemfd env -q -s "$1")"; read -r line' bash "$1"; read -r line`, 40 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := testkit.NewProject(t)
-			address := testkit.FreePort(t)
-			for begun, round := time.Now(), 0; round < 100 && time.Since(begun) < 20*time.Second; round++ {
-				killShell(p, test.within, "setsid", "bash", "-c", test.script, "bash", address)
-				for _, socket := range p.Held() {
-					for _, owner := range socket.Owners {
-						if owner.Name != "" && owner.Name != "bash" { // a dead one has no name
-							t.Fatalf("round %d: %s is kept for process %d, %s", round, socket.Address, owner.PID, owner.Name)
-						}
-					}
-				}
-				testkit.Await(t, "nothing to be kept", func() bool { return len(p.Held()) == 0 })
-			}
-			p.AwaitNothing()
-			if !testkit.IsFree(address) {
-				t.Error("the port is taken")
-			}
-		})
-	}
-}
-
-// killShell runs a shell, kills it within some time, and waits until all that it started has ended.
-func killShell(p *testkit.Project, within time.Duration, argv ...string) {
-	p.T.Helper()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	p.In(cmd)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	defer stdin.Close()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out // Wait waits for all who have it
-	if err := cmd.Start(); err != nil {
-		p.T.Fatal(err)
-	}
-	if within > 0 {
-		time.Sleep(rand.N(within))
-		cmd.Process.Kill()
-		stdin.Close()
-	}
-	cmd.Wait()
 }
 
 // TestSteadyServerOwns ends the owner of a path while a server, started by another process, serves it.
@@ -353,31 +297,38 @@ func TestSteadyServerOwns(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
 			owner, end := testkit.Owner(t)
-			environ, path := p.MustKeep(owner, "-s", "./app.sock"), p.Path("app.sock")
+			environ := p.MustKeep(owner, "-s", "./app.sock")
 			if by == "the variables" {
 				p.Env = environ
 			}
 			detached(p, "systemfd", "--", "probe", "serve")
 			testkit.Await(t, "the server to have the socket", func() bool { return len(p.Held()[0].Users) == 1 })
-			before, err := os.Lstat(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			end()
-			held := testkit.Find(t, "the owner to be forgotten", func() (testkit.Held, bool) {
-				held := p.Held()
-				return held[0], len(held[0].Owners) == 0
-			})
-			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
-				t.Fatalf("the path is %v, %v", after, err)
-			}
-			answer, err := testkit.Exchange(testkit.DialAny(t, "unix", path), "hello")
-			server, _, _ := strings.Cut(answer, " ")
-			if err != nil || len(held.Users) != 1 || server != strconv.Itoa(held.Users[0].PID) {
-				t.Fatalf("the server answers %q, %v; status names %v", answer, err, held.Users)
-			}
-			syscall.Kill(held.Users[0].PID, syscall.SIGTERM)
+			syscall.Kill(checkServerOwns(p, end), syscall.SIGTERM)
 			p.AwaitNothing()
 		})
 	}
+}
+
+// checkServerOwns ends the owner of a path: the server has the path all the same. It returns the server.
+func checkServerOwns(p *testkit.Project, endOwner func()) (server int) {
+	p.T.Helper()
+	path := p.Path("app.sock")
+	before, err := os.Lstat(path)
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	endOwner()
+	held := testkit.Find(p.T, "the owner to be forgotten", func() (testkit.Held, bool) {
+		held := p.Held()
+		return held[0], len(held[0].Owners) == 0
+	})
+	if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+		p.T.Fatalf("the path is %v, %v", after, err)
+	}
+	answer, err := testkit.Exchange(testkit.DialAny(p.T, "unix", path), "hello")
+	pid, _, _ := strings.Cut(answer, " ")
+	if err != nil || len(held.Users) != 1 || pid != strconv.Itoa(held.Users[0].PID) {
+		p.T.Fatalf("the server answers %q, %v; status names %v", answer, err, held.Users)
+	}
+	return held.Users[0].PID
 }

@@ -10,13 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +22,35 @@ import (
 
 // This file is what can go wrong around a holder. Whatever does, no process, no socket file and no control socket
 // stays when it is over.
+
+// checkQuiet fails the test if a command failed, or said something on standard error.
+func checkQuiet(t *testing.T, what string, got testkit.Outcome) {
+	t.Helper()
+	if got.Status != 0 || got.Err != "" {
+		t.Errorf("%s: status %d, %s", what, got.Status, got.Err)
+	}
+}
+
+// checkPassed has a command of a shell get the sockets that are kept for it: the probe finds these.
+func checkPassed(p *testkit.Project, environ []string, patterns ...string) {
+	p.T.Helper()
+	got := p.With(environ, "--", "probe")
+	checkQuiet(p.T, "the probe", got)
+	testkit.Says(p.T, got.Out, patterns...)
+}
+
+// listens is what the probe says of a listener.
+func listens(fd int, address string) string {
+	return fmt.Sprintf("fd %d .* listening=1 .* %s", fd, regexp.QuoteMeta(address))
+}
+
+// checkFree fails the test if somebody has a port.
+func checkFree(t *testing.T, address string) {
+	t.Helper()
+	if !testkit.IsFree(address) {
+		t.Error("the port is taken")
+	}
+}
 
 func TestOwnerIsKilled(t *testing.T) {
 	t.Parallel()
@@ -37,9 +63,15 @@ func TestOwnerIsKilled(t *testing.T) {
 	}
 	end()
 	p.AwaitNothing()
-	if !testkit.IsFree(address) {
-		t.Error("the port is taken")
-	}
+	checkFree(t, address)
+}
+
+// killHolder kills the one holder.
+func killHolder(p *testkit.Project) {
+	p.T.Helper()
+	holder := p.Holder()
+	syscall.Kill(holder, syscall.SIGKILL)
+	testkit.Dies(p.T, holder)
 }
 
 // TestHolderIsKilled has a command start the holder again, with the same addresses, for the shell that it runs in.
@@ -49,15 +81,12 @@ func TestHolderIsKilled(t *testing.T) {
 	owner, end := testkit.Owner(t)
 	address := testkit.FreePort(t)
 	environ := p.MustKeep(owner, "-s", "http::"+address, "-s", "unix::./a.sock")
-	killed := p.Holder()
-	syscall.Kill(killed, syscall.SIGKILL)
-	testkit.Dies(t, killed)
-
+	killHolder(p)
 	got := p.With(environ, "--", "sh", "-c", "probe; systemfd status")
 	if got.Status != 0 || got.Err != fmt.Sprintf("warning: the holder of %s is gone; starting it again\n", address) {
 		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
-	testkit.Says(t, got.Out, "fd 3 .* listening=1 .* "+regexp.QuoteMeta(address), "fd 4 .* listening=1 .* "+regexp.QuoteMeta(p.Path("a.sock")),
+	testkit.Says(t, got.Out, listens(3, address), listens(4, p.Path("a.sock")),
 		`http +`+regexp.QuoteMeta(address)+` +sh \(pid `+strconv.Itoa(got.PID)+`\) .*`)
 	p.AwaitNothing() // with that shell
 
@@ -66,7 +95,7 @@ func TestHolderIsKilled(t *testing.T) {
 	if got.Status != 0 {
 		t.Errorf("without the folder: status %d, %s", got.Status, got.Err)
 	}
-	testkit.Says(t, got.Out, "fd 3 .* listening=1 .* "+regexp.QuoteMeta(address))
+	testkit.Says(t, got.Out, listens(3, address))
 	end()
 	p.AwaitNothing()
 }
@@ -92,127 +121,6 @@ func TestHolderIsKilledAndPortTaken(t *testing.T) {
 	}
 }
 
-// TestTwoTerminalsStart has two shells ask for the same socket at the same moment.
-func TestTwoTerminalsStart(t *testing.T) {
-	t.Parallel()
-	p := testkit.NewProject(t)
-	one, _ := testkit.Owner(t)
-	two, _ := testkit.Owner(t)
-	address := testkit.FreePort(t)
-	for range 50 {
-		var environs [2][]string
-		var terminals sync.WaitGroup
-		for i, owner := range []int{one, two} {
-			terminals.Go(func() {
-				environ, got := p.Keep(owner, "-s", address)
-				if got.Status != 0 || got.Err != "" {
-					t.Errorf("terminal %d: status %d, %s", i, got.Status, got.Err)
-				}
-				environs[i] = environ
-			})
-		}
-		terminals.Wait()
-		if t.Failed() {
-			return
-		}
-		keeper := p.Holder()
-		for _, environ := range environs {
-			if pid := testkit.Variable(t, environ, "LISTEN_PID"); pid != strconv.Itoa(keeper) {
-				t.Fatalf("the holder is %s, or %d", pid, keeper)
-			}
-			got := p.With(environ, "--", "probe")
-			if got.Status != 0 || got.Err != "" {
-				t.Fatalf("status %d, %s", got.Status, got.Err)
-			}
-			testkit.Says(t, got.Out, "fd 3 .* listening=1 .* "+regexp.QuoteMeta(address))
-		}
-		if owners := p.Held()[0].Owners; len(owners) != 2 {
-			t.Fatalf("the owners are %v", owners)
-		}
-		if got := p.Run("stop"); got.Status != 0 || got.Err != "" {
-			t.Fatalf("stop: status %d, %s", got.Status, got.Err)
-		}
-		if left := testkit.LeftIn(filepath.Join(p.Runtime, "systemfd")); len(left) > 0 {
-			t.Fatalf("stop leaves %v", left)
-		}
-		if !testkit.IsFree(address) {
-			t.Fatal("stop leaves the port taken")
-		}
-		p.AwaitNothing()
-	}
-}
-
-// TestClaimMeetsEnd has a claim meet the end of the only owner: it is taken by that holder, or by a new one.
-func TestClaimMeetsEnd(t *testing.T) {
-	t.Parallel()
-	p := testkit.NewProject(t)
-	address, path := testkit.FreePort(t), p.Path("a.sock")
-	for i := range 30 {
-		first, kill := testkit.Owner(t)
-		second, end := testkit.Owner(t)
-		p.MustKeep(first, "-s", address, "-s", path)
-		var dying sync.WaitGroup
-		dying.Go(func() {
-			for range i * 40 { // a little later each time
-				runtime.Gosched()
-			}
-			kill()
-		})
-		environ, got := p.Keep(second, "-s", address, "-s", path)
-		dying.Wait()
-		if got.Status != 0 || got.Err != "" {
-			t.Fatalf("status %d, %s", got.Status, got.Err)
-		}
-		testkit.Await(t, "one holder", func() bool { return len(p.Holders()) == 1 })
-		if got := p.With(environ, "--", "probe"); got.Status != 0 || got.Err != "" {
-			t.Fatalf("status %d, %s", got.Status, got.Err)
-		}
-		testkit.Await(t, "one owner", func() bool {
-			held := p.Held()
-			return len(held) == 2 && len(held[0].Owners) == 1 && held[0].Owners[0].PID == second
-		})
-		if c, err := net.Dial("unix", path); err != nil {
-			t.Fatal(err)
-		} else {
-			c.Close()
-		}
-		end()
-		p.AwaitNothing()
-	}
-}
-
-// TestClaimMeetsStop has a claim meet systemfd stop: neither waits for the other, neither fails.
-func TestClaimMeetsStop(t *testing.T) {
-	t.Parallel()
-	p := testkit.NewProject(t)
-	address := testkit.FreePort(t)
-	owner, _ := testkit.Owner(t)
-	for range 20 {
-		p.MustKeep(owner, "-s", address)
-		start := time.Now()
-		var both sync.WaitGroup
-		both.Go(func() {
-			if _, got := p.Keep(owner, "-s", address); got.Status != 0 || got.Err != "" {
-				t.Errorf("env: status %d, %s", got.Status, got.Err)
-			}
-		})
-		both.Go(func() {
-			if got := p.Run("stop"); got.Status != 0 || got.Err != "" {
-				t.Errorf("stop: status %d, %s", got.Status, got.Err)
-			}
-		})
-		both.Wait()
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("took %v", took)
-		}
-		if t.Failed() {
-			return
-		}
-		p.Run("stop") // what the claim has started after the first stop
-		p.AwaitNothing()
-	}
-}
-
 func TestHolderIsTerminated(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -227,42 +135,27 @@ func TestHolderIsTerminated(t *testing.T) {
 	}
 	syscall.Kill(p.Holder(), syscall.SIGTERM)
 	p.AwaitNothing()
-	if !testkit.IsFree(address) {
-		t.Error("the port is taken")
-	}
+	checkFree(t, address)
 }
 
 // TestAnotherProjectHasThePort names it.
 func TestAnotherProjectHasThePort(t *testing.T) {
 	t.Parallel()
-	p, other := testkit.NewProject(t), testkit.Directory(t)
+	p := testkit.NewProject(t)
+	other := p.At(testkit.Directory(t))
 	owner, end := testkit.Owner(t)
 	address, path := testkit.FreePort(t), p.Path("a.sock")
 	environ := p.MustKeep(owner, "-s", address, "-s", path)
-	keeper, name := p.Holder(), strings.TrimSuffix(filepath.Base(testkit.Variable(t, environ, "SYSTEMFD_HOLDER")), ".sock")
-	elsewhere := func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = other, p.Env }
+	name := strings.TrimSuffix(filepath.Base(testkit.Variable(t, environ, "SYSTEMFD_HOLDER")), ".sock")
+	user := fmt.Sprintf("the holder of %q (pid %d)\nhint: close it: systemfd stop %s\n", p.Dir, p.Holder(), name)
 	_, port, _ := strings.Cut(address, ":")
-	try := func(spec, holders string) {
-		t.Helper()
-		got := testkit.HandOff(t, elsewhere, "env", "-s", "0", "-s", spec, "--owner", strconv.Itoa(owner))
-		bare := strings.TrimPrefix(spec, "unix::")
-		want := fmt.Sprintf("error: %s is in use by the holder of %q (pid %d)\nhint: close it: systemfd stop %s\n", bare, p.Dir, keeper, name)
-		if got.Status != 1 || got.Out != "false;\n" || got.Err != want {
-			t.Errorf("%s: status %d, %s%swant %s", holders, got.Status, got.Out, got.Err, want)
-		}
-	}
-	for _, spec := range []string{address, "unix::" + path, "0.0.0.0:" + port} {
-		try(spec, "no holder there")
-	}
+	taken := []string{address, "unix::" + path, "0.0.0.0:" + port}
+
+	checkHeldBy(other, owner, taken, user) // no holder there
 	p.AwaitHolders(1)
-	got := testkit.HandOff(t, elsewhere, "env", "-s", "0", "--owner", strconv.Itoa(owner))
-	if got.Status != 0 {
-		t.Fatalf("status %d, %s", got.Status, got.Err)
-	}
+	other.MustKeep(owner, "-s", "0")
 	p.AwaitHolders(2)
-	for _, spec := range []string{address, "unix::" + path, "0.0.0.0:" + port} {
-		try(spec, "a holder there")
-	}
+	checkHeldBy(other, owner, taken, user) // a holder there
 	if len(p.Held()) != 3 {
 		t.Errorf("held is %+v", p.Held())
 	}
@@ -270,14 +163,28 @@ func TestAnotherProjectHasThePort(t *testing.T) {
 	p.AwaitNothing()
 }
 
+// checkHeldBy looks whether none of the specifications can be kept, because of a user of the socket.
+func checkHeldBy(p *testkit.Project, owner int, specs []string, user string) {
+	p.T.Helper()
+	for _, spec := range specs {
+		got := p.Run("env", "-s", "0", "-s", spec, "--owner", strconv.Itoa(owner))
+		want := fmt.Sprintf("error: %s is in use by %s", strings.TrimPrefix(spec, "unix::"), user)
+		if got.Status != 1 || got.Out != "false;\n" || got.Err != want {
+			p.T.Errorf("status %d, %s%swant %s", got.Status, got.Out, got.Err, want)
+		}
+	}
+}
+
+var heldPathTests = map[string]func(path string) error{
+	"by a file":   func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
+	"by a folder": func(path string) error { return os.Mkdir(path, 0o700) },
+	"by a socket": func(path string) error { return testkit.DeadSocket(path, syscall.SOCK_STREAM) },
+}
+
 // TestHeldPathIsReplaced has somebody else put a socket where a held one was: that one stays.
 func TestHeldPathIsReplaced(t *testing.T) {
 	t.Parallel()
-	for name, replace := range map[string]func(path string) error{
-		"by a file":   func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
-		"by a folder": func(path string) error { return os.Mkdir(path, 0o700) },
-		"by a socket": func(path string) error { return testkit.DeadSocket(path, syscall.SOCK_STREAM) },
-	} {
+	for name, replace := range heldPathTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
@@ -292,76 +199,8 @@ func TestHeldPathIsReplaced(t *testing.T) {
 			if _, err := os.Lstat(path); err != nil {
 				t.Error(err)
 			}
-			if _, err := os.Lstat(p.Path("b.sock")); err == nil {
-				t.Error("the path that was not replaced is left")
-			}
+			p.IsGone("b.sock") // it was not replaced
 		})
-	}
-}
-
-// TestChangedClaim has a client wait in the queue of a socket while what else is claimed changes.
-func TestChangedClaim(t *testing.T) {
-	t.Parallel()
-	p := testkit.NewProject(t)
-	owner, end := testkit.Owner(t)
-	p.MustKeep(owner, "-s", "a=127.0.0.1:0", "-s", "b=unix::./b.sock")
-	address := p.Held()[0].Address
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	p.MustKeep(owner, "-s", "c=unix::./c.sock", "-s", "a="+address)
-	p.MustKeep(owner, "-s", "http::"+address)
-	if _, got := p.Keep(owner, "-s", "http::"+address, "-s", "/nowhere/at/all"); got.Status != 1 || !strings.HasPrefix(got.Err, `error: folder "/nowhere/at" does not exist`) {
-		t.Errorf("status %d, %s", got.Status, got.Err)
-	}
-	for _, path := range []string{"b.sock", "c.sock"} {
-		if _, err := os.Lstat(p.Path(path)); err == nil {
-			t.Errorf("%s is not claimed any more, and stays", path)
-		}
-	}
-	environ := p.MustKeep(owner, "-s", "d="+address, "-s", "e=0")
-	if held := p.Held(); len(held) != 2 || held[0].Name != "d" || held[0].Address != address {
-		t.Errorf("held is %+v", held)
-	}
-	serve := exec.Command("systemfd", "--", "probe", "serve")
-	serve.Dir, serve.Env = p.Dir, environ
-	if err := serve.Start(); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := testkit.Exchange(c, "hello")
-	serve.Process.Kill()
-	serve.Wait()
-	if err != nil || answer != fmt.Sprint(serve.Process.Pid, " hello") {
-		t.Errorf("who waited all the time is answered %q, %v", answer, err)
-	}
-	end()
-	p.AwaitNothing()
-}
-
-func TestOneOfTwoOwnersEnds(t *testing.T) {
-	t.Parallel()
-	p := testkit.NewProject(t)
-	one, endOne := testkit.Owner(t)
-	two, endTwo := testkit.Owner(t)
-	address := testkit.FreePort(t)
-	p.MustKeep(one, "-s", address, "-s", "unix::./a.sock")
-	environ := p.MustKeep(two, "-s", address)
-	endOne()
-	testkit.Await(t, "what one owner wanted to be gone", func() bool { return len(p.Held()) == 1 })
-	if _, err := os.Lstat(p.Path("a.sock")); err == nil {
-		t.Error("the path is left")
-	}
-	got := p.With(environ, "--", "probe")
-	if got.Status != 0 || got.Err != "" {
-		t.Errorf("status %d, %s", got.Status, got.Err)
-	}
-	testkit.Says(t, got.Out, "fd 3 .* listening=1 .* "+regexp.QuoteMeta(address))
-	endTwo()
-	p.AwaitNothing()
-	if !testkit.IsFree(address) {
-		t.Error("the port is taken")
 	}
 }
 
@@ -375,17 +214,10 @@ func TestHolderIsDetached(t *testing.T) {
 		p.In(cmd)
 		cmd.ExtraFiles = []*os.File{leak, leak, leak, leak}
 	}, "env", "-q", "-s", "0", "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
-	if got.Status != 0 || got.Err != "" {
-		t.Fatalf("status %d, %s", got.Status, got.Err)
-	}
+	checkQuiet(t, "env", got)
 	keeper := p.Holder()
-	var counts map[string]int
 	testkit.Await(t, "the holder to have only what it needs", func() bool { // the conversation may still be ending
-		counts = map[string]int{}
-		for _, file := range testkit.OpenFiles(t, keeper) {
-			kind, _, _ := strings.Cut(file, ":[")
-			counts[kind]++
-		}
+		counts := openKinds(t, keeper)
 		own := counts["anon_inode"] + counts["pidfd"] // of the Go runtime, and to watch the owner
 		return len(counts) <= 4 && counts["/dev/null"] == 3 && counts["socket"] == 3 && own == 3
 	})
@@ -397,4 +229,15 @@ func TestHolderIsDetached(t *testing.T) {
 	}
 	end()
 	p.AwaitNothing()
+}
+
+// openKinds counts what a process has open: sockets, say, but each regular file by its path.
+func openKinds(t *testing.T, pid int) (counts map[string]int) {
+	t.Helper()
+	counts = map[string]int{}
+	for _, file := range testkit.OpenFiles(t, pid) {
+		kind, _, _ := strings.Cut(file, ":[")
+		counts[kind]++
+	}
+	return counts
 }

@@ -21,23 +21,7 @@ func TestInfoFileIsWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "info.json")
 	done := make(chan struct{})
 	var reader sync.WaitGroup
-	reader.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			text, err := os.ReadFile(path)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil || !json.Valid(text) {
-				t.Errorf("a reader finds %q, %v", text, err)
-				return
-			}
-		}
-	})
+	reader.Go(func() { readInfo(t, path, done) })
 	args := slices.Repeat([]string{"-s", "udp::0"}, 100)
 	for i := range 40 {
 		testkit.HandOff(t, nil, slices.Concat([]string{"-q", "--info-file", path}, args, []string{"--", "true"})...)
@@ -49,5 +33,24 @@ func TestInfoFileIsWhole(t *testing.T) {
 	reader.Wait()
 	if text, err := os.ReadFile(path); err != nil || !json.Valid(text) {
 		t.Errorf("at the end there is %q, %v", text, err)
+	}
+}
+
+// readInfo reads an info file until done.
+func readInfo(t *testing.T, path string, done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || !json.Valid(text) {
+			t.Errorf("a reader finds %q, %v", text, err)
+			return
+		}
 	}
 }

@@ -13,7 +13,9 @@ import (
 func TestInspectPIDFDID(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "python3")
-	const becomes = `import os, sys; os.environ["LISTEN_PIDFDID"] = str(os.fstat(os.pidfd_open(os.getpid())).st_ino + int(sys.argv[1])); os.execvp("systemfd", ["systemfd", "inspect"])`
+	const becomes = `import os, sys
+os.environ["LISTEN_PIDFDID"] = str(os.fstat(os.pidfd_open(os.getpid())).st_ino + int(sys.argv[1]))
+os.execvp("systemfd", ["systemfd", "inspect"])`
 	if got := testkit.HandOff(t, nil, "-q", "-s", "0", "--", "python3", "-c", becomes, "0"); got.Status != 0 || got.Err != "" {
 		t.Errorf("its own: exit %d, %s", got.Status, got.Err)
 	}

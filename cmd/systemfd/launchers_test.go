@@ -3,9 +3,6 @@
 package main
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,53 +12,70 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// Every launcher that was measured, as its users type it.
-func TestLauncherHints(t *testing.T) {
-	t.Parallel()
-	testkit.Need(t, "sh")
-	passOn := []string{
+// The launchers that were measured, as their users type them: these pass descriptors on, and those close them.
+var (
+	passOn = []string{
 		"air", "bun --watch server.ts", "cargo watch -x run", "deno task dev", "entr -nr ./server", "find . -exec ./server ;", "foreman start",
 		"gmake run", "go run .", "gow run .", "make run", "modd", "pnpm dev", "reflex -s ./server", "strace -f ./server", "timeout 60 ./server",
 		"watchexec -r ./server", "wgo run .", "xargs ./server",
 	}
-	closing := []string{
+	closing = []string{
 		"bun run dev", "chokidar . -c ./server", "concurrently ./server", "node --watch server.js", "nodemon server.js", "npm run dev", "npx server",
 		"overmind start", "sudo ./server", "tmux new ./server", "tsx watch server.ts", "watchfiles ./server", "watchmedo auto-restart ./server", "yarn dev",
 	}
+)
+
+// oddHint is what no hint may have: a slip of its making.
+var oddHint = regexp.MustCompile(`%!|  |[a-z]\.\n|-- -- |-- \+|-- "|-- web:|: another|: daemon: .*: daemon|<nil>`)
+
+// TestLauncherHints has systemfd start a fake of each launcher.
+func TestLauncherHints(t *testing.T) {
+	t.Parallel()
+	testkit.Need(t, "sh")
 	fakes := t.TempDir()
-	hints := map[string]string{}
 	for _, line := range slices.Concat(passOn, closing) {
 		command := strings.Fields(line)
-		fake := filepath.Join(fakes, command[0])
-		if err := os.WriteFile(fake, []byte("#!/bin/sh\necho \"LISTEN_FDS=$LISTEN_FDS LISTEN_PID=$LISTEN_PID\"\n"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			t.Fatal(err)
-		}
-		got := testkit.HandOff(t, nil, slices.Concat([]string{"-s", "0", "--", fake}, command[1:])...)
-		if got.Out != "LISTEN_FDS=1 LISTEN_PID=\n" {
-			t.Errorf("%s finds %q", line, got.Out)
-		}
-		_, hint, _ := strings.Cut(got.Err, "\n")
-		if name, found := strings.CutPrefix(hint, "hint: "+command[0]+" "); !found || strings.Count(name, "\n") != 1 {
+		name := command[0]
+		command[0] = fakeLauncher(t, fakes, name)
+		hint := hintFor(t, command)
+		if !strings.HasPrefix(hint, "hint: "+name+" ") || strings.Count(hint, "\n") != 1 {
 			t.Errorf("%s: the hint is %q", line, hint)
 		}
-		hints[line] = hint
-		if slices.Contains(closing, line) {
-			continue
-		}
-		nested := slices.Concat([]string{"-s", "0", "--", fake}, command[1:], []string{"systemfd", "--", "./server"})
-		if got := testkit.HandOff(t, nil, nested...); strings.Contains(got.Err, "hint") || got.Out != "LISTEN_FDS=1 LISTEN_PID=\n" {
-			t.Errorf("%s systemfd: %q, and the launcher finds %q", line, got.Err, got.Out)
-		}
-	}
-	odd := regexp.MustCompile(`%!|  |[a-z]\.\n|-- -- |-- \+|-- "|-- web:|: another|: daemon: .*: daemon|<nil>`)
-	for line, hint := range hints {
-		if odd.MatchString(hint) || !strings.Contains(hint, "systemfd ") {
+		if oddHint.MatchString(hint) || !strings.Contains(hint, "systemfd ") {
 			t.Errorf("%s: odd hint %q", line, hint)
 		}
-		if closes := slices.Contains(closing, line); closes != strings.Contains(hint, "does not pass descriptors on") {
+		closes := slices.Contains(closing, line)
+		if closes != strings.Contains(hint, "does not pass descriptors on") {
 			t.Errorf("%s: closes=%v, but %q", line, closes, hint)
 		}
+		if closes {
+			continue
+		}
+		if hint := hintFor(t, append(command, "systemfd", "--", "./server")); hint != "" {
+			t.Errorf("%s systemfd: %q", line, hint)
+		}
 	}
+}
+
+// fakeLauncher makes a program of a launcher's name, if there is none yet.
+func fakeLauncher(t *testing.T, dir, name string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, name)
+	if !testkit.Exists(path) {
+		writeProgram(t, path, "#!/bin/sh\necho \"LISTEN_FDS=$LISTEN_FDS LISTEN_PID=$LISTEN_PID\"\n")
+	}
+	return path
+}
+
+// hintFor has systemfd start a fake launcher, and returns what it says below the line on the socket.
+func hintFor(t *testing.T, command []string) (hint string) {
+	t.Helper()
+	got := testkit.HandOff(t, nil, append([]string{"-s", "0", "--"}, command...)...)
+	if got.Out != "LISTEN_FDS=1 LISTEN_PID=\n" {
+		t.Errorf("%q finds %q", command, got.Out)
+	}
+	_, hint, _ = strings.Cut(got.Err, "\n")
+	return hint
 }
 
 // TestLauncherHintWorks types what the hint for nodemon says.
@@ -78,12 +92,7 @@ func TestLauncherHintWorks(t *testing.T) {
 	typed := strings.Replace(hint[1], "-s 0", "-s http::0 --info-file info", 1)
 	p.Start("sh", "-c", typed)
 	address := p.Opened()
-	node := testkit.Server{Name: "node"}
-	pid, err := node.Ask(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	restartByFile(t, p.Dir, node, address, pid)
+	restartByFile(t, p.Dir, node, address, mustAsk(t, node, address))
 	if log := p.Read("err"); strings.Contains(log, "hint:") {
 		t.Errorf("it hints again:\n%s", log)
 	}

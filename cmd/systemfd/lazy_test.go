@@ -4,9 +4,7 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,30 +18,34 @@ import (
 // TestLazy: nothing starts before the first client; then that one is answered, by a server that takes two seconds.
 func TestLazy(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ spec, network string }{
-		{"tcp::0", "tcp"},
-		{"udp::0", "udp"},
-		{"unix::./s", "unix"},
-		{"unix-dgram::./s", "unixgram"},
-		{"unix-seqpacket::./s", "unixpacket"},
-		{"@" + t.TempDir(), "unix"},
-	}
-	for _, test := range tests {
-		t.Run(test.spec, func(t *testing.T) {
+	for spec, network := range map[string]string{
+		"tcp::0":              "tcp",
+		"udp::0":              "udp",
+		"unix::./s":           "unix",
+		"unix-dgram::./s":     "unixgram",
+		"unix-seqpacket::./s": "unixpacket",
+		"@" + t.TempDir():     "unix",
+	} {
+		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
-			p := testkit.NewProject(t)
-			l := p.Launch("systemfd", "--lazy", "-s", test.spec, "--info-file", "info", "--", "sh", "-c", "touch started; sleep 2; exec probe serve")
-			address := p.Opened()
-			testkit.Says(t, l.Read("err"), "~> socket .* -> fd #3")
-			if name := process.Name(l.Process.Pid); name != "systemfd" {
-				t.Errorf("it is %q before the first client", name)
-			}
-			p.IsGone("started")
-			got, err := testkit.Exchange(testkit.DialAny(t, test.network, address), "hello")
-			if want := fmt.Sprintf("%d hello", l.Process.Pid); err != nil || got != want {
-				t.Errorf("the first client gets %q, %v; want %q", got, err, want)
-			}
+			checkLazy(t, spec, network)
 		})
+	}
+}
+
+func checkLazy(t *testing.T, spec, network string) {
+	t.Helper()
+	p := testkit.NewProject(t)
+	l := p.Launch("systemfd", "--lazy", "-s", spec, "--info-file", "info", "--", "sh", "-c", "touch started; sleep 2; exec probe serve")
+	address := p.Opened()
+	testkit.Says(t, l.Read("err"), "~> socket .* -> fd #3")
+	if name := process.Name(l.Process.Pid); name != "systemfd" {
+		t.Errorf("it is %q before the first client", name)
+	}
+	p.IsGone("started")
+	got, err := testkit.Exchange(testkit.DialAny(t, network, address), "hello")
+	if want := fmt.Sprintf("%d hello", l.Process.Pid); err != nil || got != want {
+		t.Errorf("the first client gets %q, %v; want %q", got, err, want)
 	}
 }
 
@@ -78,32 +80,34 @@ func TestLazyWithoutSockets(t *testing.T) {
 // TestLazySignals: a signal before the first client ends it as it ends any program, and nothing stays.
 func TestLazySignals(t *testing.T) {
 	t.Parallel()
-	ends := map[syscall.Signal]string{
+	for s, want := range map[syscall.Signal]string{
 		syscall.SIGINT: "interrupt", syscall.SIGTERM: "terminated", syscall.SIGHUP: "hangup",
 		syscall.SIGQUIT: "131", // as a shell says it, without the Go runtime's stack trace
-	}
-	for s, want := range ends {
+	} {
 		for _, flags := range []string{"--lazy", "--lazy --hold", "--accept", "--accept --hold"} {
 			t.Run(s.String()+" "+flags, func(t *testing.T) {
 				t.Parallel()
-				p := testkit.NewProject(t)
-				p.Write("app.socket", "[Socket]\nListenStream=/no/such/folder/s\nListenStream=/no/such/other\n")
-				argv := append([]string{"systemfd", "-u", "app.socket", "--map", "/no/such/folder/s=./made/for/s", "--map", "/no/such/other=./made/t", "--info-file", "info"}, strings.Fields(flags)...)
-				l := p.Launch(append(argv, "--", "touch", "ran")...)
-				p.Opened()
-				l.Send(s)
-				if got := l.AwaitEnd(); got != want {
-					t.Errorf("it ends of %s, want %s", got, want)
-				}
-				p.IsGone("made", "info", "ran")
-				testkit.SaysNot(t, l.Read("err"), "goroutine.*", "error:.*", "warning:.*")
-				testkit.Await(t, "the holder to end", func() bool {
-					left, err := filepath.Glob(filepath.Join(p.Dir, "systemfd", "*.sock"))
-					return err == nil && len(left) == 0
-				})
+				checkLazySignal(t, s, want, strings.Fields(flags))
 			})
 		}
 	}
+}
+
+func checkLazySignal(t *testing.T, s syscall.Signal, want string, flags []string) {
+	t.Helper()
+	p := testkit.NewProject(t)
+	p.Write("app.socket", "[Socket]\nListenStream=/no/such/folder/s\nListenStream=/no/such/other\n")
+	l := p.Launch(slices.Concat([]string{"systemfd", "--info-file", "info"}, flags, []string{
+		"-u", "app.socket", "--map", "/no/such/folder/s=./made/for/s", "--map", "/no/such/other=./made/t", "--", "touch", "ran",
+	})...)
+	p.Opened()
+	l.Send(s)
+	if got := l.AwaitEnd(); got != want {
+		t.Errorf("it ends of %s, want %s", got, want)
+	}
+	p.IsGone("made", "info", "ran")
+	testkit.SaysNot(t, l.Read("err"), "goroutine.*", "error:.*", "warning:.*")
+	p.AwaitNothing()
 }
 
 // TestLazyIgnoredSignal: SIGINT that was ignored stays so, while waiting and for the command.
@@ -115,8 +119,7 @@ func TestLazyIgnoredSignal(t *testing.T) {
 	l.Send(syscall.SIGINT)
 	l.Send(syscall.SIGHUP)
 	testkit.Await(t, "the signals to be ignored", func() bool {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.Process.Pid))
-		return regexp.MustCompile(`(?m)^ShdPnd:\s+0+$`).Match(status)
+		return procNumber(t, fmt.Sprintf("/proc/%d/status", l.Process.Pid), "ShdPnd", 16) == 0
 	})
 	testkit.DialAny(t, "unix", p.Path("s"))
 	if end := l.AwaitEnd(); end != "0" {
@@ -133,12 +136,10 @@ func TestLazyHold(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash")
 	p := testkit.NewProject(t)
-	l := p.Launch("systemfd", "-q", "--lazy", "--hold", "-s", "tcp::0", "--info-file", "info", "--", "bash", "-c", "exec 3>&-; systemfd -q -- probe serve")
+	l := p.Launch("systemfd", "-q", "--lazy", "--hold", "-s", "tcp::0", "--info-file", "info", "--",
+		"bash", "-c", "exec 3>&-; systemfd -q -- probe serve")
 	address := p.Opened()
-	held := testkit.Find(t, "the holder", func() ([]testkit.Held, bool) {
-		held := p.Held()
-		return held, len(held) == 1
-	})
+	held := awaitHeld(p, 1)
 	if held[0].Address != address || process.Name(l.Process.Pid) != "systemfd" {
 		t.Errorf("%+v is held, want %s", held, address)
 	}

@@ -26,6 +26,22 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
+	if err := buildPrograms(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	os.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	for _, name := range []string{
+		"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES", "LISTEN_FDS_FIRST_FD",
+		"SYSTEMFD_SOCKETS", "SYSTEMFD_HOLDER", "MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS",
+	} {
+		os.Unsetenv(name)
+	}
+	return m.Run()
+}
+
+// buildPrograms fills bin.
+func buildPrograms() error {
 	covered := []string{}
 	if os.Getenv("GOCOVERDIR") != "" { // make cover
 		covered = []string{"-tags=systemfd_cover", "-cover", "-covermode=atomic", "-coverpkg=github.com/systemfd/systemfd/..."}
@@ -34,13 +50,8 @@ func testMain(m *testing.M) int {
 		build := exec.Command("go", slices.Concat([]string{"build"}, flags, []string{"-o", bin + string(filepath.Separator), program})...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-			return 1
+			return fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	}
-	os.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	for _, name := range []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES", "LISTEN_FDS_FIRST_FD", "SYSTEMFD_SOCKETS", "SYSTEMFD_HOLDER", "MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS"} {
-		os.Unsetenv(name)
-	}
-	return m.Run()
+	return nil
 }

@@ -64,7 +64,8 @@ func TestNonblockingStdinExecs(t *testing.T) {
 	testkit.Need(t, "strace")
 	for sockets, want := range map[int]int{1: 2, 64: 2, 65: 3, 200: 3} {
 		trace := filepath.Join(t.TempDir(), "trace")
-		cmd := exec.Command("strace", slices.Concat([]string{"-f", "-o", trace, "-e", "trace=execve", "systemfd", "-q"}, slices.Repeat([]string{"-s", "0"}, sockets), []string{"--", "true"})...)
+		cmd := exec.Command("strace", "-f", "-o", trace, "-e", "trace=execve", "systemfd", "-q")
+		cmd.Args = slices.Concat(cmd.Args, slices.Repeat([]string{"-s", "0"}, sockets), []string{"--", "true"})
 		stdin, done := nonblocking(t)
 		cmd.Stdin = stdin
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -188,12 +186,9 @@ second: first
 	tty.Does("true")
 }
 
-// detached runs a command without a terminal, in a session of its own, and returns what waits for its end.
-func detached(p *testkit.Project, argv ...string) (wait func()) {
+// logged starts a command whose output goes to the file log.
+func logged(p *testkit.Project, cmd *exec.Cmd) {
 	p.T.Helper()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	p.In(cmd)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	log, err := os.Create(p.Path("log"))
 	if err != nil {
 		p.T.Fatal(err)
@@ -203,6 +198,14 @@ func detached(p *testkit.Project, argv ...string) (wait func()) {
 	if err := cmd.Start(); err != nil {
 		p.T.Fatal(err)
 	}
+}
+
+// detached runs a command without a terminal, in a session of its own, and returns what waits for its end.
+func detached(p *testkit.Project, argv ...string) (wait func()) {
+	p.T.Helper()
+	cmd := p.Command(argv...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	logged(p, cmd)
 	wait = sync.OnceFunc(func() { cmd.Wait() })
 	p.T.Cleanup(func() {
 		if p.T.Failed() {
@@ -214,40 +217,35 @@ func detached(p *testkit.Project, argv ...string) (wait func()) {
 	return wait
 }
 
+// awaitLeader is a script that waits until the leader is gone.
+const awaitLeader = `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done` + "\n"
+
+var withoutTerminalTests = map[string][]string{
+	"leads the session":    {"sh", "./keep"},
+	"leads a group":        {"bash", "-c", "set -m; sh ./keep & wait"},
+	"the leader has ended": {"sh", "-c", `LEADER=$$ sh ./orphan & exit`},
+	"below setsid":         {"sh", "-c", "setsid --wait sh ./keep; true"},
+	"below timeout":        {"sh", "-c", "timeout 60 sh ./keep; true"},
+	"below nohup":          {"sh", "-c", "nohup setsid --wait sh ./keep <&- >/dev/null 2>&1; true"},
+}
+
 // TestOwnerWithoutTerminal keeps sockets for a script that no terminal and no shell is above: it leads the session, or
 // whoever led it has ended.
 func TestOwnerWithoutTerminal(t *testing.T) {
 	t.Parallel()
-	const orphan = `
-		while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done # until the leader is gone
-		. ./keep`
-	for name, argv := range map[string][]string{
-		"leads the session":    {"sh", "./keep"},
-		"leads a group":        {"bash", "-c", "set -m; sh ./keep & wait"},
-		"the leader has ended": {"sh", "-c", `LEADER=$$ sh ./orphan & exit`},
-		"below setsid":         {"sh", "-c", "setsid --wait sh ./keep; true"},
-		"below timeout":        {"sh", "-c", "timeout 60 sh ./keep; true"},
-		"below nohup":          {"sh", "-c", "nohup setsid --wait sh ./keep <&- >/dev/null 2>&1; true"},
-	} {
+	for name, argv := range withoutTerminalTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testkit.Need(t, "bash", "setsid", "timeout")
 			p := testkit.NewProject(t)
 			release := keeper(p)
-			p.Write("orphan", orphan)
+			p.Write("orphan", awaitLeader+". ./keep")
 			wait := detached(p, argv...)
 			if name == "the leader has ended" {
 				wait() // or it stays as a zombie
 			}
 			if name == "below timeout" { // which makes itself the leader
-				sockets := testkit.Find(t, "the sockets", func() ([]testkit.Held, bool) {
-					sockets := p.Held()
-					return sockets, len(sockets) == 2
-				})
-				if owner := sockets[0].Owners; len(owner) != 1 || owner[0].Name != "timeout" {
-					t.Errorf("the owner is %v", owner)
-				}
-				p.AwaitFile("owner")
+				checkTimeout(p)
 			} else {
 				checkKeeper(p)
 			}
@@ -256,6 +254,19 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 			wait()
 		})
 	}
+}
+
+// checkTimeout looks whether timeout(1) is the owner, once the script has come to the gate.
+func checkTimeout(p *testkit.Project) {
+	p.T.Helper()
+	sockets := testkit.Find(p.T, "the sockets", func() ([]testkit.Held, bool) {
+		sockets := p.Held()
+		return sockets, len(sockets) == 2
+	})
+	if owner := sockets[0].Owners; len(owner) != 1 || owner[0].Name != "timeout" {
+		p.T.Errorf("the owner is %v", owner)
+	}
+	p.AwaitFile("owner")
 }
 
 // TestDeadLeaderIsNoOwner has the leader of the group ended, but not waited for: its parent is we.
@@ -278,8 +289,7 @@ func TestSessionLeaderIsOwner(t *testing.T) {
 	testkit.Need(t, "bash")
 	p := testkit.NewProject(t)
 	release := keeper(p)
-	p.Write("orphan", `while kill -0 "$LEADER" 2>/dev/null; do sleep 0.01; done
-eval "$(systemfd env `+claim+`)"
+	p.Write("orphan", awaitLeader+`eval "$(systemfd env `+claim+`)"
 systemfd -- probe >probe
 echo $SESSION >owner
 `)
@@ -289,11 +299,7 @@ echo $SESSION >owner
 		bash -c 'LEADER=$$ bash ./orphan & exit' & wait
 		cat gate`)
 	holder := checkKeeper(p)
-	testkit.Await(t, "the script to end", func() bool {
-		return !slices.ContainsFunc(commandLines(), func(line string) bool {
-			return strings.Contains(line, "./orphan") && strings.Contains(line, p.Dir)
-		})
-	})
+	testkit.Await(t, "the script to end", func() bool { return !isRunning(p, "./orphan") })
 	if p.Holder() != holder {
 		t.Errorf("the holder is %d, and was %d", p.Holder(), holder)
 	}
@@ -302,65 +308,14 @@ echo $SESSION >owner
 	wait()
 }
 
-// commandLines returns the working directory and the arguments of every process.
-func commandLines() (lines []string) {
+// isRunning reports whether a process in the project has something in its arguments.
+func isRunning(p *testkit.Project, argument string) bool {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range files {
+	return slices.ContainsFunc(files, func(file string) bool {
 		text, _ := os.ReadFile(file)
 		dir, _ := os.Readlink(filepath.Join(filepath.Dir(file), "cwd"))
-		lines = append(lines, dir+" "+strings.ReplaceAll(string(text), "\x00", " "))
-	}
-	return lines
-}
-
-// TestTmux keeps sockets for the shell of one window, and not for as long as tmux lives.
-func TestTmux(t *testing.T) {
-	t.Parallel()
-	testkit.Need(t, "tmux", "bash")
-	p := testkit.NewProject(t)
-	p.Env = append(p.Env, "TMUX_TMPDIR="+p.Home, "TMUX=")
-	tmux := func(args ...string) string {
-		t.Helper()
-		cmd := exec.Command("tmux", append([]string{"-L", "systemfd", "-f", os.DevNull}, args...)...)
-		p.In(cmd)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("tmux %q: %v: %s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	const shell = "exec bash --norc --noprofile"
-	tmux("new-session", "-d", "-s", "one", "-x", "200", "-y", "24", shell)
-	server, err := strconv.Atoi(tmux("display-message", "-p", "#{pid}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		exec.Command("kill", "-9", strconv.Itoa(server)).Run()
-		testkit.Dies(t, server)
-	}()
-	window := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
-	other := tmux("new-window", "-d", "-P", "-F", "#{window_id}", shell)
-	owner, err := strconv.Atoi(tmux("display-message", "-p", "-t", window, "#{pane_pid}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmux("send-keys", "-t", window, `eval "$(systemfd env `+claim+`)"; echo done >first`, "Enter")
-	p.AwaitFile("first")
-	holder := checkOwner(p, owner)
-
-	tmux("send-keys", "-t", other, `systemfd -- probe >probe 2>&1; echo done >second`, "Enter")
-	p.AwaitFile("second") // it was not told of the sockets, and finds them by the directory
-	testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http:unix", fmt.Sprintf(`~> socket http://.*/ -> fd #3 \(kept open for bash, pid %d\)`, owner))
-	tmux("kill-window", "-t", other)
-	if now := checkOwner(p, owner); now != holder {
-		t.Errorf("the holder is %d, and was %d", now, holder)
-	}
-	tmux("kill-window", "-t", window)
-	p.AwaitNothing()
-	if !process.IsAlive(server) {
-		t.Error("tmux has ended")
-	}
+		return dir == p.Dir && bytes.Contains(text, []byte(argument))
+	})
 }
 
 // TestNamedOwner keeps sockets for another process than the default one, and lets go for it.
@@ -368,25 +323,19 @@ func TestNamedOwner(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
 	pid, end := testkit.Owner(t)
-	env := func(flags ...string) {
-		t.Helper()
-		if got := p.Run(slices.Concat([]string{"env", "--owner", strconv.Itoa(pid)}, flags)...); got.Status != 0 {
-			t.Fatalf("exit %d: %s", got.Status, got.Err)
-		}
-	}
-	env(strings.Fields(claim)...)
+	envFor(p, pid, strings.Fields(claim)...)
 	checkOwner(p, pid)
 	if got := p.Run("env", "--unset"); got.Status != 0 { // for the default owner, who has claimed nothing
 		t.Errorf("exit %d: %s", got.Status, got.Err)
 	}
 	checkOwner(p, pid)
-	env("--unset")
+	envFor(p, pid, "--unset")
 	p.AwaitNothing()
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		t.Error("the owner has ended")
 	}
 
-	env(strings.Fields(claim)...)
+	envFor(p, pid, strings.Fields(claim)...)
 	checkOwner(p, pid)
 	end()
 	p.AwaitNothing()

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -70,7 +69,7 @@ func checkOwnersAre(p *testkit.Project, owner int) {
 	}
 }
 
-// TestInitIsOwner keeps sockets for process 1 itself: until stop, or until the kernel ends the whole namespace.
+// TestInitIsOwner keeps sockets for process 1 itself, until stop.
 func TestInitIsOwner(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -84,11 +83,14 @@ func TestInitIsOwner(t *testing.T) {
 	p.AwaitNothing()
 	release()
 	wait()
+}
 
-	for _, name := range []string{"owner", "probe", "status"} {
-		os.Remove(p.Path(name))
-	}
-	wait = detached(p, inPIDNamespace(t, "sh", "-c", ". ./keep")...)
+// TestInitEnds keeps sockets for process 1, until the kernel ends the whole namespace.
+func TestInitEnds(t *testing.T) {
+	t.Parallel()
+	p := testkit.NewProject(t)
+	release := keeper(p)
+	wait := detached(p, inPIDNamespace(t, "sh", "-c", ". ./keep")...)
 	checkOwnerAfter(p, 1)
 	release()
 	wait()

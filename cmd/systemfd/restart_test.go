@@ -72,29 +72,38 @@ func (e endpoint) away(t *testing.T) (dial func() (net.Conn, error), pid int, op
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	open = func() {
-		f, err := os.OpenFile(gate, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if _, err := f.WriteString("go\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	open = func() { openGate(t, gate) }
 	dial = e.run(p, "read line <gate")
 	open()
 	pid = testkit.Find(t, "the server to answer", func() (int, bool) {
-		c, err := dial()
-		if err != nil {
-			return 0, false
-		}
-		defer c.Close()
-		pid, err := request(c, 0)
+		pid, err := requestBy(dial, 0)
 		return pid, err == nil
 	})
 	testkit.Kill(t, pid)
 	return dial, pid, open
+}
+
+// openGate lets through the one who reads from a named pipe.
+func openGate(t *testing.T, gate string) {
+	t.Helper()
+	f, err := os.OpenFile(gate, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("go\n"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// requestBy is a request on a connection of its own.
+func requestBy(dial func() (net.Conn, error), number int) (pid int, err error) {
+	c, err := dial()
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	return request(c, number)
 }
 
 // TestClientsOfAnAbsentServer connects 300 clients while there is no server: the next one answers them all.
@@ -104,29 +113,22 @@ func TestClientsOfAnAbsentServer(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			dial, old, open := e.away(t)
-			clients := make([]net.Conn, 300)
-			for i := range clients {
-				var err error
-				if clients[i], err = dial(); err != nil {
+			answers := make(chan answer, 300)
+			for i := range 300 {
+				c, err := dial()
+				if err != nil {
 					t.Fatalf("client %d: %v", i, err)
 				}
-				defer clients[i].Close()
-			}
-			type result struct {
-				pid int
-				err error
-			}
-			results := make(chan result)
-			for i, c := range clients {
+				defer c.Close()
 				go func() {
 					pid, err := request(c, i)
-					results <- result{pid, err}
+					answers <- answer{pid, err}
 				}()
 			}
 			open()
-			for range clients {
-				if r := <-results; r.err != nil || r.pid == old {
-					t.Errorf("answer of process %d, %v", r.pid, r.err)
+			for range 300 {
+				if a := <-answers; a.err != nil || a.pid == old {
+					t.Errorf("answer of process %d, %v", a.pid, a.err)
 				}
 			}
 		})
@@ -171,12 +173,8 @@ func newLoad(t *testing.T, dial func() (net.Conn, error)) *load {
 	for range 8 {
 		go func() {
 			for number := range l.jobs {
-				c, err := dial()
-				var pid int
-				if err == nil {
-					pid, err = request(c, number)
-					c.Close()
-				} else {
+				pid, err := requestBy(dial, number)
+				if err != nil {
 					time.Sleep(time.Millisecond) // not to ask too often while nobody is there
 				}
 				l.answers <- answer{pid, err}
@@ -217,9 +215,7 @@ func (l *load) restart() {
 	l.t.Helper()
 	old, enough := l.current, l.next+20
 	l.until("20 requests", func() bool { return l.next >= enough })
-	if err := syscall.Kill(old, syscall.SIGTERM); err != nil {
-		l.t.Fatalf("kill %d: %v", old, err)
-	}
+	sendTo(l.t, old, syscall.SIGTERM)
 	l.dead[old] = true
 	l.until("the next server", func() bool { return l.current != old })
 }

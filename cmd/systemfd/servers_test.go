@@ -110,13 +110,7 @@ var servers = []testkit.Server{
 		Want:    "hello",
 		Command: func(*testing.T) []string { return []string{"probe", "serve"} },
 	},
-	{
-		Name: "node",
-		Command: func(t *testing.T) []string {
-			testkit.Need(t, "node")
-			return []string{"node", source(t, "node.js")}
-		},
-	},
+	node,
 	gunicorn,
 	{
 		Name:    "nginx",
@@ -141,6 +135,14 @@ var gunicorn = testkit.Server{
 	},
 }
 
+var node = testkit.Server{
+	Name: "node",
+	Command: func(t *testing.T) []string {
+		testkit.Need(t, "node")
+		return []string{"node", source(t, "node.js")}
+	},
+}
+
 func writeNginxConf(t *testing.T, dir, address string) {
 	template, err := os.ReadFile(source(t, "nginx.conf"))
 	if err != nil {
@@ -153,6 +155,16 @@ func writeNginxConf(t *testing.T, dir, address string) {
 	if err := os.Rename(temp, conf); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// mustAsk makes one request, and returns the process that answers.
+func mustAsk(t *testing.T, s testkit.Server, address string) (pid int) {
+	t.Helper()
+	pid, err := s.Ask(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // TestServers runs each server in a shell's loop: killed, it comes back at the same address.
@@ -182,15 +194,8 @@ func TestNonblockIsCleared(t *testing.T) {
 	p.Start(withSockets(append([]string{"sh", "-c", sequence, "sh"}, command...)...)...)
 	address := p.Opened()
 
-	worker, err := gunicorn.Ask(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	testkit.Kill(t, gunicorn.Process(worker))
-	pid, err := libsystemd.Ask(address) // it answers "blocking"
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Kill(t, gunicorn.Process(mustAsk(t, gunicorn, address)))
+	pid := mustAsk(t, libsystemd, address) // it answers "blocking"
 	if again, err := libsystemd.Ask(address); err != nil || again != pid {
 		t.Errorf("after the first request process %d answers, not %d: %v", again, pid, err)
 	}

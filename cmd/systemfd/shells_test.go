@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -95,6 +93,11 @@ func oneOfEach() []shell {
 	})
 }
 
+// shellNamed is one of the shells.
+func shellNamed(name string) shell {
+	return shells[slices.IndexFunc(shells, func(s shell) bool { return s.name == name })]
+}
+
 // command returns the shell with a script as its argument.
 func (s shell) command(t *testing.T, dir, script string) []string {
 	t.Helper()
@@ -140,6 +143,33 @@ func environment(text string) map[string]string {
 	return variables
 }
 
+// story is a script that evaluates what systemfd env prints: twice, then with other sockets, and then backwards.
+func (s shell) story() string {
+	first := "-s http::0 -s 'six=http::[::1]:0' -s " + s.word
+	second := "-s 'six=http::[::1]:0' -s udp::0"
+	return s.output("env -0", "before") +
+		s.succeeds(first, "status-1") +
+		s.output("env -0", "during") +
+		s.output("systemfd -- probe", "probe") +
+		s.output(s.env(first), "code") +
+		s.output("systemfd env --json "+first, "json") +
+		s.succeeds(first, "status-2") +
+		s.output("env -0", "during-again") +
+		s.output(s.env(first), "code-again") +
+		s.output("systemfd status --json", "status") +
+		s.output("find . -type s", "listing") +
+		s.succeeds(second, "status-3") +
+		s.output("systemfd -- probe", "probe-second") +
+		s.output("systemfd status --json", "status-second") +
+		s.output("find . -type s", "listing-second") +
+		s.succeeds("--unset", "status-4") +
+		s.output("env -0", "after") +
+		s.succeeds("--unset", "status-5") + // of what is not there
+		s.output("systemfd status", "status-after") +
+		s.output("echo the end", "end") +
+		"exec cat\n" // stay, without a shell that could do something else
+}
+
 // TestShells has each shell evaluate what systemfd env prints for it, twice, with other sockets, and backwards.
 func TestShells(t *testing.T) {
 	t.Parallel()
@@ -147,43 +177,14 @@ func TestShells(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
-			first := "-s http::0 -s 'six=http::[::1]:0' -s " + s.word
-			second := "-s 'six=http::[::1]:0' -s udp::0"
-			script := s.output("env -0", "before") +
-				s.succeeds(first, "status-1") +
-				s.output("env -0", "during") +
-				s.output("systemfd -- probe", "probe") +
-				s.output(s.env(first), "code") +
-				s.output("systemfd env --json "+first, "json") +
-				s.succeeds(first, "status-2") +
-				s.output("env -0", "during-again") +
-				s.output(s.env(first), "code-again") +
-				s.output("systemfd status --json", "status") +
-				s.output("find . -type s", "listing") +
-				s.succeeds(second, "status-3") +
-				s.output("systemfd -- probe", "probe-second") +
-				s.output("systemfd status --json", "status-second") +
-				s.output("find . -type s", "listing-second") +
-				s.succeeds("--unset", "status-4") +
-				s.output("env -0", "after") +
-				s.succeeds("--unset", "status-5") + // of what is not there
-				s.output("systemfd status", "status-after") +
-				s.output("echo the end", "end") +
-				"exec cat\n" // stay, without a shell that could do something else
-			release := runScript(p, s.command(t, p.Dir, script)...)
-
-			checkFirst(p, environment(p.Read("during")))
+			release := runScript(p, s.command(t, p.Dir, s.story())...)
+			during := environment(p.Read("during"))
+			checkSameAsJSON(p, during)
+			checkFirst(p, during)
 			checkAgain(p)
 			checkSecond(p)
 			checkSame(t, environment(p.Read("before")), environment(p.Read("after")))
-			for i := range 5 {
-				if status := p.Read(fmt.Sprint("status-", i+1)); status != "status 0\n" {
-					t.Errorf("evaluation %d has %q", i+1, status)
-				}
-			}
-			if status := p.Read("status-after"); status != "nothing is held\n" {
-				t.Errorf("after --unset, status is %q", status)
-			}
+			checkStatuses(p)
 			p.AwaitNothing() // while their owner lives
 			if err := release(); err != nil {
 				t.Error(err)
@@ -192,48 +193,57 @@ func TestShells(t *testing.T) {
 	}
 }
 
+// checkStatuses looks whether each evaluation succeeded, and left nothing in the end.
+func checkStatuses(p *testkit.Project) {
+	p.T.Helper()
+	for i := range 5 {
+		if status := p.Read(fmt.Sprint("status-", i+1)); status != "status 0\n" {
+			p.T.Errorf("evaluation %d has %q", i+1, status)
+		}
+	}
+	if status := p.Read("status-after"); status != "nothing is held\n" {
+		p.T.Errorf("after --unset, status is %q", status)
+	}
+}
+
 // runScript starts a shell, waits until its script has come to the end, and returns what ends it.
 func runScript(p *testkit.Project, argv ...string) (release func() error) {
 	p.T.Helper()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	p.In(cmd)
+	cmd := p.Command(argv...)
 	cmd.Env = append(slices.Clone(p.Env), "SPEC=odd=unix::./"+nasty)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		p.T.Fatal(err)
 	}
-	log, err := os.Create(p.Path("log"))
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	defer log.Close()
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		p.T.Fatal(err)
-	}
+	logged(p, cmd)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	testkit.Await(p.T, "the end of the script", func() bool {
-		select {
-		case err := <-ended:
-			p.T.Fatalf("the script ended early, %v:\n%s", err, p.Read("log"))
-		default:
-		}
-		_, err := os.Stat(p.Path("end"))
-		return err == nil
-	})
-	if text := p.Read("log"); text != "" && !strings.Contains(text, "~>") {
-		p.T.Errorf("the script said %q", text)
-	}
+	awaitScript(p, ended)
 	return func() error {
 		stdin.Close()
 		return <-ended
 	}
 }
 
-// checkFirst looks at what the first evaluation gave: the environment, and the sockets that a command then got.
-func checkFirst(p *testkit.Project, during map[string]string) {
+// awaitScript waits for the last line of a script, before which the shell may not end.
+func awaitScript(p *testkit.Project, ended <-chan error) {
+	p.T.Helper()
+	testkit.Await(p.T, "the end of the script", func() bool {
+		select {
+		case err := <-ended:
+			p.T.Fatalf("the script ended early, %v:\n%s", err, p.Read("log"))
+		default:
+		}
+		return testkit.Exists(p.Path("end"))
+	})
+	if text := p.Read("log"); text != "" && !strings.Contains(text, "~>") {
+		p.T.Errorf("the script said %q", text)
+	}
+}
+
+// checkSameAsJSON looks whether the first evaluation set what --json says.
+func checkSameAsJSON(p *testkit.Project, during map[string]string) {
 	p.T.Helper()
 	var want map[string]*string
 	if err := json.Unmarshal([]byte(p.Read("json")), &want); err != nil {
@@ -248,6 +258,11 @@ func checkFirst(p *testkit.Project, during map[string]string) {
 			p.T.Errorf("%s is %q, and not as --json says: %s", name, during[name], p.Read("json"))
 		}
 	}
+}
+
+// checkFirst looks at what the first evaluation gave: the environment, and the sockets that a command then got.
+func checkFirst(p *testkit.Project, during map[string]string) {
+	p.T.Helper()
 	if during["LISTEN_FDS"] != "3" || during["LISTEN_FDNAMES"] != "http:six:odd" {
 		p.T.Errorf("LISTEN_FDS is %q, LISTEN_FDNAMES %q", during["LISTEN_FDS"], during["LISTEN_FDNAMES"])
 	}
@@ -332,14 +347,7 @@ func TestNoListen(t *testing.T) {
 			if got.Status != 0 {
 				t.Errorf("exit %d: %s", got.Status, got.Err)
 			}
-			var names []string
-			for name := range environment(p.Read("seen")) {
-				if strings.HasPrefix(name, "LISTEN_") || strings.HasPrefix(name, "SYSTEMFD_") && !strings.HasPrefix(name, "SYSTEMFD_TEST_") {
-					names = append(names, name)
-				}
-			}
-			slices.Sort(names)
-			if !slices.Equal(names, []string{"SYSTEMFD_HOLDER", "SYSTEMFD_SOCKETS"}) {
+			if names := socketVariables(environment(p.Read("seen"))); !slices.Equal(names, []string{"SYSTEMFD_HOLDER", "SYSTEMFD_SOCKETS"}) {
 				t.Errorf("the shell has %q", names)
 			}
 			checkOwnPID(t, p.Read("probe"))
@@ -348,42 +356,10 @@ func TestNoListen(t *testing.T) {
 	}
 }
 
-// TestShellsOfReadme evaluates the lines of README.md, but for the port, each in the shells that it is for.
-func TestShellsOfReadme(t *testing.T) {
-	t.Parallel()
-	rows := regexp.MustCompile("(?m)^\\| ([a-z, ]+) \\| ``? ?(.+?) ?``? \\|$").FindAllStringSubmatch(readme(t), -1)
-	lines := map[string]string{}
-	for _, row := range rows {
-		if strings.Contains(row[2], "systemfd env") {
-			for name := range strings.SplitSeq(row[1], ", ") {
-				lines[name] = strings.NewReplacer("http::3000", "http::0", `\|`, "|").Replace(row[2])
-			}
-		}
-	}
-	for _, name := range []string{"bash", "zsh", "dash", "ksh", "fish", "tcsh", "nushell"} {
-		s := shells[slices.IndexFunc(shells, func(s shell) bool { return s.name == name })]
-		line := lines[name]
-		if line == "" {
-			t.Errorf("README.md has no line for %s, only %q", name, lines)
-			continue
-		}
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			p := testkit.NewProject(t)
-			if got := script(p, s, line+"\n"+s.output("systemfd -- probe", "probe")); got.Status != 0 || !keptOpen.MatchString(got.Err) {
-				t.Errorf("%s: exit %d, %s", line, got.Status, got.Err)
-			}
-			checkOwnPID(t, p.Read("probe"))
-			testkit.Says(t, p.Read("probe"), "env LISTEN_FDNAMES=http", "fd 3 socket type=1 listening=1 .*")
-		})
-	}
-}
-
-func readme(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+// socketVariables returns the names of the variables that tell of sockets.
+func socketVariables(environ map[string]string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(environ)), func(name string) bool {
+		isOurs := strings.HasPrefix(name, "SYSTEMFD_") && !strings.HasPrefix(name, "SYSTEMFD_TEST_")
+		return !strings.HasPrefix(name, "LISTEN_") && !isOurs
+	})
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"regexp"
 	"strconv"
@@ -14,6 +13,22 @@ import (
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
+
+// inUseTest is a command that takes a socket which node has.
+type inUseTest struct {
+	args []string
+	said string   // where WARNING is that node has it
+	also []string // what the probe finds beside the socket
+}
+
+var inUseTests = []inUseTest{
+	{[]string{"--", "probe"}, "WARNING\n", nil},
+	{[]string{"-q", "--", "probe"}, "", nil},
+	{[]string{"--append", "-s", "udp::0", "--", "probe"}, "WARNING\n~> socket .*\n", []string{"fd 4 .* blocking 127.*"}},
+	{[]string{"--", "systemfd", "--", "probe"}, "(WARNING\n)+", nil},
+	{[]string{"--hold", "--", "systemfd", "--", "probe"}, "(WARNING\n)+", nil},
+	{[]string{"--hold", "--", "sh", "-c", "exec 3<&-; exec systemfd -- probe"}, "(WARNING\n)+", nil},
+}
 
 // TestInUse has a second command take a held socket from under Node, which needs its O_NONBLOCK.
 func TestInUse(t *testing.T) {
@@ -28,51 +43,52 @@ func TestInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-
-	here := regexp.QuoteMeta(socket.Address)
-	warning := fmt.Sprintf(`warning: %s is also in use by node \(pid %d\)`, here, pid)
-	lives := func(what string) {
-		t.Helper()
+	for _, test := range inUseTests {
+		test.check(p, socket, pid)
 		if again, err := node.Ask(socket.Address); err != nil || again != pid {
-			t.Fatalf("after %s process %d answers, not %d: %v", what, again, pid, err)
+			t.Fatalf("after %q process %d answers, not %d: %v", test.args, again, pid, err)
 		}
 	}
-	for _, test := range []struct {
-		args     []string
-		said     string
-		patterns []string
-	}{
-		{[]string{"--", "probe"}, warning + "\n", []string{"fd 3 .* nonblocking " + here}},
-		{[]string{"-q", "--", "probe"}, "", []string{"fd 3 .* nonblocking " + here}},
-		{[]string{"--append", "-s", "udp::0", "--", "probe"}, warning + "\n~> socket .*\n", []string{"fd 3 .* nonblocking " + here, "fd 4 .* blocking 127.*"}},
-		{[]string{"--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
-		{[]string{"--hold", "--", "systemfd", "--", "probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
-		{[]string{"--hold", "--", "sh", "-c", "exec 3<&-; exec systemfd -- probe"}, "(" + warning + "\n)+", []string{"fd 3 .* nonblocking " + here}},
-	} {
-		got := p.Run(test.args...)
-		if !regexp.MustCompile(`\A` + test.said + `\z`).MatchString(got.Err) {
-			t.Errorf("%q says %q, want %q", test.args, got.Err, test.said)
-		}
-		testkit.Says(t, got.Out, test.patterns...)
-		if !isNonblocking(t, socket.Holder) {
-			t.Fatalf("%q has cleared O_NONBLOCK: node waits in accept(2) for ever", test.args)
-		}
-		lives(strings.Join(test.args, " "))
-	}
-
-	testkit.Await(t, "status to name only node", func() bool {
-		users := p.Held()[0].Users
-		return len(users) == 1 && users[0].PID == pid && users[0].Name == "node"
-	})
-	testkit.Says(t, p.Run("status").Out, `app +`+here+` .* node \(pid `+strconv.Itoa(pid)+`\) +`+p.Dir)
-
+	awaitOnlyUser(p, socket, pid)
 	testkit.Kill(t, pid)
+	checkUnused(p, socket)
+}
+
+// check takes the socket. It stays as node needs it.
+func (test inUseTest) check(p *testkit.Project, socket testkit.Held, node int) {
+	p.T.Helper()
+	here := regexp.QuoteMeta(socket.Address)
+	warning := fmt.Sprintf(`warning: %s is also in use by node \(pid %d\)`, here, node)
+	said := strings.ReplaceAll(test.said, "WARNING", warning)
+	got := p.Run(test.args...)
+	if !regexp.MustCompile(`\A` + said + `\z`).MatchString(got.Err) {
+		p.T.Errorf("%q says %q, want %q", test.args, got.Err, said)
+	}
+	testkit.Says(p.T, got.Out, append([]string{"fd 3 .* nonblocking " + here}, test.also...)...)
+	if !isNonblocking(p.T, socket.Holder) {
+		p.T.Fatalf("%q has cleared O_NONBLOCK: node waits in accept(2) for ever", test.args)
+	}
+}
+
+// awaitOnlyUser waits until status names only node.
+func awaitOnlyUser(p *testkit.Project, socket testkit.Held, node int) {
+	p.T.Helper()
+	testkit.Await(p.T, "status to name only node", func() bool {
+		users := p.Held()[0].Users
+		return len(users) == 1 && users[0].PID == node && users[0].Name == "node"
+	})
+	testkit.Says(p.T, p.Run("status").Out, `app +`+regexp.QuoteMeta(socket.Address)+` .* node \(pid `+strconv.Itoa(node)+`\) +`+p.Dir)
+}
+
+// checkUnused looks whether nobody is warned of a server that has ended, and status does not name it.
+func checkUnused(p *testkit.Project, socket testkit.Held) {
+	p.T.Helper()
 	got := p.Run("--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe
 	if got.Err != "" {
-		t.Errorf("without node it says %q", got.Err)
+		p.T.Errorf("without node it says %q", got.Err)
 	}
-	testkit.Says(t, got.Out, "fd 3 .* blocking "+here)
-	testkit.Await(t, "status to name no user", func() bool { return len(p.Held()[0].Users) == 0 })
+	testkit.Says(p.T, got.Out, "fd 3 .* blocking "+regexp.QuoteMeta(socket.Address))
+	testkit.Await(p.T, "status to name no user", func() bool { return len(p.Held()[0].Users) == 0 })
 }
 
 // TestStatusCountsWaiting has connections wait, and a server take them.
@@ -85,11 +101,7 @@ func TestStatusCountsWaiting(t *testing.T) {
 		t.Fatalf("what is held is %+v", sockets)
 	}
 	for range 3 {
-		c, err := net.Dial("tcp", sockets[0].Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		testkit.DialAny(t, "tcp", sockets[0].Address)
 	}
 	if waiting := p.Held()[0].Waiting; waiting != 3 {
 		t.Errorf("%d connections wait, want 3", waiting)

@@ -3,12 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,15 +23,7 @@ import (
 // umask is this process's; asking umask(2) would change it for all who run meanwhile.
 func umask(t *testing.T) uint64 {
 	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bits, err := strconv.ParseUint(string(regexp.MustCompile(`(?m)^Umask:\s+(\d+)$`).FindSubmatch(status)[1]), 8, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bits
+	return procNumber(t, "/proc/self/status", "Umask", 8)
 }
 
 // bufferOf is what systemd gets for a size: the kernel's doubling and, for who has the right, no limit.
@@ -57,6 +51,52 @@ func bufferOf(t *testing.T, domain, sotype, plain, force int, size string) int {
 	return value
 }
 
+// wanted is the line of probe options, as a pattern, that a Listen directive and the others of its unit ask for.
+func (l listening) wanted(t *testing.T, set settings) string {
+	t.Helper()
+	sotype := map[string]int{"Stream": unix.SOCK_STREAM, "Datagram": unix.SOCK_DGRAM, "SequentialPacket": unix.SOCK_SEQPACKET}[l.kind]
+	protocol, options := 0, l.unixOptions
+	if l.domain != unix.AF_UNIX {
+		protocol = map[int]int{unix.SOCK_STREAM: unix.IPPROTO_TCP, unix.SOCK_DGRAM: unix.IPPROTO_UDP}[sotype]
+		options = l.inetOptions
+	}
+	return fmt.Sprintf("domain=%d type=%d protocol=%d listening=%d rcvbuf=%d sndbuf=%d reuseport=%d%s",
+		l.domain, sotype, protocol, bit(sotype != unix.SOCK_DGRAM),
+		bufferOf(t, l.domain, sotype, unix.SO_RCVBUF, unix.SO_RCVBUFFORCE, set["ReceiveBuffer"]),
+		bufferOf(t, l.domain, sotype, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE, set["SendBuffer"]),
+		bit(protocol != 0)*set.yes("ReusePort"), options(t, set))
+}
+
+func bit(is bool) int { return map[bool]int{true: 1}[is] }
+
+func (set settings) yes(key string) int {
+	return bit(slices.Contains([]string{"yes", "true", "1", "on"}, set[key]))
+}
+
+func (l listening) unixOptions(t *testing.T, set settings) string {
+	t.Helper()
+	options := fmt.Sprintf(" passcred=%d address=%s", set.yes("PassCredentials"), l.bound)
+	if l.bound[0] == '@' {
+		return options
+	}
+	return options + " mode=" + cmp.Or(set["SocketMode"], fmt.Sprintf("%04o", 0o666&^umask(t)))
+}
+
+func (l listening) inetOptions(_ *testing.T, set settings) string {
+	udp, nodelay, backlog := bit(l.kind == "Datagram"), "", ""
+	if l.kind == "Stream" {
+		nodelay = fmt.Sprintf(" nodelay=%d", set.yes("NoDelay"))
+		backlog = " backlog=" + cmp.Or(set["Backlog"], "4096")
+	}
+	only := ""
+	if l.domain == unix.AF_INET6 {
+		dual := strings.HasPrefix(l.bound, `\[::\]`) && set["BindIPv6Only"] != "ipv6-only" && set["BindIPv6Only"] != "yes"
+		only = fmt.Sprintf(" v6only=%d", bit(!dual)) // what is bound to one address is the kernel's decision
+	}
+	return fmt.Sprintf(" keepalive=%d broadcast=%d%s freebind=%d%s%s address=%s",
+		(1-udp)*set.yes("KeepAlive"), udp*set.yes("Broadcast"), nodelay, set.yes("FreeBind"), only, backlog, l.bound)
+}
+
 // TestUnitOptions: every option on every kind of socket that it is for, and on the others without harm.
 func TestUnitOptions(t *testing.T) {
 	t.Parallel()
@@ -64,7 +104,8 @@ func TestUnitOptions(t *testing.T) {
 		"ListenStream=/run/0\nListenDatagram=/run/1\nListenSequentialPacket=/run/2\nListenStream=@0\nListenDatagram=@1\nListenSequentialPacket=@2\n"
 	for _, options := range []string{
 		"", "Backlog=7", "Backlog=0", "BindIPv6Only=both", "BindIPv6Only=ipv6-only", "ReusePort=yes", "FreeBind=yes", "NoDelay=yes", "KeepAlive=yes",
-		"Broadcast=yes", "PassCredentials=yes", "SocketMode=0600", "SocketMode=0777", "SocketMode=0000", "ReceiveBuffer=64K\nSendBuffer=100K", "ReceiveBuffer=128M\nSendBuffer=8M",
+		"Broadcast=yes", "PassCredentials=yes", "SocketMode=0600", "SocketMode=0777", "SocketMode=0000",
+		"ReceiveBuffer=64K\nSendBuffer=100K", "ReceiveBuffer=128M\nSendBuffer=8M",
 	} {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
@@ -76,76 +117,79 @@ func TestUnitOptions(t *testing.T) {
 	}
 }
 
+// activateTests are addresses of a unit and of systemd-socket-activate. %d is a free port, %s the directory of the test.
+var activateTests = []activateTest{
+	{"ListenStream", "", "%d", "tcp"},
+	{"ListenStream", "", "127.0.0.1:%d", "tcp"},
+	{"ListenStream", "", "[::1]:%d", "tcp"},
+	{"ListenDatagram", "--datagram", "%d", "udp"},
+	{"ListenDatagram", "--datagram", "127.0.0.1:%d", "udp"},
+	{"ListenDatagram", "--datagram", "[::1]:%d", "udp"},
+	{"ListenStream", "", "%s/s", "unix"},
+	{"ListenDatagram", "--datagram", "%s/s", "unixgram"},
+	{"ListenSequentialPacket", "--seqpacket", "%s/s", "unixpacket"},
+	{"ListenStream", "", "@%s", "unix"},
+	{"ListenDatagram", "--datagram", "@%s", "unixgram"},
+	{"ListenSequentialPacket", "--seqpacket", "@%s", "unixpacket"},
+}
+
+type activateTest struct{ directive, flag, address, network string }
+
 // TestAsSystemdSocketActivate opens the same addresses with systemd's own tool, and compares what the command finds.
 func TestAsSystemdSocketActivate(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, activate[0])
-	ipv4, ipv6 := "127.0.0.1:%d", "[::1]:%d"
-	tests := []struct{ directive, flag, address, network string }{
-		{"ListenStream", "", "%d", "tcp"},
-		{"ListenStream", "", ipv4, "tcp"},
-		{"ListenStream", "", ipv6, "tcp"},
-		{"ListenDatagram", "--datagram", "%d", "udp"},
-		{"ListenDatagram", "--datagram", ipv4, "udp"},
-		{"ListenDatagram", "--datagram", ipv6, "udp"},
-		{"ListenStream", "", "/s", "unix"},
-		{"ListenDatagram", "--datagram", "/s", "unixgram"},
-		{"ListenSequentialPacket", "--seqpacket", "/s", "unixpacket"},
-		{"ListenStream", "", "@%s", "unix"},
-		{"ListenDatagram", "--datagram", "@%s", "unixgram"},
-		{"ListenSequentialPacket", "--seqpacket", "@%s", "unixpacket"},
-	}
-	fields := regexp.MustCompile(`\b(domain|type|protocol|listening|v6only|reuseport|keepalive|nodelay|broadcast|address)=\S+`)
-	for _, test := range tests {
+	for _, test := range activateTests {
 		t.Run(test.directive+" "+test.address, func(t *testing.T) {
 			t.Parallel()
-			dir := testkit.Directory(t)
-			address, target := "", ""
-			switch {
-			case test.address[0] == '/':
-				address, target = dir+test.address, dir+test.address
-			case test.address[0] == '@':
-				address, target = fmt.Sprintf(test.address, dir), fmt.Sprintf(test.address, dir)
-			default:
-				_, port, err := net.SplitHostPort(testkit.FreePort(t))
-				if err != nil {
-					t.Fatal(err)
-				}
-				address = strings.Replace(test.address, "%d", port, 1)
-				target = address
-				if test.address == "%d" {
-					target = "127.0.0.1:" + port
-				}
-			}
-			find := func(argv ...string) string {
-				os.Remove(filepath.Join(dir, "out"))
-				start := []string{"sh", "-c", "probe options >out.part; mv out.part out; rm -f s; exec sleep 600"}
-				cmd := exec.Command(argv[0], append(argv[1:], start...)...)
-				cmd.Dir = dir
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				defer func() { cmd.Process.Kill(); cmd.Wait() }()
-				return testkit.Find(t, "what "+argv[0]+" opens", func() (string, bool) {
-					if c, err := net.Dial(test.network, target); err == nil {
-						c.Write([]byte("x")) // systemd-socket-activate waits for that
-						c.Close()
-					}
-					text, err := os.ReadFile(filepath.Join(dir, "out"))
-					return strings.Join(fields.FindAllString(string(text), -1), " "), err == nil
-				})
-			}
-			testkit.Write(t, dir, "app.socket", fmt.Sprintf("[Socket]\n%s=%s\n", test.directive, address))
-			argv := []string{activate[0], "-E", "PATH", "-l", address}
-			if test.flag != "" {
-				argv = append(argv, test.flag)
-			}
-			theirs := find(argv...)
-			os.Remove(address)
-			ours := find("systemfd", "--quiet", "--lazy", "--unit", "app.socket", "--")
-			if theirs == "" || ours != theirs {
-				t.Errorf("we open\n%s, systemd-socket-activate\n%s", ours, theirs)
-			}
+			test.check(t)
 		})
 	}
+}
+
+func (test activateTest) check(t *testing.T) {
+	t.Helper()
+	dir := testkit.Directory(t)
+	_, port, err := net.SplitHostPort(testkit.FreePort(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := strings.NewReplacer("%d", port, "%s", dir).Replace(test.address)
+	target := address
+	if test.address == "%d" {
+		target = "127.0.0.1:" + port
+	}
+	testkit.Write(t, dir, "app.socket", fmt.Sprintf("[Socket]\n%s=%s\n", test.directive, address))
+	argv := []string{activate[0], "-E", "PATH", "-l", address}
+	if test.flag != "" {
+		argv = append(argv, test.flag)
+	}
+	theirs := opens(t, dir, test.network, target, argv...)
+	os.Remove(address)
+	ours := opens(t, dir, test.network, target, "systemfd", "--quiet", "--lazy", "--unit", "app.socket", "--")
+	if theirs == "" || ours != theirs {
+		t.Errorf("we open\n%s, systemd-socket-activate\n%s", ours, theirs)
+	}
+}
+
+var compared = regexp.MustCompile(`\b(domain|type|protocol|listening|v6only|reuseport|keepalive|nodelay|broadcast|address)=\S+`)
+
+// opens returns the options of the socket that an activator opens when the first client comes.
+func opens(t *testing.T, dir, network, address string, activator ...string) (options string) {
+	t.Helper()
+	os.Remove(filepath.Join(dir, "out"))
+	cmd := exec.Command(activator[0], append(activator[1:], "sh", "-c", "probe options >out.part; mv out.part out; rm -f s; exec sleep 600")...)
+	cmd.Dir = dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer testkit.End(cmd)
+	return testkit.Find(t, "what "+activator[0]+" opens", func() (string, bool) {
+		if c, err := net.Dial(network, address); err == nil {
+			c.Write([]byte("x")) // systemd-socket-activate waits for that
+			c.Close()
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "out"))
+		return strings.Join(compared.FindAllString(string(text), -1), " "), err == nil
+	})
 }

@@ -30,29 +30,38 @@ func TestPathInUse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			path := filepath.Join(dir, "a.sock")
+			path := filepath.Join(t.TempDir(), "a.sock")
 			server, err := bind(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer server.Close()
-			got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir = dir }, "-s", "./a.sock", "--", "true")
-			if got.Status != 125 || got.Out != "" {
-				t.Errorf("exit %d, stdout %q", got.Status, got.Out)
-			}
-			testkit.Says(t, got.Err, "error: "+path+" is in use.*", "hint: stop it, or take another path")
-			if stat, err := os.Lstat(path); err != nil || stat.Mode().Type() != fs.ModeSocket {
-				t.Errorf("at the path is %v, %v", stat, err)
-			}
+			checkPathInUse(t, path)
 			if l, ok := server.(*net.UnixListener); ok {
-				l.SetDeadline(time.Now())
-				if conn, err := l.Accept(); err == nil {
-					conn.Close()
-					t.Error("the server got a connection")
-				}
+				checkNobodyCame(t, l)
 			}
 		})
+	}
+}
+
+func checkPathInUse(t *testing.T, path string) {
+	t.Helper()
+	got := testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir = filepath.Dir(path) }, "-s", "./a.sock", "--", "true")
+	if got.Status != 125 || got.Out != "" {
+		t.Errorf("exit %d, stdout %q", got.Status, got.Out)
+	}
+	testkit.Says(t, got.Err, "error: "+path+" is in use.*", "hint: stop it, or take another path")
+	if stat, err := os.Lstat(path); err != nil || stat.Mode().Type() != fs.ModeSocket {
+		t.Errorf("at the path is %v, %v", stat, err)
+	}
+}
+
+func checkNobodyCame(t *testing.T, l *net.UnixListener) {
+	t.Helper()
+	l.SetDeadline(time.Now())
+	if conn, err := l.Accept(); err == nil {
+		conn.Close()
+		t.Error("the server got a connection")
 	}
 }
 
@@ -71,33 +80,40 @@ func TestOneTakesTheDeadSocket(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "cat", "true")
 	folder := t.TempDir()
-	in := func(cmd *exec.Cmd) { cmd.Dir = folder }
 	for range 5 {
-		testkit.HandOff(t, in, "-q", "-s", "./app.sock", "--", "true")
-		hold, release, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan testkit.Outcome)
-		const rivals = 6
-		for range rivals {
-			go func() {
-				ended <- testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Stdin = folder, hold }, "-q", "-s", "./app.sock", "--", "cat")
-			}()
-		}
-		for range rivals - 1 {
+		testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir = folder }, "-q", "-s", "./app.sock", "--", "true")
+		ended, release := rivals(t, folder, 6)
+		for range 5 {
 			got := <-ended
 			if got.Status != 125 || !strings.Contains(got.Err, "app.sock is in use") {
 				t.Errorf("a second one gets it: exit %d, %s", got.Status, got.Err)
 			}
 		}
-		if _, err := os.Lstat(filepath.Join(folder, "app.sock")); err != nil {
-			t.Error(err)
+		if !testkit.Exists(filepath.Join(folder, "app.sock")) {
+			t.Error("the socket of the one that gets it is gone")
 		}
-		release.Close()
-		hold.Close()
+		release()
 		if got := <-ended; got.Status != 0 {
 			t.Errorf("nobody gets it: exit %d, %s", got.Status, got.Err)
 		}
+	}
+}
+
+// rivals open the same socket at the same time. Who gets it has it until release.
+func rivals(t *testing.T, folder string, number int) (ended <-chan testkit.Outcome, release func()) {
+	t.Helper()
+	stdin, end, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := make(chan testkit.Outcome)
+	for range number {
+		go func() {
+			outcomes <- testkit.HandOff(t, func(cmd *exec.Cmd) { cmd.Dir, cmd.Stdin = folder, stdin }, "-q", "-s", "./app.sock", "--", "cat")
+		}()
+	}
+	return outcomes, func() {
+		end.Close()
+		stdin.Close()
 	}
 }

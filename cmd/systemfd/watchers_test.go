@@ -53,10 +53,7 @@ func TestWatchers(t *testing.T) {
 				p.Write("watched", "")
 				p.StartWith(w.stdin, w.command(command)...)
 				address := p.Opened()
-				pid, err := s.Ask(address)
-				if err != nil {
-					t.Fatal(err)
-				}
+				pid := mustAsk(t, s, address)
 				for range 3 {
 					pid = restartByFile(t, p.Dir, s, address, pid)
 				}

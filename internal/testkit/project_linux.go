@@ -87,15 +87,20 @@ func (p *Project) StartWith(stdin string, argv ...string) *Running {
 	return launch(p.T, cmd)
 }
 
+// At is the project in another folder, with the same holders.
+func (p *Project) At(dir string) *Project {
+	other := *p
+	other.Dir = dir
+	return &other
+}
+
 // Folder is the project in a folder of its own inside of it.
 func (p *Project) Folder(name string) *Project {
 	p.T.Helper()
-	inside := *p
-	inside.Dir = p.Path(name)
-	if err := os.Mkdir(inside.Dir, 0o700); err != nil {
+	if err := os.Mkdir(p.Path(name), 0o700); err != nil {
 		p.T.Fatal(err)
 	}
-	return &inside
+	return p.At(p.Path(name))
 }
 
 // In has a command run in the project.
