@@ -95,7 +95,7 @@ func TestHold(t *testing.T) {
 					s.Restarts(t, address)
 					return
 				}
-				pid := mustAsk(t, s, address)
+				pid := s.MustAsk(t, address)
 				for range 2 {
 					pid = restartByFile(t, p.Dir, s, address, pid)
 				}
@@ -215,7 +215,7 @@ func checkHoldBelowActivate(t *testing.T, s testkit.Server) {
 		"systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- " + s.Command(t)[0],
 	})...)
 	testkit.AwaitListener(t, address)
-	pid := restartByFile(t, p.Dir, s, address, mustAsk(t, s, address))
+	pid := restartByFile(t, p.Dir, s, address, s.MustAsk(t, address))
 
 	sockets := p.Held()
 	if len(sockets) != 2 || sockets[0].Address != address {
@@ -253,7 +253,7 @@ func checkHoldOfHeld(t *testing.T, s testkit.Server) {
 	address := before[0].Address
 	p.Write("watched", "")
 	p.Start("systemfd", "--hold", "--", "python3", source(t, "watcher.py"), "exec systemfd -- "+s.Command(t)[0])
-	pid := mustAsk(t, s, address)
+	pid := s.MustAsk(t, address)
 	launcher := otherOwner(p)
 
 	if got := p.Run("env", "--unset", "--owner", strconv.Itoa(os.Getpid())); got.Status != 0 {
@@ -342,7 +342,7 @@ func TestHeldSocketChangesServers(t *testing.T) {
 	socket := p.Held()[0]
 	for _, nonblocking := range []testkit.Server{gunicorn, node} {
 		below(p, nonblocking.Name, "", nonblocking.Command(t))
-		testkit.Kill(t, nonblocking.Process(mustAsk(t, nonblocking, socket.Address)))
+		testkit.Kill(t, nonblocking.Process(nonblocking.MustAsk(t, socket.Address)))
 		if !isNonblocking(t, socket.Holder) {
 			t.Errorf("%s does not leave O_NONBLOCK, so this shows nothing", nonblocking.Name)
 		}
@@ -356,7 +356,7 @@ func TestHeldSocketChangesServers(t *testing.T) {
 
 	below(p, "blocking", "", blocking)
 	reader := testkit.Server{Name: "python", Line: true, Want: "hello"}
-	first := mustAsk(t, reader, socket.Address)
+	first := reader.MustAsk(t, socket.Address)
 	if again, err := reader.Ask(socket.Address); err != nil || again != first {
 		t.Errorf("first process %d answers, then %d: %v", first, again, err)
 	}

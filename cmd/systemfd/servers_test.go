@@ -157,16 +157,6 @@ func writeNginxConf(t *testing.T, dir, address string) {
 	}
 }
 
-// mustAsk makes one request, and returns the process that answers.
-func mustAsk(t *testing.T, s testkit.Server, address string) (pid int) {
-	t.Helper()
-	pid, err := s.Ask(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pid
-}
-
 // TestServers runs each server in a shell's loop: killed, it comes back at the same address.
 func TestServers(t *testing.T) {
 	t.Parallel()
@@ -194,8 +184,8 @@ func TestNonblockIsCleared(t *testing.T) {
 	p.Start(withSockets(append([]string{"sh", "-c", sequence, "sh"}, command...)...)...)
 	address := p.Opened()
 
-	testkit.Kill(t, gunicorn.Process(mustAsk(t, gunicorn, address)))
-	pid := mustAsk(t, libsystemd, address) // it answers "blocking"
+	testkit.Kill(t, gunicorn.Process(gunicorn.MustAsk(t, address)))
+	pid := libsystemd.MustAsk(t, address) // it answers "blocking"
 	if again, err := libsystemd.Ask(address); err != nil || again != pid {
 		t.Errorf("after the first request process %d answers, not %d: %v", again, pid, err)
 	}

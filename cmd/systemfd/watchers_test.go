@@ -53,7 +53,7 @@ func TestWatchers(t *testing.T) {
 				p.Write("watched", "")
 				p.StartWith(w.stdin, w.command(command)...)
 				address := p.Opened()
-				pid := mustAsk(t, s, address)
+				pid := s.MustAsk(t, address)
 				for range 3 {
 					pid = restartByFile(t, p.Dir, s, address, pid)
 				}

@@ -121,8 +121,8 @@ type handover struct {
 	plan    *takeover.Plan
 	sockets []takeover.Socket
 	holder  holder.Client // that keeps them, nil without one
-	isKept  bool           // it does so for us: --hold
-	undo    func()         // takes the info file back
+	isKept  bool          // it does so for us: --hold
+	undo    func()        // takes the info file back
 }
 
 // exec tells what is passed, and becomes COMMAND.

@@ -19,8 +19,8 @@ type Plan struct {
 	held      []spec.Opening // to be fetched
 	isFound   bool           // held, and no variable said so
 	openings  []spec.Opening // to be fetched if a holder keeps them, else to be opened
-	holder    holder.Client // of inherited and held; nil if there is none
-	asked     holder.Client // for openings; nil if there is none
+	holder    holder.Client  // of inherited and held; nil if there is none
+	asked     holder.Client  // for openings; nil if there is none
 	noHolder  bool           // SYSTEMFD_HOLDER is set and empty
 }
 

@@ -35,6 +35,16 @@ func (s Server) Ask(address string) (pid int, err error) {
 	return pid, nil
 }
 
+// MustAsk is Ask that has to work.
+func (s Server) MustAsk(t *testing.T, address string) (pid int) {
+	t.Helper()
+	pid, err := s.Ask(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
 // Process returns the process that was passed the sockets, given the one that answered.
 func (s Server) Process(pid int) int {
 	if !s.Forks {
@@ -48,17 +58,11 @@ func (s Server) Process(pid int) int {
 // the same address by another process.
 func (s Server) Restarts(t *testing.T, address string) {
 	t.Helper()
-	pid, err := s.Ask(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid := s.MustAsk(t, address)
 	for range 3 {
 		old := s.Process(pid)
 		Kill(t, old)
-		if pid, err = s.Ask(address); err != nil {
-			t.Fatal(err)
-		}
-		if s.Process(pid) == old {
+		if pid = s.MustAsk(t, address); s.Process(pid) == old {
 			t.Fatalf("process %d was killed, and answers", old)
 		}
 	}
