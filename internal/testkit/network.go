@@ -8,21 +8,32 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// FreePort returns an address for a program that cannot let the kernel pick. Nobody else uses this host part,
-// so that nobody else is given the port in between.
+// FreePort returns an address for a program that cannot let the kernel pick. Nobody else uses this host part, and nobody
+// is given the port again while the test runs, so that it stays free in between.
 func FreePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.77.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return Find(t, "a free port", func() (address string, isNew bool) {
+		l, err := net.Listen("tcp", "127.77.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		address = l.Addr().String()
+		_, isGiven := given.LoadOrStore(address, true)
+		if !isGiven {
+			t.Cleanup(func() { given.Delete(address) })
+		}
+		return address, !isGiven
+	})
 }
+
+// given are the addresses that FreePort has returned to tests that run.
+var given sync.Map
 
 // AwaitListener waits until somebody listens; the connection that finds out asks for nothing.
 func AwaitListener(t *testing.T, address string) {
