@@ -68,7 +68,7 @@ cover: test-deps
 	rm -rf $(TOOLS)/cover && mkdir -p $(TOOLS)/cover
 	-GOCOVERDIR=$(TOOLS)/cover go test -count=1 ./cmd/systemfd
 	go test -count=1 -cover -covermode=atomic ./internal/... -args -test.gocoverdir=$(TOOLS)/cover
-	go tool covdata percent -i=$(TOOLS)/cover
+	go tool covdata percent -i=$(TOOLS)/cover | grep -v testkit
 
 bench:
 	go test -run '^$$' -bench . -benchtime 300x ./cmd/systemfd
