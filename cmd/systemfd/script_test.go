@@ -18,7 +18,7 @@ import (
 )
 
 // TestScript runs testdata/script: the program as a shell sees it. Each has an XDG_RUNTIME_DIR of its own, and
-// $TESTPID for an owner that lives. Beyond testscript's own, the scripts have
+// $TESTPID for an owner that lives, $HOST for ports that nobody else uses. Beyond testscript's own, the scripts have
 //
 //	[root]                                whether this is the superuser
 //	need TOOL...                          skip if a tool is missing, or fail, as need does
@@ -58,6 +58,7 @@ func ownHolders(env *testscript.Env) error {
 	}
 	env.Setenv("XDG_RUNTIME_DIR", dir)
 	env.Setenv("TESTPID", strconv.Itoa(os.Getpid()))
+	env.Setenv("HOST", testkit.FreeHost())
 	env.Defer(func() {
 		defer os.RemoveAll(dir)
 		if runtime.GOOS == "darwin" { // which has one folder for all that the user holds

@@ -45,7 +45,7 @@ func manySockets(t *testing.T, count int) (pid int) {
 	t.Helper()
 	c := newClient(t)
 	pid = claim(t, c, os.Getpid(), "udp::0").PID
-	bound := claimTwice(t, c, pid, testkit.Openings(t, slices.Repeat([]string{freeHost() + ":0"}, count)...))
+	bound := claimTwice(t, c, pid, testkit.Openings(t, slices.Repeat([]string{testkit.FreeHost() + ":0"}, count)...))
 	all, err := c.Fetch(bound)
 	if err != nil || len(all) != count || all[count-1].Socket.Addr != bound[count-1].Addr {
 		t.Fatalf("fetched %d, %v", len(all), err)

@@ -5,7 +5,6 @@ package holder
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -93,32 +92,13 @@ func TestStartTogether(t *testing.T) {
 	isGone(t, c, claimed[0].PID)
 }
 
-// freeHost returns an address of this host that nobody else uses: on Linux it has all of 127.0.0.0/8.
-func freeHost() string {
-	if runtime.GOOS != "linux" {
-		return "127.0.0.1"
-	}
-	return fmt.Sprintf("127.%d.%d.%d", 1+rand.N(254), rand.N(256), 1+rand.N(254))
-}
-
-// freePort returns an address that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", freeHost()+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // TestSamePortAtOnce has two claim a new port of a holder that runs: one opens it, both have it.
 func TestSamePortAtOnce(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	claim(t, c, os.Getpid(), "0")
 	for range 10 {
-		address := freePort(t)
+		address := testkit.FreePort(t)
 		owners := []int{testkit.Sleeper(t).Process.Pid, testkit.Sleeper(t).Process.Pid}
 		got := claimTogether(t, c, owners, "http::"+address)
 		if got[0].IsNew[0] == got[1].IsNew[0] || got[0].Openings[0] != got[1].Openings[0] || got[0].Openings[0].Address() != address {
@@ -133,7 +113,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 	t.Parallel()
 	same := 0
 	for range 10 {
-		c, owner, address := newClient(t), testkit.Sleeper(t), freePort(t)
+		c, owner, address := newClient(t), testkit.Sleeper(t), testkit.FreePort(t)
 		first := claim(t, c, owner.Process.Pid, address)
 		var released sync.WaitGroup
 		released.Go(func() { c.Release(owner.Process.Pid) })
@@ -157,7 +137,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 // TestHolderIsKilled: what a dead holder has left is replaced.
 func TestHolderIsKilled(t *testing.T) {
 	t.Parallel()
-	c, address, path := newClient(t), freePort(t), testkit.Directory(t)+"/a"
+	c, address, path := newClient(t), testkit.FreePort(t), testkit.Directory(t)+"/a"
 	first := claim(t, c, os.Getpid(), address, path)
 	if err := unix.Kill(first.PID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -190,7 +170,7 @@ func TestDirectoryIsCleared(t *testing.T) {
 func TestHolderIsKilledMeanwhile(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
-	first := claim(t, c, os.Getpid(), "0")
+	first := claim(t, c, os.Getpid(), testkit.FreePort(t))
 	if err := os.RemoveAll(filepath.Dir(c.control)); err != nil {
 		t.Fatal(err)
 	}

@@ -4,36 +4,34 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
 
-// FreePort returns an address for a program that cannot let the kernel pick. Nobody else uses this host part, and nobody
-// is given the port again while the test runs, so that it stays free in between.
-func FreePort(t *testing.T) string {
-	t.Helper()
-	return Find(t, "a free port", func() (address string, isNew bool) {
-		l, err := net.Listen("tcp", "127.77.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		address = l.Addr().String()
-		_, isGiven := given.LoadOrStore(address, true)
-		if !isGiven {
-			t.Cleanup(func() { given.Delete(address) })
-		}
-		return address, !isGiven
-	})
+// FreeHost returns an address of this host whose ports nobody else uses: on Linux it has all of 127.0.0.0/8.
+func FreeHost() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.N(254), rand.N(256), 1+rand.N(254))
 }
 
-// given are the addresses that FreePort has returned to tests that run.
-var given sync.Map
+// FreePort returns an address that is free, for a program that cannot let the kernel pick, or that closes it for a moment.
+func FreePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", FreeHost()+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
 
 // AwaitListener waits until somebody listens; the connection that finds out asks for nothing.
 func AwaitListener(t *testing.T, address string) {
