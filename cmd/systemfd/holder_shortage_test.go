@@ -18,8 +18,10 @@ import (
 
 // This file is holders and clients with many sockets, and with few open files.
 
-// freePorts are flags for so many free ports.
-func freePorts(number int) []string { return slices.Repeat([]string{"-s", "127.0.0.1:0"}, number) }
+// freePorts are flags for so many free ports, of a host that nobody else uses.
+func freePorts(number int) []string {
+	return slices.Repeat([]string{"-s", testkit.FreeHost() + ":0"}, number)
+}
 
 // within has a command of the project have so many open files at most: for testkit.HandOff.
 func within(p *testkit.Project, files int) func(*exec.Cmd) {
