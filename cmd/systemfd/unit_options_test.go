@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -117,14 +118,15 @@ func TestUnitOptions(t *testing.T) {
 	}
 }
 
-// activateTests are addresses of a unit and of systemd-socket-activate. %d is a free port, %s the directory of the test.
+// activateTests are addresses of a unit and of systemd-socket-activate. %h is a host that nobody else uses, %s the directory
+// of the test. An address that ends in ":" gets a port that is free there, "" is a port of every address.
 var activateTests = []activateTest{
-	{"ListenStream", "", "%d", "tcp"},
-	{"ListenStream", "", "127.0.0.1:%d", "tcp"},
-	{"ListenStream", "", "[::1]:%d", "tcp"},
-	{"ListenDatagram", "--datagram", "%d", "udp"},
-	{"ListenDatagram", "--datagram", "127.0.0.1:%d", "udp"},
-	{"ListenDatagram", "--datagram", "[::1]:%d", "udp"},
+	{"ListenStream", "", "", "tcp"},
+	{"ListenStream", "", "%h:", "tcp"},
+	{"ListenStream", "", "[::1]:", "tcp"},
+	{"ListenDatagram", "--datagram", "", "udp"},
+	{"ListenDatagram", "--datagram", "%h:", "udp"},
+	{"ListenDatagram", "--datagram", "[::1]:", "udp"},
 	{"ListenStream", "", "%s/s", "unix"},
 	{"ListenDatagram", "--datagram", "%s/s", "unixgram"},
 	{"ListenSequentialPacket", "--seqpacket", "%s/s", "unixpacket"},
@@ -150,14 +152,13 @@ func TestAsSystemdSocketActivate(t *testing.T) {
 func (test activateTest) check(t *testing.T) {
 	t.Helper()
 	dir := testkit.Directory(t)
-	_, port, err := net.SplitHostPort(testkit.FreePort(t))
-	if err != nil {
-		t.Fatal(err)
+	address := strings.NewReplacer("%h", testkit.FreeHost(), "%s", dir).Replace(test.address)
+	if address == "" || strings.HasSuffix(address, ":") {
+		address += freePortOf(t, address)
 	}
-	address := strings.NewReplacer("%d", port, "%s", dir).Replace(test.address)
 	target := address
-	if test.address == "%d" {
-		target = "127.0.0.1:" + port
+	if test.address == "" {
+		target = "127.0.0.1:" + address
 	}
 	testkit.Write(t, dir, "app.socket", fmt.Sprintf("[Socket]\n%s=%s\n", test.directive, address))
 	argv := []string{activate[0], "-E", "PATH", "-l", address}
@@ -170,6 +171,21 @@ func (test activateTest) check(t *testing.T) {
 	if theirs == "" || ours != theirs {
 		t.Errorf("we open\n%s, systemd-socket-activate\n%s", ours, theirs)
 	}
+}
+
+// freePortOf returns a port that is free at an address, "" for every one.
+func freePortOf(t *testing.T, address string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", strings.TrimSuffix(address, ":")+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 var compared = regexp.MustCompile(`\b(domain|type|protocol|listening|v6only|reuseport|keepalive|nodelay|broadcast|address)=\S+`)
@@ -186,7 +202,8 @@ func opens(t *testing.T, dir, network, address string, activator ...string) (opt
 	defer testkit.End(cmd)
 	return testkit.Find(t, "what "+activator[0]+" opens", func() (string, bool) {
 		if c, err := net.Dial(network, address); err == nil {
-			c.Write([]byte("x")) // systemd-socket-activate waits for that
+			c.SetDeadline(time.Now().Add(time.Second)) // nobody reads, and the queue may be full
+			c.Write([]byte("x"))                       // systemd-socket-activate waits for that
 			c.Close()
 		}
 		text, err := os.ReadFile(filepath.Join(dir, "out"))
