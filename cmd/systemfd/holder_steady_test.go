@@ -34,7 +34,8 @@ func untilOver(t *testing.T, over <-chan struct{}, call func() testkit.Outcome) 
 	return calls
 }
 
-// removeAgain removes the control directory again and again while clients make calls. It returns the numbers of calls.
+// removeAgain removes the control directory again and again, as soon as the holder is back, while clients make calls. It
+// returns the numbers of calls.
 func removeAgain(p *testkit.Project, clients ...func() testkit.Outcome) (calls []int) {
 	p.T.Helper()
 	over := make(chan struct{})
@@ -43,9 +44,10 @@ func removeAgain(p *testkit.Project, clients ...func() testkit.Outcome) (calls [
 	for i, call := range clients {
 		running.Go(func() { calls[i] = untilOver(p.T, over, call) })
 	}
-	for range 15 {
-		time.Sleep(300 * time.Millisecond)
+	for range 8 {
+		time.Sleep(200 * time.Millisecond) // in which clients find it
 		os.RemoveAll(filepath.Join(p.Runtime, "systemfd"))
+		testkit.Await(p.T, "the holder to be back", func() bool { return len(p.Held()) > 0 })
 	}
 	close(over)
 	running.Wait()
