@@ -190,23 +190,47 @@ func freePortOf(t *testing.T, address string) string {
 
 var compared = regexp.MustCompile(`\b(domain|type|protocol|listening|v6only|reuseport|keepalive|nodelay|broadcast|address)=\S+`)
 
-// opens returns the options of the socket that an activator opens when the first client comes.
+// opens returns the options of the socket that an activator opens when the first client comes. Another program may have the
+// port for a moment, as its own end of a connection: then the activator is started again.
 func opens(t *testing.T, dir, network, address string, activator ...string) (options string) {
 	t.Helper()
 	os.Remove(filepath.Join(dir, "out"))
-	cmd := exec.Command(activator[0], append(activator[1:], "sh", "-c", "probe options >out.part; mv out.part out; rm -f s; exec sleep 600")...)
-	cmd.Dir = dir
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer testkit.End(cmd)
+	argv := append(activator[1:], "sh", "-c", "probe options >out.part; mv out.part out; rm -f s; exec sleep 600")
 	return testkit.Find(t, "what "+activator[0]+" opens", func() (string, bool) {
+		cmd := exec.Command(activator[0], argv...)
+		cmd.Dir = dir
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return knock(cmd, network, address)
+	})
+}
+
+// knock is the first client, until the command has told of its socket, or has ended. The command ends with that.
+func knock(cmd *exec.Cmd, network, address string) (options string, hasTold bool) {
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	defer func() {
+		cmd.Process.Kill()
+		<-ended
+	}()
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); {
 		if c, err := net.Dial(network, address); err == nil {
 			c.SetDeadline(time.Now().Add(time.Second)) // nobody reads, and the queue may be full
 			c.Write([]byte("x"))                       // systemd-socket-activate waits for that
 			c.Close()
 		}
-		text, err := os.ReadFile(filepath.Join(dir, "out"))
-		return strings.Join(compared.FindAllString(string(text), -1), " "), err == nil
-	})
+		if text, err := os.ReadFile(filepath.Join(cmd.Dir, "out")); err == nil {
+			return strings.Join(compared.FindAllString(string(text), -1), " "), true
+		}
+		select {
+		case <-ended:
+			return "", false
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return "", false
 }
