@@ -38,7 +38,7 @@ func checkEcho(t *testing.T, c net.Conn) {
 	}
 }
 
-// checkEnd sends a signal, of which the command has to end.
+// checkEnd sends a signal to the command, which has to end by it.
 func checkEnd(t *testing.T, l *testkit.Running, s syscall.Signal) {
 	t.Helper()
 	l.Send(s)
@@ -73,7 +73,7 @@ func TestAccept(t *testing.T) {
 	testkit.AwaitChildless(t, l.Process.Pid)
 }
 
-// acceptTest is a connection of which the command prints what it finds.
+// acceptTest is a connection, and what the command prints about it.
 type acceptTest struct{ network, address, remote, domain string }
 
 func (test acceptTest) check(t *testing.T) {

@@ -86,7 +86,7 @@ var goSystemd = testkit.Server{
 	},
 }
 
-// strict readers refuse where LISTEN_PID is not their own process.
+// strict readers refuse if LISTEN_PID is not their own process.
 var strict = []testkit.Server{libsystemd, goSystemd}
 
 var servers = []testkit.Server{

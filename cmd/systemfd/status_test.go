@@ -17,7 +17,7 @@ import (
 // inUseTest is a command that takes a socket which node has.
 type inUseTest struct {
 	args []string
-	said string   // where WARNING is that node has it
+	said string   // WARNING stands for the one that node has it
 	also []string // what the probe finds beside the socket
 }
 

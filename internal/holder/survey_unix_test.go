@@ -90,7 +90,7 @@ func TestStateOfSuspended(t *testing.T) {
 	})
 }
 
-// TestStatesUnsafe: a directory of control sockets is not made by asking, and has to be ours alone.
+// TestStatesUnsafe: a directory of control sockets is not made by asking, and nobody else may use it.
 func TestStatesUnsafe(t *testing.T) {
 	dir := ownDirectory(t)
 	if states, warnings, err := States(); states != nil || warnings != nil || err != nil || testkit.Exists(dir) {

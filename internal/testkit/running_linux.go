@@ -77,10 +77,10 @@ func (r *Running) Send(s syscall.Signal) {
 	}
 }
 
-// hasEnded reports whether it has.
-func (r *Running) hasEnded() bool {
+// isClosed reports whether a channel is closed, on which nothing is sent.
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-r.ended:
+	case <-c:
 		return true
 	default:
 		return false
@@ -90,7 +90,7 @@ func (r *Running) hasEnded() bool {
 // AwaitEnd waits for its end, and returns of which signal, or its exit status.
 func (r *Running) AwaitEnd() string {
 	r.t.Helper()
-	Await(r.t, strings.Join(r.Args, " ")+" to end", r.hasEnded)
+	Await(r.t, strings.Join(r.Args, " ")+" to end", func() bool { return isClosed(r.ended) })
 	status := r.ProcessState.Sys().(syscall.WaitStatus)
 	if status.Signaled() {
 		return status.Signal().String()

@@ -106,12 +106,5 @@ func (s *Terminal) HangUp() { s.tty.Close() }
 // AwaitEnd waits until the shell has ended.
 func (s *Terminal) AwaitEnd() {
 	s.T.Helper()
-	Await(s.T, "the shell to end", func() bool {
-		select {
-		case <-s.ended:
-			return true
-		default:
-			return false
-		}
-	})
+	Await(s.T, "the shell to end", func() bool { return isClosed(s.ended) })
 }
