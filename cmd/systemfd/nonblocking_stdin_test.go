@@ -76,7 +76,8 @@ func TestNonblockingStdinExecs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(regexp.MustCompile(`execve\("`).FindAll(text, -1)); got != want {
+		// Only the end counts: strace(1) may tell twice that one begins, if it is not the first thread that calls it.
+		if got := len(regexp.MustCompile(`(?m)execve.*\)\s+= 0$`).FindAll(text, -1)); got != want {
 			t.Errorf("with %d sockets it execs %d times, want %d:\n%s", sockets, got, want, text)
 		}
 	}
