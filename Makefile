@@ -40,7 +40,7 @@ test: test-deps lint
 
 test-deps:
 	@if command -v apt-get >/dev/null; then \
-		wanted="$(DEBIAN) $$(command -v npm >/dev/null || echo nodejs npm) $$(command -v javac >/dev/null || echo default-jdk-headless)"; \
+		wanted="$(DEBIAN) $$(command -v npm >/dev/null || echo nodejs npm) $$(command -v javac >/dev/null || echo default-jdk-headless) $$(command -v cargo >/dev/null || echo cargo)"; \
 		missing=$$(for p in $$wanted; do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
 		[ -z "$$missing" ] || { $(ROOT) apt-get update -q && $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; }; \
 	fi

@@ -16,8 +16,8 @@ import (
 
 // Reserve fills what is free of the count descriptors from 3 on, so that nothing else that this process
 // opens lands there: a descriptor of the Go runtime's must not stand where a socket goes. What is open there
-// already gives way to the sockets, but for make's jobserver, which moves above them. Reserve returns environ
-// with the jobserver's new place, or without it if its pipe is not open. It comes before anything is opened.
+// already gives way to the sockets, but for what a variable names, as make's jobserver: that moves above them. Reserve
+// returns environ with the new places, or without those that are not there. It comes before anything is opened.
 // Its errors are *DescriptorError.
 func Reserve(environ []string, count int) ([]string, error) {
 	if count == 0 {
@@ -31,23 +31,19 @@ func Reserve(environ []string, count int) ([]string, error) {
 		return nil, &DescriptorError{count, err}
 	}
 	moved := map[int]int{}
-	var liftErr error
-	environ = rewriteJobserver(environ, func(r, w int) (int, int, bool) {
-		if !isPipe(r) || !isPipe(w) {
-			return 0, 0, false
+	environ = rewriteNamed(environ, func(fd int, k kind) (to int, isThere bool) {
+		_, isMoved := moved[fd]
+		switch {
+		case isMoved || err != nil:
+		case !stands(fd, k):
+			return fd, k != pipe && !inRange(fd, count) // then it is in nobody's way
+		case inRange(fd, count):
+			moved[fd], err = above(fd, unix.F_DUPFD, count)
 		}
-		for _, fd := range []int{r, w} {
-			if _, done := moved[fd]; done || !inRange(fd, count) {
-				continue
-			}
-			if moved[fd], liftErr = above(fd, unix.F_DUPFD, count); liftErr != nil {
-				return 0, 0, false
-			}
-		}
-		return at(moved, r), at(moved, w), true
+		return at(moved, fd), true
 	})
-	if liftErr != nil {
-		return nil, &DescriptorError{count, liftErr}
+	if err != nil {
+		return nil, &DescriptorError{count, err}
 	}
 	return environ, nil
 }
@@ -102,11 +98,23 @@ func evictPoller(environ []string, count int, ours map[int]bool) ([]string, erro
 	return nil, unix.Exec(program, os.Args, append(os.Environ(), restarted+"=1"))
 }
 
-// isPipe reports whether fd was an open pipe when this process started; one with FD_CLOEXEC is the Go runtime's.
-func isPipe(fd int) bool {
+// stands reports whether what stands at fd is of a kind, and came from our parent: one with FD_CLOEXEC is the Go
+// runtime's.
+func stands(fd int, k kind) bool {
 	var stat unix.Stat_t
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-	return err == nil && flags&unix.FD_CLOEXEC == 0 && unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFIFO
+	if err != nil || flags&unix.FD_CLOEXEC != 0 || unix.Fstat(fd, &stat) != nil {
+		return false
+	}
+	mode := stat.Mode & unix.S_IFMT
+	switch k {
+	case pipe:
+		return mode == unix.S_IFIFO
+	case file:
+		return mode != unix.S_IFSOCK
+	}
+	_, err = unix.Getpeername(fd)
+	return mode == unix.S_IFSOCK && err == nil
 }
 
 // above copies fd above the count descriptors of the sockets.

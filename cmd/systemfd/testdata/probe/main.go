@@ -1,6 +1,6 @@
 // Probe tells what a process started by systemfd finds, or serves on what it was passed.
 //
-//	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS, descriptors, limits, signals
+//	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS and others that name descriptors, descriptors, limits, signals
 //	probe options    one line a descriptor: its socket options
 //	probe serve      answer every connection on descriptor 3 with "PID REQUEST", or every datagram
 //	probe graceful [ADDRESS]
@@ -37,7 +37,7 @@ func report() {
 	environ := os.Environ()
 	slices.Sort(environ)
 	for _, v := range environ {
-		for _, prefix := range []string{"LISTEN_", "SYSTEMFD_", "MAKEFLAGS=", "CARGO_MAKEFLAGS=", "MFLAGS="} {
+		for _, prefix := range []string{"LISTEN_", "SYSTEMFD_", "MAKEFLAGS=", "CARGO_MAKEFLAGS=", "MFLAGS=", "NODE_CHANNEL_FD=", "WAYLAND_SOCKET=", "BASH_XTRACEFD="} {
 			if strings.HasPrefix(v, prefix) {
 				fmt.Println("env", v)
 			}

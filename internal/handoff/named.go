@@ -1,0 +1,133 @@
+package handoff
+
+import (
+	"strconv"
+	"strings"
+)
+
+// kind is what stands at a descriptor that a variable names.
+type kind int
+
+const (
+	pipe       kind = iota // of a jobserver
+	connection             // a stream socket that is connected
+	file                   // anything but a socket
+)
+
+// named are the variables that name descriptors, by which a parent talks to the programs below it.
+var named = map[string]struct {
+	kind
+	rewrite func(value string, move mover) (rewritten string, isThere bool)
+}{
+	"MAKEFLAGS":       {pipe, rewriteFlags}, // "POSIX Jobserver" in the manual of GNU make
+	"MFLAGS":          {pipe, rewriteFlags},
+	"CARGO_MAKEFLAGS": {pipe, rewriteFlags},
+	"NODE_CHANNEL_FD": {connection, rewriteNumber}, // child_process.fork of Node
+	"WAYLAND_SOCKET":  {connection, rewriteNumber}, // wl_display_connect(3)
+	"BASH_XTRACEFD":   {file, rewriteNumber},       // bash(1)
+}
+
+// mover says where a descriptor stands from now on, or that it is not there.
+type mover func(fd int) (to int, isThere bool)
+
+// rewriteNamed returns environ with the descriptors that variables name replaced by what move says. Those that are not
+// there are taken out: sockets of ours would be taken for them.
+func rewriteNamed(environ []string, move func(fd int, k kind) (to int, isThere bool)) []string {
+	var out []string
+	for _, variable := range environ {
+		name, value, isSet := strings.Cut(variable, "=")
+		row, isNamed := named[name]
+		if !isSet || !isNamed {
+			out = append(out, variable)
+			continue
+		}
+		value, isThere := row.rewrite(value, func(fd int) (int, bool) { return move(fd, row.kind) })
+		if isThere {
+			out = append(out, name+"="+value)
+		}
+	}
+	return out
+}
+
+// rewriteNumber is for a value that is a descriptor.
+func rewriteNumber(value string, move mover) (rewritten string, isThere bool) {
+	fd, err := strconv.Atoi(value)
+	if err != nil || fd < 0 {
+		return value, true
+	}
+	to, isThere := move(fd)
+	return strconv.Itoa(to), isThere
+}
+
+// jobserverOptions name the two descriptors of a jobserver's pipe, the second up to make 4.1. Cargo writes both.
+var jobserverOptions = []string{"--jobserver-auth=", "--jobserver-fds="}
+
+// rewriteFlags is for the options of make. The last one that names a jobserver counts: if its pipe is not there, none of
+// those before it may come to count. Behind a lone "--" stand variables of make's.
+func rewriteFlags(flags string, move mover) (rewritten string, isThere bool) {
+	words := strings.Split(flags, " ")
+	var kept []string
+	for i, word := range words {
+		if word == "--" {
+			kept = append(kept, words[i:]...)
+			break
+		}
+		option, value, isOption := cutOption(word)
+		to, isThere := value, true
+		if isOption {
+			to, isThere = rewritePipe(value, move)
+		}
+		switch {
+		case isThere:
+			kept = append(kept, option+to)
+		case isLast(words[i+1:]):
+			kept = withoutOptions(kept)
+		}
+	}
+	return strings.Join(kept, " "), true
+}
+
+// rewritePipe is for R,W. Anything else stays as it is: fifo:PATH, or make's own "no jobserver".
+func rewritePipe(value string, move mover) (rewritten string, isThere bool) {
+	left, right, _ := strings.Cut(value, ",")
+	r, err := strconv.Atoi(left)
+	w, err2 := strconv.Atoi(right)
+	if err != nil || err2 != nil || r < 0 || w < 0 {
+		return value, true
+	}
+	newR, hasR := move(r)
+	newW, hasW := move(w)
+	return strconv.Itoa(newR) + "," + strconv.Itoa(newW), hasR && hasW
+}
+
+// isLast reports whether none of the words that follow names a jobserver.
+func isLast(following []string) bool {
+	for _, word := range following {
+		if _, _, isOption := cutOption(word); isOption {
+			return false
+		}
+		if word == "--" {
+			break
+		}
+	}
+	return true
+}
+
+func withoutOptions(words []string) (rest []string) {
+	for _, word := range words {
+		if _, _, isOption := cutOption(word); !isOption {
+			rest = append(rest, word)
+		}
+	}
+	return rest
+}
+
+// cutOption cuts a word behind the option that it is. Of another word all is the value.
+func cutOption(word string) (option, value string, isOption bool) {
+	for _, option := range jobserverOptions {
+		if value, isOption := strings.CutPrefix(word, option); isOption {
+			return option, value, true
+		}
+	}
+	return "", word, false
+}
