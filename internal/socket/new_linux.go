@@ -47,11 +47,14 @@ func isShutDown(fd int) bool {
 	return err == nil && n > 0 && fds[0].Revents&unix.POLLRDHUP != 0
 }
 
-// Waiting returns how many connections wait in the queue of a TCP listener, -1 of another socket: tcp(7).
+// Waiting returns how many connections wait in the queue of a listener, -1 of another socket, or if nobody tells: tcp(7),
+// sock_diag(7).
 func Waiting(fd int) int {
-	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err != nil {
-		return -1
+	if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+		return int(info.Unacked)
 	}
-	return int(info.Unacked)
+	if d, err := diagnose(fd); err == nil && listening(fd) {
+		return d.waiting
+	}
+	return -1
 }
