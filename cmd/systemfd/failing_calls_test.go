@@ -38,7 +38,7 @@ var injected = map[string]string{
 	"connect": "EACCES", "sendmsg": "ENOBUFS", "recvmsg": "ENOMEM", "poll": "ENOMEM", "ppoll": "ENOMEM",
 	"openat": "EACCES", "newfstatat": "EACCES", "lstat": "EACCES", "stat": "EACCES", "getdents64": "EIO", "readlinkat": "EACCES", "getcwd": "ENOENT",
 	"flock": "EINTR", "unlinkat": "EACCES", "unlink": "EACCES", "mkdirat": "ENOSPC", "mkdir": "ENOSPC", "rmdir": "EACCES", "renameat": "EXDEV", "renameat2": "EXDEV", "rename": "EXDEV",
-	"dup3": "EBADF", "fcntl": "EMFILE", "pidfd_open": "EMFILE", "wait4": "ECHILD", "faccessat": "EACCES", "faccessat2": "EACCES", "access": "EACCES",
+	"dup2": "EBADF", "fcntl": "EMFILE", "pidfd_open": "EMFILE", "wait4": "ECHILD", "faccessat": "EACCES", "faccessat2": "EACCES", "access": "EACCES",
 	"execve": "ENOMEM", "write": "ENOSPC", "read": "EIO", "chdir": "EACCES", "fchdir": "EACCES",
 }
 

@@ -154,7 +154,7 @@ func Become(c Command) error {
 		return err
 	}
 	if c.Inetd {
-		if err := dup(listenfds.Start, 0); err != nil {
+		if err := unix.Dup2(listenfds.Start, 0); err != nil {
 			return err
 		}
 	}
@@ -185,5 +185,5 @@ func (s step) run(from int) error {
 		return err
 	}
 	unix.CloseOnExec(from)
-	return dup(from, s.to)
+	return unix.Dup2(from, s.to)
 }

@@ -45,8 +45,12 @@ func Describe(fd int) Description {
 		d.Text = fmt.Sprintf("%s listener, shut down", socketText(sotype, sa))
 	case connected(fd):
 		d.Text = fmt.Sprintf("%s, connected", socketText(sotype, sa))
+		return d
 	default:
 		d.Text = fmt.Sprintf("%s, neither listening nor connected", socketText(sotype, sa))
+	}
+	if !d.Ready {
+		d.bound = s
 	}
 	return d
 }

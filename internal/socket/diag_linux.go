@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,4 +97,23 @@ func askKernel(request unixDiagRequest) ([]byte, error) {
 		return nil, errors.New("no such socket")
 	}
 	return answer[unix.SizeofNlMsghdr+answerSize : n], nil
+}
+
+// ownFile returns the file that a socket has bound. The kernel knows it even if nothing is at the path any more.
+func ownFile(s Socket) (file File, isKnown bool) {
+	if s.file != (File{}) {
+		return s.file, true
+	}
+	d, err := diagnose(s.FD)
+	return d.file, err == nil
+}
+
+// hasOther reports whether another socket than s is bound to its path.
+func hasOther(s Socket) bool {
+	var stat unix.Stat_t
+	if err := unix.Fstat(s.FD, &stat); err != nil {
+		return false
+	}
+	own := strconv.FormatUint(stat.Ino, 10)
+	return slices.ContainsFunc(holders(s.Spec), func(inode string) bool { return inode != own })
 }

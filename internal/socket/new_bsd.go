@@ -53,3 +53,9 @@ func isShutDown(int) bool { return false }
 
 // Waiting is not known here.
 func Waiting(int) int { return -1 }
+
+// ownFile is known only of a socket that we have bound.
+func ownFile(s Socket) (file File, isKnown bool) { return s.file, s.file != (File{}) }
+
+// hasOther reports whether another socket than s, which lives, is at its path.
+func hasOther(s Socket) bool { return s.file != (File{}) }

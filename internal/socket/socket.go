@@ -54,20 +54,26 @@ func InUse(s spec.Spec, user process.Process) error {
 
 // Description is what stands at a descriptor.
 type Description struct {
-	Spec  spec.Spec // what it is bound to; the zero Spec if no specification says that
+	Spec  spec.Spec // what it is bound to; the zero Spec if no specification says that, or if it is not ready
 	Open  bool
 	Ready bool   // it listens, or is a bound datagram socket: what systemd would pass
 	Text  string // for a person
 
 	Listening, Nonblock, CloseOnExec bool
+
+	bound spec.Spec // what a socket that is not ready was bound to, if it is not connected
 }
 
 // Is reports whether the descriptor is the socket described. The kernel knows a path as it was bound: without its
 // directory if the whole was too long.
-func (d Description) Is(want spec.Spec) bool {
-	is := d.Spec
+func (d Description) Is(want spec.Spec) bool { return d.Ready && isSame(d.Spec, want) }
+
+// WasOnce reports whether the descriptor is the socket described, but was shut down.
+func (d Description) WasOnce(want spec.Spec) bool { return !d.Ready && isSame(d.bound, want) }
+
+func isSame(is, want spec.Spec) bool {
 	if is.Path != "" && is.Path[0] != '/' && strings.HasSuffix(want.Path, "/"+strings.TrimPrefix(is.Path, "./")) {
 		is.Path = want.Path
 	}
-	return d.Ready && is.SameSocket(want)
+	return is.Type != "" && is.SameSocket(want)
 }

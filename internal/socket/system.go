@@ -21,6 +21,8 @@ type system struct {
 	closeFD       func(fd int) error
 	describe      func(fd int) Description
 	write         func(fd int, text []byte) (int, error)
+	damage        func(Socket) string
+	repair        func(Socket) (Socket, error)
 	isForeignLink func(path string) bool
 	wait          func([]Socket) error
 	listen        func(s Socket, nonblock bool) (Listener, error)
@@ -71,6 +73,14 @@ func (s Socket) Close() error { return platform.remove(s) }
 
 // Forget closes the descriptor, and leaves the path.
 func (s Socket) Forget() error { return platform.closeFD(s.FD) }
+
+// Damage says what keeps clients from a socket: a server to which it was given has shut it down, or its path is not its
+// own any more. It is "" of one that is whole, and of a descriptor that is something else.
+func (s Socket) Damage() string { return platform.damage(s) }
+
+// Repair makes a damaged socket as it was, at the same descriptor. A unix socket is another one then, and clients that wait
+// for the old one are lost; others that have that keep it. Its errors are *Error.
+func (s Socket) Repair() (Socket, error) { return platform.repair(s) }
 
 // DescribeInherited says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
 // counts as closed: it cannot have come through exec, it is the Go runtime's own.

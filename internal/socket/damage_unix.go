@@ -1,0 +1,88 @@
+//go:build unix
+
+package socket
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+func damage(s Socket) string {
+	d := Describe(s.FD)
+	switch {
+	case !d.Ready && d.WasOnce(s.Spec):
+		return "it was shut down"
+	case !d.Ready, s.Path == "", s.IsAbstract():
+		return ""
+	}
+	return pathDamage(s)
+}
+
+// pathDamage says what is wrong with the path of a socket that is ready.
+func pathDamage(s Socket) string {
+	if _, err := os.Lstat(s.Path); errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return "its path is gone"
+	}
+	at := FileAt(s.Path)
+	switch own, isKnown := ownFile(s); {
+	case at == (File{}):
+		return "its path is no socket any more"
+	case isKnown && own == at:
+		return ""
+	}
+	switch isDead, err := IsDead(s.Path); {
+	case err != nil:
+		return ""
+	case isDead:
+		return "its path is a dead socket"
+	case hasOther(s):
+		return "another socket is at its path"
+	}
+	return "" // the file system numbers its files in two ways
+}
+
+// repair makes a socket as it was before the damage, at the same descriptor.
+func repair(s Socket) (Socket, error) {
+	if s.Type.Family() == spec.Inet {
+		return s, listenAgain(s)
+	}
+	if own, isKnown := ownFile(s); isKnown { // of one that was shut down; nobody can connect to it
+		if err := RemoveFile(s.Path, own); err != nil {
+			return s, bindError(s.Spec, err)
+		}
+	}
+	opened, err := openSocket(s.Opening)
+	if err != nil {
+		return s, err
+	}
+	defer unix.Close(opened.FD)
+	if err := unix.Dup2(opened.FD, s.FD); err != nil {
+		opened.Close()
+		return s, bindError(s.Spec, err)
+	}
+	opened.FD = s.FD
+	return opened, nil
+}
+
+// listenAgain binds before it listens: the kernel has released a port that it had picked itself, and listen(2) alone would
+// take another one. EINVAL says that the socket is still bound.
+func listenAgain(s Socket) error {
+	sa, _, err := sockaddr(s.Addr)
+	if err == nil {
+		err = unix.Bind(s.FD, sa)
+	}
+	if err == nil || errors.Is(err, unix.EINVAL) {
+		err = unix.Listen(s.FD, s.Backlog)
+	}
+	if err != nil {
+		return bindError(s.Spec, err)
+	}
+	if boundTo(s.FD) != s.Addr {
+		return &Error{Spec: s.Spec, Text: s.Address() + " was shut down, and its port is lost", Remedy: "start the outer systemfd again"}
+	}
+	return nil
+}
