@@ -51,8 +51,8 @@ const recvFlags, noSignal = 0, 0
 // isShutDown is not known here.
 func isShutDown(int) bool { return false }
 
-// Waiting is not known here.
-func Waiting(int) int { return -1 }
+// waiting is not known here.
+func waiting(int) int { return -1 }
 
 // ownFile is known only of a socket that we have bound.
 func ownFile(s Socket) (file File, isKnown bool) { return s.file, s.file != (File{}) }

@@ -47,9 +47,8 @@ func isShutDown(fd int) bool {
 	return err == nil && n > 0 && fds[0].Revents&unix.POLLRDHUP != 0
 }
 
-// Waiting returns how many connections wait in the queue of a listener, -1 of another socket, or if nobody tells: tcp(7),
-// sock_diag(7).
-func Waiting(fd int) int {
+// waiting asks tcp(7), and sock_diag(7) for unix sockets.
+func waiting(fd int) int {
 	if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 		return int(info.Unacked)
 	}

@@ -21,6 +21,7 @@ type system struct {
 	closeFD       func(fd int) error
 	describe      func(fd int) Description
 	write         func(fd int, text []byte) (int, error)
+	waiting       func(fd int) int
 	damage        func(Socket) string
 	repair        func(Socket) (Socket, error)
 	isForeignLink func(path string) bool
@@ -73,6 +74,9 @@ func (s Socket) Close() error { return platform.remove(s) }
 
 // Forget closes the descriptor, and leaves the path.
 func (s Socket) Forget() error { return platform.closeFD(s.FD) }
+
+// Waiting returns how many connections wait in the queue of a listener, -1 of another socket, or if the system does not tell.
+func Waiting(fd int) int { return platform.waiting(fd) }
 
 // Damage says what keeps clients from a socket: a server to which it was given has shut it down, or its path is not its
 // own any more. It is "" of one that is whole, and of a descriptor that is something else.

@@ -16,6 +16,7 @@ type Plan struct {
 	Warnings []string
 
 	inherited []Socket
+	described bool           // by SYSTEMFD_SOCKETS: what is inherited may be repaired
 	held      []spec.Opening // to be fetched
 	isFound   bool           // held, and no variable said so
 	openings  []spec.Opening // to be fetched if a holder keeps them, else to be opened
@@ -112,6 +113,7 @@ func (p *Plan) take(set listenfds.Set) error {
 	case len(sockets) == 0:
 		p.warnNone()
 	}
+	p.described = set.Sockets != ""
 	p.inherit(sockets)
 	return err
 }

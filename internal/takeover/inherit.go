@@ -32,8 +32,8 @@ func (e *InheritError) Hint() string {
 }
 
 // Inherit returns the sockets of set that this process was started with. Stale tells that they are fit to be passed, but
-// are not the ones that SYSTEMFD_SOCKETS describes: another activator has started in between. Its errors are
-// *InheritError.
+// are not the ones that SYSTEMFD_SOCKETS describes: another activator has started in between. One that is described, and
+// that a server has shut down, is returned as it is. Its errors are *InheritError.
 func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error) {
 	if set.Count == 0 {
 		return nil, false, nil
@@ -50,13 +50,14 @@ func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error)
 		if wants != nil {
 			want = wants[i].Display()
 		}
-		if wants != nil && is.Is(wants[i].Spec) {
+		wasOnce := wants != nil && is.WasOnce(wants[i].Spec)
+		if wasOnce || wants != nil && is.Is(wants[i].Spec) {
 			s.Opening = wants[i]
 		} else {
 			s.Mode = socket.ModeAt(s.Path)
 			stale = stale || wants != nil
 		}
-		if !is.Open || set.Sockets != "" && !is.Ready {
+		if !is.Open || set.Sockets != "" && !is.Ready && !wasOnce {
 			return nil, false, &InheritError{FD: fd, Want: want, Is: is.Text, Closed: !is.Open}
 		}
 		s.Name = name(set, i, s.Spec)

@@ -15,6 +15,9 @@ import (
 // opened is left. There may be more warnings then.
 func (p *Plan) Take() ([]Socket, error) {
 	sockets, err := p.fetch()
+	if err == nil {
+		err = p.repair()
+	}
 	if err != nil {
 		return nil, err
 	}
