@@ -23,8 +23,8 @@ type inspectFlags struct {
 }
 
 const inspectHelp = `systemfd inspect tells what this process was given by the socket-activation protocol, and
-whether a reader that checks everything, as sd_listen_fds(3) does, would take it: if not,
-why, and exit status 1.
+whether a reader that checks everything, as sd_listen_fds(3) does, would take it, and a
+server could use it: if not, why, and exit status 1.
 
 Usage: systemfd -s http::3000 -- systemfd inspect [--json]
 
@@ -56,7 +56,9 @@ func inspect(p *printer, args []string) error {
 		return err
 	}
 	given, refusals := givenTo(set)
-	refusals = append(refusals, protocolRefusals(set)...)
+	damages := damagesOf(set, given)
+	strict := append(refusals, protocolRefusals(set)...)
+	refusals = append(strict, damages...)
 	if flags.JSON {
 		text, err := json.Marshal(map[string]any{"sockets": given, "accepted": len(refusals) == 0, "refusals": refusals})
 		if err != nil {
@@ -66,10 +68,34 @@ func inspect(p *printer, args []string) error {
 	} else if err := printGiven(p.out, given); err != nil {
 		return err
 	}
-	if len(refusals) > 0 {
-		return &failure{"a strict reader would refuse: " + strings.Join(refusals, "; "), "systemfd right before the program gives it sockets of its own: systemfd -- COMMAND"}
+	if len(refusals) == 0 {
+		return nil
 	}
-	return nil
+	problem := "a strict reader would refuse: "
+	if len(strict) == 0 {
+		problem = "no server could use what is there: "
+	}
+	return &failure{problem + strings.Join(refusals, "; "), "systemfd right before the program gives it sockets of its own: systemfd -- COMMAND"}
+}
+
+// connection is the name of what Accept=yes of systemd.socket(5), and --accept, pass: no listener.
+const connection = "connection"
+
+// damagesOf says which descriptors no server could use: no sockets, ones that do not listen, and ones that a server before
+// has broken.
+func damagesOf(set listenfds.Set, given []givenInfo) (damages []string) {
+	described, isStale, _ := takeover.Inherit(set)
+	for i, g := range given {
+		is := socket.DescribeInherited(g.FD)
+		switch {
+		case !is.Open, is.Connected && g.Name == connection:
+		case described != nil && !isStale && set.Sockets != "" && described[i].Damage() != "":
+			damages = append(damages, fmt.Sprintf("descriptor %d, %s: %s", g.FD, described[i].Address(), described[i].Damage()))
+		case !is.Ready:
+			damages = append(damages, fmt.Sprintf("descriptor %d is %s", g.FD, is.Text))
+		}
+	}
+	return damages
 }
 
 // givenTo describes the descriptors of set up to the first that is closed, and says what is wrong with them.

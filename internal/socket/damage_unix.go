@@ -56,6 +56,9 @@ func repair(s Socket) (Socket, error) {
 		}
 	}
 	opened, err := openSocket(s.Opening)
+	if errors.Is(err, unix.EADDRINUSE) {
+		err = InUse(s.Spec, otherUser(s)) // the kernel calls the old socket so, too
+	}
 	if err != nil {
 		return s, err
 	}

@@ -44,12 +44,11 @@ func Describe(fd int) Description {
 	case d.Listening:
 		d.Text = fmt.Sprintf("%s listener, shut down", socketText(sotype, sa))
 	case connected(fd):
-		d.Text = fmt.Sprintf("%s, connected", socketText(sotype, sa))
-		return d
+		d.Text, d.Connected = fmt.Sprintf("%s, connected", socketText(sotype, sa)), true
 	default:
 		d.Text = fmt.Sprintf("%s, neither listening nor connected", socketText(sotype, sa))
 	}
-	if !d.Ready {
+	if !d.Ready && !d.Connected {
 		d.bound = s
 	}
 	return d

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/process"
 )
 
 // diagnosis is what the kernel says of a unix socket.
@@ -109,11 +111,17 @@ func ownFile(s Socket) (file File, isKnown bool) {
 }
 
 // hasOther reports whether another socket than s is bound to its path.
-func hasOther(s Socket) bool {
+func hasOther(s Socket) bool { return len(others(s)) > 0 }
+
+// otherUser returns who has another socket than s that is bound to its path.
+func otherUser(s Socket) process.Process { return userOf(others(s)) }
+
+// others returns the inodes of the sockets that are in the way of s, but for its own.
+func others(s Socket) []string {
 	var stat unix.Stat_t
 	if err := unix.Fstat(s.FD, &stat); err != nil {
-		return false
+		return nil
 	}
 	own := strconv.FormatUint(stat.Ino, 10)
-	return slices.ContainsFunc(holders(s.Spec), func(inode string) bool { return inode != own })
+	return slices.DeleteFunc(holders(s.Spec), func(inode string) bool { return inode == own })
 }

@@ -59,7 +59,7 @@ type Description struct {
 	Ready bool   // it listens, or is a bound datagram socket: what systemd would pass
 	Text  string // for a person
 
-	Listening, Nonblock, CloseOnExec bool
+	Listening, Connected, Nonblock, CloseOnExec bool
 
 	bound spec.Spec // what a socket that is not ready was bound to, if it is not connected
 }

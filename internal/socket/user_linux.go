@@ -17,8 +17,10 @@ import (
 
 // user returns the process that has what s wants, the zero Process if /proc does not tell: it may be another user's, or
 // gone by now. See proc(5).
-func user(s spec.Spec) (p process.Process) {
-	inodes := holders(s)
+func user(s spec.Spec) process.Process { return userOf(holders(s)) }
+
+// userOf returns the process that has one of these sockets open.
+func userOf(inodes []string) (p process.Process) {
 	if len(inodes) == 0 {
 		return p
 	}

@@ -19,7 +19,7 @@ func (p *Plan) repair() error {
 		lost := socket.Waiting(s.FD)
 		repaired, err := s.Repair()
 		if err != nil {
-			return fmt.Errorf("%s: %s, and cannot be opened again: %w", s.Address(), damage, err)
+			return fmt.Errorf("cannot mend %q (%s): %w", s.Address(), damage, err)
 		}
 		p.inherited[i].Socket = repaired
 		p.warn("%s: %s; opened it again%s%s", s.Address(), damage, lostText(repaired, lost), p.keepText(repaired))
