@@ -215,11 +215,17 @@ func (c *client) claimOnce(owner int, wanted []spec.Opening, from source) (Claim
 	if err != nil {
 		return Claimed{}, err
 	}
-	sockets, err := from.get(wanted, missing, kept)
+	asked, again := slices.Clone(wanted), []int(nil)
+	for _, i := range missing {
+		if claimed.Openings[i].Type != "" { // it is there, and damaged: as it was before
+			asked[i], again = claimed.Openings[i], append(again, i)
+		}
+	}
+	sockets, err := from.get(asked, missing, kept)
 	if err != nil {
 		return Claimed{}, err
 	}
-	err = c.store(k, sockets)
+	err = c.store(k, again, sockets)
 	if err != nil && !errors.Is(err, errUncertain) {
 		from.undo(sockets)
 		return Claimed{}, err
@@ -251,7 +257,7 @@ func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 	case len(a.Bound) != len(wanted):
 		return claimed, nil, nil, c.unbelievable(fmt.Errorf("%d answers to %d questions", len(a.Bound), len(wanted)))
 	}
-	claimed = Claimed{make([]spec.Opening, len(wanted)), make([]bool, len(wanted)), a.PID}
+	claimed = Claimed{Openings: make([]spec.Opening, len(wanted)), IsNew: make([]bool, len(wanted)), PID: a.PID}
 	for i, text := range a.Bound {
 		if text == "" {
 			missing = append(missing, i)
@@ -266,6 +272,16 @@ func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 		if option := wanted[i].Differs(claimed.Openings[i].Options); option != "" {
 			return claimed, nil, nil, Differs(Kept{Opening: claimed.Openings[i]}, option)
 		}
+		if i < len(a.Found) && a.Found[i] != nil {
+			f, err := c.found(a.Found[i], a.Names, wanted[i])
+			if err != nil {
+				return claimed, nil, nil, err
+			}
+			claimed.Warnings = append(claimed.Warnings, f.DamageText())
+			if f.IsToBeOpened() {
+				missing = append(missing, i)
+			}
+		}
 	}
 	for _, text := range a.Kept {
 		o, err := spec.ParseOpening(text)
@@ -278,8 +294,8 @@ func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 }
 
 // store is the second half: the sockets that were missing.
-func (c *client) store(k *conn, sockets []socket.Socket) error {
-	message, fds := wire.Store{}, []int{}
+func (c *client) store(k *conn, again []int, sockets []socket.Socket) error {
+	message, fds := wire.Store{Again: again}, []int{}
 	for _, s := range sockets {
 		message.Sockets = append(message.Sockets, wire.Stored{Bound: s.Encode(), Device: s.File().Device, Inode: s.File().Inode})
 		fds = append(fds, s.FD)

@@ -5,6 +5,7 @@ package holder
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,7 +80,7 @@ func (c *client) fetch(openings []spec.Opening, pass bool, wait time.Duration) (
 			f, err = c.found(a.Found[i], a.Names, openings[i])
 		}
 		if err == nil && f.IsKept && pass {
-			f.Socket, err = c.verify(fds[0], f.Kept.Opening, openings[i])
+			f.Socket, err = c.verify(fds[0], f.Kept, openings[i])
 			all, fds = append(all, f), fds[1:]
 			continue
 		}
@@ -102,13 +103,7 @@ func (c *client) found(s *wire.Socket, names map[int]string, wanted spec.Opening
 	if err := c.isAnswer(kept.Opening, wanted); err != nil {
 		return Fetched{}, err
 	}
-	var users []process.Process
-	for _, p := range kept.Users {
-		if !process.IsAncestor(p.PID) {
-			users = append(users, p)
-		}
-	}
-	kept.Users = users
+	kept.Users = slices.DeleteFunc(kept.Users, func(p process.Process) bool { return process.IsAncestor(p.PID) })
 	return Fetched{Kept: kept, IsKept: true}, nil
 }
 
@@ -120,12 +115,13 @@ func (c *client) isAnswer(kept, wanted spec.Opening) error {
 	return nil
 }
 
-// verify looks at a descriptor as at an inherited one. It has the name and the type that were asked for.
-func (c *client) verify(fd int, kept, wanted spec.Opening) (socket.Socket, error) {
-	s := socket.Socket{FD: fd, Name: wanted.FDName(), Opening: kept}
+// verify looks at a descriptor as at an inherited one, which may have been shut down. It has the name and the type that
+// were asked for.
+func (c *client) verify(fd int, kept Kept, wanted spec.Opening) (socket.Socket, error) {
+	s := socket.Socket{FD: fd, Name: wanted.FDName(), Opening: kept.Opening}
 	s.Opening.Name, s.Type = wanted.Name, wanted.Type
-	if is := socket.Describe(fd); !is.Is(kept.Spec) {
-		return s, c.unbelievable(fmt.Errorf("the descriptor for %s is %s", kept.Address(), is.Text))
+	if is := socket.Describe(fd); !is.Is(kept.Opening.Spec) && (kept.Damage == "" || !is.WasOnce(kept.Opening.Spec)) {
+		return s, c.unbelievable(fmt.Errorf("the descriptor for %s is %s", kept.Opening.Address(), is.Text))
 	}
 	return s, nil
 }
@@ -142,7 +138,7 @@ func keptOf(s *wire.Socket, names map[int]string) (Kept, error) {
 		return Kept{}, wire.ErrMalformed
 	}
 	o, err := spec.ParseOpening(s.Bound)
-	return Kept{o, processes(s.Owners, names), processes(s.Users, names), time.Unix(s.Since, 0), s.Waiting}, err
+	return Kept{o, processes(s.Owners, names), processes(s.Users, names), time.Unix(s.Since, 0), s.Waiting, s.Damage, s.IsMended}, err
 }
 
 func processes(pids []int, names map[int]string) []process.Process {

@@ -28,6 +28,7 @@ type Claimed struct {
 	Openings []spec.Opening // as bound, in the order of the claim
 	IsNew    []bool         // which of them this claim has opened
 	PID      int            // of the holder
+	Warnings []string       // of sockets that were broken
 }
 
 // Kept is a socket that a holder keeps.
@@ -37,6 +38,9 @@ type Kept struct {
 	Users   []process.Process // who has fetched it, and lives
 	Since   time.Time
 	Waiting int // connections in the listen queue; -1 if the system does not tell
+
+	Damage   string // what keeps clients from it, "" if nothing does
+	IsMended bool   // it did, until now
 }
 
 // Fetched is a socket that was asked for.
@@ -52,6 +56,18 @@ type State struct {
 	Directory string // in which it was started
 	PID       int
 	Sockets   []Kept
+}
+
+// IsToBeOpened reports whether a socket is damaged, and nobody uses it: then another one may take its place.
+func (f Fetched) IsToBeOpened() bool { return f.Damage != "" && !f.IsMended && len(f.Users) == 0 }
+
+// DamageText says what was broken, and what came of it.
+func (f Fetched) DamageText() string {
+	text := fmt.Sprintf("%s: %s; ", f.Kept.Opening.Address(), f.Damage)
+	if len(f.Users) > 0 && !f.IsMended {
+		return text + process.Join(f.Users) + " still uses the old socket: start that again"
+	}
+	return text + "opened it again"
 }
 
 // CloseFetched closes the copies.

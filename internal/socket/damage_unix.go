@@ -45,30 +45,37 @@ func pathDamage(s Socket) string {
 	return "" // the file system numbers its files in two ways
 }
 
+func unlink(s Socket) error {
+	own, isKnown := ownFile(s)
+	if !isKnown {
+		return nil
+	}
+	return RemoveFile(s.Path, own)
+}
+
 // repair makes a socket as it was before the damage, at the same descriptor.
 func repair(s Socket) (Socket, error) {
 	if s.Type.Family() == spec.Inet {
 		return s, listenAgain(s)
 	}
-	if own, isKnown := ownFile(s); isKnown { // of one that was shut down; nobody can connect to it
-		if err := RemoveFile(s.Path, own); err != nil {
-			return s, bindError(s.Spec, err)
-		}
+	if err := unlink(s); err != nil { // one that was shut down counts as alive
+		return s, bindError(s.Spec, err)
 	}
 	opened, err := openSocket(s.Opening)
-	if errors.Is(err, unix.EADDRINUSE) {
-		err = InUse(s.Spec, otherUser(s)) // the kernel calls the old socket so, too
-	}
 	if err != nil {
 		return s, err
 	}
-	defer unix.Close(opened.FD)
-	if err := unix.Dup2(opened.FD, s.FD); err != nil {
-		opened.Close()
-		return s, bindError(s.Spec, err)
+	return replace(s, opened)
+}
+
+// replace never lets the descriptor be free: the Go runtime would take it.
+func replace(s, other Socket) (Socket, error) {
+	if err := unix.Dup2(other.FD, s.FD); err != nil {
+		return s, errors.Join(bindError(s.Spec, err), other.Close())
 	}
-	opened.FD = s.FD
-	return opened, nil
+	err := unix.Close(other.FD)
+	other.FD = s.FD
+	return other, err
 }
 
 // listenAgain binds before it listens: the kernel has released a port that it had picked itself, and listen(2) alone would

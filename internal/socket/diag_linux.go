@@ -8,8 +8,6 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/systemfd/systemfd/internal/process"
 )
 
 // diagnosis is what the kernel says of a unix socket.
@@ -38,15 +36,18 @@ const (
 	noCookie           = ^uint32(0)
 )
 
-// diagnose asks sock_diag(7) for one unix socket, which takes no privilege.
-func diagnose(fd int) (d diagnosis, err error) {
+// inodeOf returns the number by which the kernel knows a socket, as in /proc/PID/fd.
+func inodeOf(fd int) (uint32, error) {
 	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		return d, err
-	}
+	err := unix.Fstat(fd, &stat)
+	return uint32(stat.Ino), err
+}
+
+// diagnose asks sock_diag(7) for one unix socket, which takes no privilege.
+func diagnose(inode uint32) (d diagnosis, err error) {
 	request := unixDiagRequest{
 		header: unix.NlMsghdr{Type: unix.SOCK_DIAG_BY_FAMILY, Flags: unix.NLM_F_REQUEST},
-		family: unix.AF_UNIX, states: ^uint32(0), inode: uint32(stat.Ino), show: showVFS | showQueue, cookie: [2]uint32{noCookie, noCookie},
+		family: unix.AF_UNIX, states: ^uint32(0), inode: inode, show: showVFS | showQueue, cookie: [2]uint32{noCookie, noCookie},
 	}
 	request.header.Len = uint32(binary.Size(request))
 	answer, err := askKernel(request)
@@ -64,6 +65,15 @@ func diagnose(fd int) (d diagnosis, err error) {
 		answer = answer[min(len(answer), (length+3)&^3):]
 	}
 	return d, nil
+}
+
+// diagnoseFD is diagnose of an open socket.
+func diagnoseFD(fd int) (diagnosis, error) {
+	inode, err := inodeOf(fd)
+	if err != nil {
+		return diagnosis{}, err
+	}
+	return diagnose(inode)
 }
 
 // add notes an attribute of two numbers.
@@ -106,22 +116,13 @@ func ownFile(s Socket) (file File, isKnown bool) {
 	if s.file != (File{}) {
 		return s.file, true
 	}
-	d, err := diagnose(s.FD)
+	d, err := diagnoseFD(s.FD)
 	return d.file, err == nil
 }
 
 // hasOther reports whether another socket than s is bound to its path.
-func hasOther(s Socket) bool { return len(others(s)) > 0 }
-
-// otherUser returns who has another socket than s that is bound to its path.
-func otherUser(s Socket) process.Process { return userOf(others(s)) }
-
-// others returns the inodes of the sockets that are in the way of s, but for its own.
-func others(s Socket) []string {
-	var stat unix.Stat_t
-	if err := unix.Fstat(s.FD, &stat); err != nil {
-		return nil
-	}
-	own := strconv.FormatUint(stat.Ino, 10)
-	return slices.DeleteFunc(holders(s.Spec), func(inode string) bool { return inode == own })
+func hasOther(s Socket) bool {
+	inode, err := inodeOf(s.FD)
+	own := strconv.FormatUint(uint64(inode), 10)
+	return err == nil && slices.ContainsFunc(holders(s.Spec), func(inode string) bool { return inode != own })
 }

@@ -30,19 +30,19 @@ func TestDiagnose(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := diagnose(s.FD); got != want || err != nil {
+		if got, err := diagnoseFD(s.FD); got != want || err != nil {
 			t.Errorf("%s: %+v, %v; want %+v", kind, got, err, want)
 		}
 	}
 	abstract := open(t, "@"+testkit.Directory(t), options)
-	if got, err := diagnose(abstract.FD); got != (diagnosis{}) || err != nil {
+	if got, err := diagnoseFD(abstract.FD); got != (diagnosis{}) || err != nil {
 		t.Errorf("an abstract one: %+v, %v", got, err)
 	}
 	tcp := open(t, "tcp::0", options)
-	if got, err := diagnose(tcp.FD); err == nil {
+	if got, err := diagnoseFD(tcp.FD); err == nil {
 		t.Errorf("no unix socket: %+v", got)
 	}
-	if got, err := diagnose(-1); err == nil {
+	if got, err := diagnoseFD(-1); err == nil {
 		t.Errorf("no socket: %+v", got)
 	}
 }

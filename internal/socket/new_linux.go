@@ -52,7 +52,7 @@ func waiting(fd int) int {
 	if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 		return int(info.Unacked)
 	}
-	if d, err := diagnose(fd); err == nil && listening(fd) {
+	if d, err := diagnoseFD(fd); err == nil && listening(fd) {
 		return d.waiting
 	}
 	return -1

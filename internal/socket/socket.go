@@ -22,6 +22,11 @@ type Socket struct {
 	folders []string // made for it, the outermost first
 }
 
+// Known returns a socket that is open, with the file that was made for it; the zero File if nobody knows that.
+func Known(fd int, o spec.Opening, file File) Socket {
+	return Socket{FD: fd, Name: o.Name, Opening: o, file: file}
+}
+
 // File returns the file that Open made for a unix socket, the zero File if it made none.
 func (s Socket) File() File { return s.file }
 

@@ -23,7 +23,9 @@ type system struct {
 	write         func(fd int, text []byte) (int, error)
 	waiting       func(fd int) int
 	damage        func(Socket) string
+	unlink        func(Socket) error
 	repair        func(Socket) (Socket, error)
+	replace       func(s, other Socket) (Socket, error)
 	isForeignLink func(path string) bool
 	wait          func([]Socket) error
 	listen        func(s Socket, nonblock bool) (Listener, error)
@@ -82,9 +84,15 @@ func Waiting(fd int) int { return platform.waiting(fd) }
 // own any more. It is "" of one that is whole, and of a descriptor that is something else.
 func (s Socket) Damage() string { return platform.damage(s) }
 
+// Unlink removes the path of a unix socket if it is still its own.
+func (s Socket) Unlink() error { return platform.unlink(s) }
+
 // Repair makes a damaged socket as it was, at the same descriptor. A unix socket is another one then, and clients that wait
 // for the old one are lost; others that have that keep it. Its errors are *Error.
 func (s Socket) Repair() (Socket, error) { return platform.repair(s) }
+
+// ReplaceBy puts another socket at the descriptor of this one.
+func (s Socket) ReplaceBy(other Socket) (Socket, error) { return platform.replace(s, other) }
 
 // DescribeInherited says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
 // counts as closed: it cannot have come through exec, it is the Go runtime's own.

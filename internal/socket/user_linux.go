@@ -17,10 +17,8 @@ import (
 
 // user returns the process that has what s wants, the zero Process if /proc does not tell: it may be another user's, or
 // gone by now. See proc(5).
-func user(s spec.Spec) process.Process { return userOf(holders(s)) }
-
-// userOf returns the process that has one of these sockets open.
-func userOf(inodes []string) (p process.Process) {
+func user(s spec.Spec) (p process.Process) {
+	inodes := atPath(s.Path, holders(s))
 	if len(inodes) == 0 {
 		return p
 	}
@@ -45,6 +43,21 @@ func hasSocket(pid int, inodes []string) bool {
 		inode, ok := strings.CutPrefix(link, "socket:[")
 		return ok && slices.Contains(inodes, strings.TrimSuffix(inode, "]"))
 	})
+}
+
+// atPath returns those of the sockets whose file is at a path: others are called so, too, whose file was removed. If none
+// is, or if nobody tells, it returns all.
+func atPath(path string, inodes []string) []string {
+	file := FileAt(path)
+	theirs := slices.DeleteFunc(slices.Clone(inodes), func(inode string) bool {
+		number, _ := strconv.ParseUint(inode, 10, 32)
+		d, err := diagnose(uint32(number))
+		return err != nil || d.file != file
+	})
+	if file == (File{}) || len(theirs) == 0 {
+		return inodes
+	}
+	return theirs
 }
 
 // holders returns the inodes of the sockets that stand in the way of s.

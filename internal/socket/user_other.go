@@ -9,5 +9,3 @@ import (
 
 // user is not known: only Linux tells without a library.
 func user(spec.Spec) (p process.Process) { return p }
-
-func otherUser(Socket) (p process.Process) { return p }

@@ -50,7 +50,7 @@ func (p *Plan) fetch() (sockets []Socket, err error) {
 	return sockets, nil
 }
 
-// fetchOrHeal fetches until nothing is missing, unless it never will be there.
+// fetchOrHeal fetches until nothing is missing or damaged, unless it never will be there.
 func (p *Plan) fetchOrHeal() ([]holder.Fetched, error) {
 	for heals := 0; ; heals++ {
 		fetched, err := p.holder.Fetch(p.held)
@@ -61,14 +61,21 @@ func (p *Plan) fetchOrHeal() ([]holder.Fetched, error) {
 		case err != nil:
 			return nil, err
 		}
-		if missing == "" {
+		damaged, err := p.damagedOf(fetched)
+		if err == nil && missing == "" && damaged == nil {
 			return fetched, nil
 		}
 		holder.CloseFetched(fetched)
-		if heals == maxHeals {
-			return nil, &holder.Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
+		if err == nil && heals == maxHeals {
+			err = &holder.Error{Text: fmt.Sprintf("%s is not kept open any more", missing), Remedy: "evaluate systemfd env again"}
 		}
-		if isHealed, err := p.heal(isGone, missing); !isHealed {
+		isHealed := missing == ""
+		if err == nil && isHealed {
+			err = p.reopen(p.holder, damaged)
+		} else if err == nil {
+			isHealed, err = p.heal(isGone, missing)
+		}
+		if err != nil || !isHealed {
 			return nil, err
 		}
 	}
@@ -110,7 +117,8 @@ func (p *Plan) heal(isGone bool, missing string) (isHealed bool, err error) {
 	default:
 		p.warn("%s is not kept open any more; opening it again", missing)
 	}
-	_, err = p.holder.Claim(owner, p.held)
+	claimed, err := p.holder.Claim(owner, p.held)
+	p.Warnings = append(p.Warnings, claimed.Warnings...)
 	return err == nil, err
 }
 
@@ -182,9 +190,9 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 	if len(asked) == 0 {
 		return kept, nil
 	}
-	fetched, err := p.asked.Look(asked)
-	if err != nil { // what it may have will be seen to be in use
-		return kept, nil
+	fetched, err := p.lookAndMend(p.asked, asked)
+	if err != nil || fetched == nil { // what it may have will be seen to be in use
+		return kept, err
 	}
 	for j, f := range fetched {
 		if !f.IsKept {

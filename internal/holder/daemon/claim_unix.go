@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -71,6 +72,8 @@ func (s *server) have(wanted []spec.Opening) (items []int, a wire.Answer, talk i
 		}
 		a.Bound = append(a.Bound, bound)
 	}
+	a.Names = map[int]string{}
+	a.Found = s.damaged(items, a.Names)
 	for _, n := range s.ledger.inOrder() {
 		a.Kept = append(a.Kept, s.ledger.items[n].bound.Encode())
 	}
@@ -88,7 +91,8 @@ func (s *server) over(talk int) {
 // stored is a socket that a client has stored, and that is not kept yet.
 type stored struct {
 	kept
-	bound spec.Opening
+	opening int // of the claim
+	bound   spec.Opening
 }
 
 // store receives the sockets that are missing, and verifies each. The caller closes what it returns, also with an
@@ -100,10 +104,10 @@ func (c *conversation) store(wanted []spec.Opening, items []int, wait time.Durat
 	if err := c.reader.Line(&message); err != nil {
 		return nil, lost(err, wait)
 	}
-	var missing []spec.Opening
+	var missing []int
 	for i, n := range items {
-		if n == 0 {
-			missing = append(missing, wanted[i])
+		if n == 0 || slices.Contains(message.Again, i) {
+			missing = append(missing, i)
 		}
 	}
 	if len(message.Sockets) != len(missing) {
@@ -113,11 +117,11 @@ func (c *conversation) store(wanted []spec.Opening, items []int, wait time.Durat
 	if err != nil {
 		return nil, lost(err, wait)
 	}
-	for _, fd := range fds {
-		received = append(received, stored{kept: kept{fd: fd, since: time.Now()}})
+	for i, fd := range fds {
+		received = append(received, stored{kept: kept{fd: fd, since: time.Now()}, opening: missing[i]})
 	}
 	for i := range received {
-		if err := received[i].verify(missing[i], message.Sockets[i]); err != nil {
+		if err := received[i].verify(wanted[missing[i]], message.Sockets[i]); err != nil {
 			return received, err
 		}
 	}
@@ -183,13 +187,21 @@ func (s *server) keep(pid int, wanted []spec.Opening, items []int, received []st
 			return err
 		}
 	}
+	for _, r := range received {
+		if n := items[r.opening]; n != 0 && !s.mayReplace(n, r.bound) {
+			return &Error{Text: fmt.Sprintf("%s is kept open, and is not damaged", r.bound.Address())}
+		}
+	}
+	for _, r := range received {
+		if n := items[r.opening]; n != 0 {
+			s.replace(n, &r.kept)
+			continue
+		}
+		items[r.opening] = s.ledger.add(wanted[r.opening], r.bound)
+		s.kept[items[r.opening]] = &r.kept
+	}
 	as := make([]spec.Opening, len(wanted))
 	for i, o := range wanted {
-		if items[i] == 0 {
-			items[i] = s.ledger.add(o, received[0].bound)
-			s.kept[items[i]] = &received[0].kept
-			received = received[1:]
-		}
 		as[i] = s.ledger.items[items[i]].bound
 		as[i].Name, as[i].Type = o.FDName(), o.Type
 	}

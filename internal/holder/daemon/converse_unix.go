@@ -208,7 +208,9 @@ func (s *server) status() wire.Answer {
 
 // describe says who wants a socket. It notes their names.
 func (s *server) describe(n int, h *holding, names map[int]string) *wire.Socket {
-	d := &wire.Socket{Bound: h.as.Encode(), Owners: h.owners, Since: s.kept[n].since.Unix(), Waiting: socket.Waiting(s.kept[n].fd)}
+	d := &wire.Socket{
+		Bound: h.as.Encode(), Owners: h.owners, Since: s.kept[n].since.Unix(), Waiting: socket.Waiting(s.kept[n].fd), Damage: s.socket(n).Damage(),
+	}
 	for _, pid := range h.users {
 		if w := s.watches[s.ledger.current[party{pid, user}]]; w != nil && w.IsAlive() {
 			d.Users = append(d.Users, pid)
@@ -252,6 +254,7 @@ func (s *server) take(openings []spec.Opening, client int, pass bool) (a wire.An
 		found = append(found, n)
 		d := s.describe(n, holdings[n], a.Names)
 		d.Users = slices.DeleteFunc(d.Users, func(pid int) bool { return pid == client })
+		s.mend(n, d)
 		a.Found = append(a.Found, d)
 		if !pass {
 			continue

@@ -6,7 +6,7 @@
 //	Request            ->
 //	                   <-   Header, and if it has no error: Answer, then Answer.Descriptors descriptors
 //
-// A claim goes on: what the holder does not have, the client opens and stores.
+// A claim goes on: what the holder does not have, or what a server has broken, the client opens and stores.
 //
 //	Store, descriptors ->
 //	                   <-   Header
@@ -73,7 +73,7 @@ type Answer struct {
 	Bound []string `json:",omitempty"` // of a claim: each opening as it is bound, "" if it is missing
 	Kept  []string `json:",omitempty"` // of a claim: all that is kept, as it is bound
 
-	Found       []*Socket `json:",omitempty"` // of a fetch: each opening, null if it is missing
+	Found       []*Socket `json:",omitempty"` // of a fetch: each opening, null if it is missing; of a claim: those with damage
 	Descriptors int       `json:",omitempty"` // how many follow: one for each that was found, in order
 
 	Sockets []*Socket      `json:",omitempty"` // of a status: all that is kept, in the order in which it came
@@ -87,11 +87,17 @@ type Socket struct {
 	Users   []int `json:",omitempty"` // process IDs: who has fetched it, and lives
 	Since   int64 `json:",omitempty"` // seconds of Unix time
 	Waiting int   `json:",omitempty"` // connections in the listen queue; -1 if the system does not tell
+
+	Damage   string `json:",omitempty"` // what keeps clients from it
+	IsMended bool   `json:",omitempty"` // it did: the holder has undone it just now
 }
 
-// Store is what the client of a claim says of the descriptors that follow: one for each opening that was missing, in
-// order.
-type Store struct{ Sockets []Stored }
+// Store is what the client of a claim says of the descriptors that follow: one for each opening that was missing or is in
+// Again, in order.
+type Store struct {
+	Again   []int `json:",omitempty"` // openings of the claim whose sockets are damaged, and replaced
+	Sockets []Stored
+}
 
 // Stored is a socket that the client has open.
 type Stored struct {

@@ -1,0 +1,55 @@
+//go:build unix
+
+package daemon
+
+import (
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// socket returns item n. The caller has mu.
+func (s *server) socket(n int) socket.Socket {
+	return socket.Known(s.kept[n].fd, s.ledger.items[n].bound, s.kept[n].file)
+}
+
+// mend undoes what it can without another socket: a port is bound again. Of a path that was shut down it removes the file,
+// so that the client can bind there. The caller has mu.
+func (s *server) mend(n int, d *wire.Socket) {
+	k := s.socket(n)
+	switch {
+	case d.Damage == "":
+	case k.Type.Family() == spec.Inet:
+		_, err := k.Repair()
+		d.IsMended = err == nil
+	default:
+		k.Unlink()
+	}
+}
+
+// damaged returns what is kept of the openings of a claim and is damaged, nil if nothing is. The caller has mu.
+func (s *server) damaged(items []int, names map[int]string) (found []*wire.Socket) {
+	var holdings map[int]*holding
+	for i, n := range items {
+		if n == 0 || s.socket(n).Damage() == "" {
+			continue
+		}
+		if found == nil {
+			found, holdings = make([]*wire.Socket, len(items)), s.ledger.holdings()
+		}
+		found[i] = s.describe(n, holdings[n], names)
+		s.mend(n, found[i])
+	}
+	return found
+}
+
+// mayReplace reports whether item n is damaged, and bound is the same address. The caller has mu.
+func (s *server) mayReplace(n int, bound spec.Opening) bool {
+	return s.ledger.items[n].bound.SameSocket(bound.Spec) && s.socket(n).Damage() != ""
+}
+
+// replace puts a socket that was stored in the place of a damaged one, for all who want that. The caller has mu.
+func (s *server) replace(n int, k *kept) {
+	socket.CloseAll([]int{s.kept[n].fd})
+	s.kept[n] = k
+}
