@@ -8,7 +8,7 @@ _systemfd_form() {
 		flags=(
 			'-s --socket +|open a socket; repeatable, in the order of the descriptors'
 			'-u --unit +|open the sockets of a systemd .socket unit; repeatable'
-			'--map +|bind TO where a unit says FROM: a port, an address or a path'
+			'--map +|bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
 			'-b --backlog|listen queue, in connections [4096]; the system may cap it'
 			'--no-reuse|do not set SO_REUSEADDR on TCP sockets'
 			'--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
@@ -35,7 +35,7 @@ _systemfd_form() {
 		flags=(
 			'-s --socket +|open a socket; repeatable, in the order of the descriptors'
 			'-u --unit +|open the sockets of a systemd .socket unit; repeatable'
-			'--map +|bind TO where a unit says FROM: a port, an address or a path'
+			'--map +|bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
 			'-b --backlog|listen queue, in connections [4096]; the system may cap it'
 			'--no-reuse|do not set SO_REUSEADDR on TCP sockets'
 			'--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'

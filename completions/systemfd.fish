@@ -123,7 +123,7 @@ complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a completion -d
 # the main form
 complete -c systemfd -n "__systemfd_in ''" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
 complete -c systemfd -n "__systemfd_in ''" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
-complete -c systemfd -n "__systemfd_in ''" -l map -d 'bind TO where a unit says FROM: a port, an address or a path' -x -a '(__systemfd_map)'
+complete -c systemfd -n "__systemfd_in ''" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
 complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new '' -b --backlog" -s b -l backlog -d 'listen queue, in connections [4096]; the system may cap it' -x
 complete -c systemfd -n "__systemfd_new '' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
 complete -c systemfd -n "__systemfd_new '' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
@@ -145,7 +145,7 @@ complete -c systemfd -n "__systemfd_new '' -V --version" -s V -l version -d 'pri
 # systemfd env
 complete -c systemfd -n "__systemfd_in 'env'" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
 complete -c systemfd -n "__systemfd_in 'env'" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
-complete -c systemfd -n "__systemfd_in 'env'" -l map -d 'bind TO where a unit says FROM: a port, an address or a path' -x -a '(__systemfd_map)'
+complete -c systemfd -n "__systemfd_in 'env'" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
 complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new 'env' -b --backlog" -s b -l backlog -d 'listen queue, in connections [4096]; the system may cap it' -x
 complete -c systemfd -n "__systemfd_new 'env' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
 complete -c systemfd -n "__systemfd_new 'env' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'

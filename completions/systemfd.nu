@@ -8,7 +8,7 @@ const systemfd_forms = {
         flags: [
             {names: ["-s" "--socket"], kind: "spec", again: true, help: "open a socket; repeatable, in the order of the descriptors"}
             {names: ["-u" "--unit"], kind: "unit", again: true, help: "open the sockets of a systemd .socket unit; repeatable"}
-            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM: a port, an address or a path"}
+            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
             {names: ["-b" "--backlog"], kind: "none", again: false, help: "listen queue, in connections [4096]; the system may cap it"}
             {names: ["--no-reuse"], kind: "", again: false, help: "do not set SO_REUSEADDR on TCP sockets"}
             {names: ["--reuse-port"], kind: "", again: false, help: "set SO_REUSEPORT on TCP and UDP sockets"}
@@ -33,7 +33,7 @@ const systemfd_forms = {
         flags: [
             {names: ["-s" "--socket"], kind: "spec", again: true, help: "open a socket; repeatable, in the order of the descriptors"}
             {names: ["-u" "--unit"], kind: "unit", again: true, help: "open the sockets of a systemd .socket unit; repeatable"}
-            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM: a port, an address or a path"}
+            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
             {names: ["-b" "--backlog"], kind: "none", again: false, help: "listen queue, in connections [4096]; the system may cap it"}
             {names: ["--no-reuse"], kind: "", again: false, help: "do not set SO_REUSEADDR on TCP sockets"}
             {names: ["--reuse-port"], kind: "", again: false, help: "set SO_REUSEPORT on TCP and UDP sockets"}

@@ -11,7 +11,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             Flags = @(
                 @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'open a socket; repeatable, in the order of the descriptors' }
                 @{ Names = @('-u', '--unit'); Kind = 'unit'; Again = $true; Help = 'open the sockets of a systemd .socket unit; repeatable' }
-                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM: a port, an address or a path' }
+                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
                 @{ Names = @('-b', '--backlog'); Kind = 'none'; Again = $false; Help = 'listen queue, in connections [4096]; the system may cap it' }
                 @{ Names = @('--no-reuse'); Kind = ''; Again = $false; Help = 'do not set SO_REUSEADDR on TCP sockets' }
                 @{ Names = @('--reuse-port'); Kind = ''; Again = $false; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
@@ -36,7 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             Flags = @(
                 @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'open a socket; repeatable, in the order of the descriptors' }
                 @{ Names = @('-u', '--unit'); Kind = 'unit'; Again = $true; Help = 'open the sockets of a systemd .socket unit; repeatable' }
-                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM: a port, an address or a path' }
+                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
                 @{ Names = @('-b', '--backlog'); Kind = 'none'; Again = $false; Help = 'listen queue, in connections [4096]; the system may cap it' }
                 @{ Names = @('--no-reuse'); Kind = ''; Again = $false; Help = 'do not set SO_REUSEADDR on TCP sockets' }
                 @{ Names = @('--reuse-port'); Kind = ''; Again = $false; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }

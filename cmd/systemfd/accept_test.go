@@ -314,15 +314,24 @@ func dialMany(t *testing.T, address string, number int) []net.Conn {
 	return clients
 }
 
-// TestAcceptUnit: Accept=yes of a unit is --accept.
+// TestAcceptUnit: Accept=yes of a unit is --accept. It says that it waits, -q does not.
 func TestAcceptUnit(t *testing.T) {
 	t.Parallel()
-	p := testkit.NewProject(t)
-	p.Write("echo.socket", "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\nAccept=yes\n")
-	p.Launch("systemfd", "-q", "-u", "echo.socket", "--map", "/no/such/a=./a", "--map", "/no/such/b=./b", "--inetd", "--info-file", "info", "--", "cat")
-	for i, network := range []string{"unix", "unixpacket"} {
-		if got, err := testkit.Exchange(testkit.DialAny(t, network, p.Addresses()[i]), "hello"); err != nil || got != "hello" {
-			t.Errorf("%s: %q, %v", network, got, err)
+	for _, flags := range [][]string{{"-u", "echo.socket"}, {"-q", "-u", "echo.socket"}, {"--accept", "-u", "plain.socket"}} {
+		p := testkit.NewProject(t)
+		const listens = "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\n"
+		p.Write("echo.socket", listens+"Accept=yes\n")
+		p.Write("plain.socket", listens)
+		l := p.Launch(slices.Concat([]string{"systemfd"}, flags,
+			[]string{"--map", "/no/such/a=./a", "--map", "/no/such/b=./b", "--inetd", "--info-file", "info", "--", "cat"})...)
+		for i, network := range []string{"unix", "unixpacket"} {
+			if got, err := testkit.Exchange(testkit.DialAny(t, network, p.Addresses()[i]), "hello"); err != nil || got != "hello" {
+				t.Errorf("%s: %q, %v", network, got, err)
+			}
+		}
+		want := fmt.Sprintf("~> accepting on %s (unix listener)\n~> accepting on %s (unix seqpacket listener)\n", p.Path("a"), p.Path("b"))
+		if text := l.Read("err"); flags[0] == "-q" && text != "" || flags[0] != "-q" && text != want {
+			t.Errorf("%q says %q, want %q", flags, text, want)
 		}
 	}
 }

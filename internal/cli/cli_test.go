@@ -148,6 +148,7 @@ func TestParseFlags(t *testing.T) {
 // What sayAll prints without colours. If it is to be quiet, it leaves out the chatter.
 const (
 	chatter = "~> socket http://127.0.0.1:3000/ -> fd #3\n~> socket http://127.0.0.1:3000/ -> fd #4 (kept open for zsh, pid 1; pid 2)\n" +
+		"~> accepting on http://127.0.0.1:3000/ (kept open for zsh, pid 1; pid 2)\n" +
 		"~> socket http://127.0.0.1:3000/ -> fd #5 (kept open)\nwarning: 1\nwarning: \\x1b[2J\\x00 \\u0085ä\nhint: do\n"
 	errorsAlone = "error: text\nhint: way out\nerror: text\nerror: around: text\nhint: way out\nerror: text\n"
 )
@@ -180,6 +181,7 @@ func sayAll(t *testing.T, p printer) string {
 	p.socket(kept, 3)
 	kept.Origin, kept.Owners = takeover.Held, []process.Process{{PID: 1, Name: "zsh"}, {PID: 2}}
 	p.socket(kept, 4)
+	p.accepting(kept)
 	kept.Owners = nil
 	p.socket(kept, 5)
 	p.warn("1")

@@ -110,7 +110,7 @@ func (f *envFlags) owner() (int, error) {
 // keepExports claims sockets, and names them and their holder.
 func keepExports(p *printer, flags *envFlags) ([]export, error) {
 	w, err := flags.wanted()
-	p.warn(w.warnings...)
+	w.tell(p)
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +123,7 @@ func keepExports(p *printer, flags *envFlags) ([]export, error) {
 		return nil, err
 	}
 	claimed, err := keeper.Claim(owner, w.openings)
+	p.warn(claimed.Warnings...)
 	if err != nil {
 		return nil, w.withMapHint(err)
 	}

@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
-	"github.com/systemfd/systemfd/internal/file"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/unitfile"
@@ -23,7 +20,7 @@ import (
 type openFlags struct {
 	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"open a socket; repeatable, in the order of the descriptors"`
 	Unit      []string `short:"u" sep:"none" placeholder:"FILE" complete:"unit" help:"open the sockets of a systemd .socket unit; repeatable"`
-	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM: a port, an address or a path"`
+	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM (a port, an address or a\npath); - leaves it out"`
 	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
 	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
 	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
@@ -52,7 +49,16 @@ type wanted struct {
 	openings []spec.Opening
 	units    []string // the file that says each, "" for -s
 	accept   bool     // a unit says Accept=yes
+	read     []string // what else than the files typed was read
 	warnings []string
+}
+
+// tell says what was read, and what is wrong with it.
+func (w wanted) tell(p *printer) {
+	for _, text := range w.read {
+		p.say(text)
+	}
+	p.warn(w.warnings...)
 }
 
 // wanted reads the flags and the units.
@@ -80,7 +86,10 @@ func (f *openFlags) wanted() (w wanted, err error) {
 			return w, err
 		}
 	}
-	return w, maps.Unused()
+	if err = maps.Unused(); err == nil && f.opens() && len(w.openings) == 0 {
+		err = &usageError{"--map leaves out every socket of " + strings.Join(f.Unit, ", "), "leave one in"}
+	}
+	return w, err
 }
 
 // options returns what the flags say of all sockets.
@@ -90,28 +99,6 @@ func (f *openFlags) options() (spec.Options, error) {
 	}
 	mode, err := parseMode(f.Mode)
 	return spec.Options{Backlog: f.Backlog, NoReuse: f.NoReuse, ReusePort: f.ReusePort, Mode: mode}, err
-}
-
-func (w *wanted) addUnit(path string, options spec.Options, maps unitfile.Maps) error {
-	unit, err := readUnit(path, options)
-	if err != nil {
-		return err
-	}
-	w.accept = w.accept || unit.Accept
-	w.warnings = append(w.warnings, unit.Warnings...)
-	if len(unit.Ignored) > 0 {
-		w.warnings = append(w.warnings, fmt.Sprintf("%s: without meaning outside systemd, ignored: %s", path, strings.Join(unit.Ignored, ", ")))
-	}
-	for _, o := range unit.Openings {
-		if o, err = maps.Apply(o); err == nil {
-			err = socket.Check(o.Spec)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		w.openings, w.units = append(w.openings, o), append(w.units, path)
-	}
-	return nil
 }
 
 // parseMode reads the permission bits of --mode; unset is the default.
@@ -124,36 +111,6 @@ func parseMode(text string) (mode spec.Optional[uint32], err error) {
 		return mode, &usageError{fmt.Sprintf("--mode %q is not octal permission bits", text), "write it as in --mode 0660"}
 	}
 	return spec.Some(uint32(bits)), nil
-}
-
-func readUnit(path string, options spec.Options) (unitfile.Unit, error) {
-	text, err := file.Read(path)
-	switch {
-	case errors.Is(err, syscall.EMFILE):
-		return unitfile.Unit{}, fmt.Errorf("cannot read unit %q: %w", path, err)
-	case err != nil:
-		return unitfile.Unit{}, &usageError{fmt.Sprintf("cannot read unit %q: %v", path, err), ""}
-	}
-	return unitfile.Parse(path, string(text), unitHost(string(text)), options)
-}
-
-// unitHost is what systemd would say of this user: its system manager of root, its user manager of all others. Only a text
-// that wants the user's name has it looked up.
-func unitHost(text string) unitfile.Host {
-	host := unitfile.Host{RuntimeDir: "/run", UID: strconv.Itoa(os.Geteuid())}
-	if os.Geteuid() != 0 {
-		host.RuntimeDir = "/run/user/" + host.UID
-		if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-			host.RuntimeDir = dir
-		}
-	}
-	host.Home, _ = os.UserHomeDir()
-	if strings.Contains(text, "%u") {
-		if u, err := user.Current(); err == nil {
-			host.User = u.Username
-		}
-	}
-	return host
 }
 
 // mappable are failures that another port or path does not have.

@@ -98,13 +98,22 @@ func printable(text string) string {
 	return text
 }
 
-// socket tells of a socket that COMMAND gets, and for whom it was kept open.
+// socket tells of a socket that COMMAND gets.
 func (p *printer) socket(s takeover.Socket, fd int) {
-	text := fmt.Sprintf("socket %s -> fd #%d", s.Display(), fd)
-	if s.Origin == takeover.Held {
-		text += " (kept open" + forWhom(s.Owners) + ")"
+	p.say(fmt.Sprintf("socket %s -> fd #%d%s", s.Display(), fd, keptOpen(s)))
+}
+
+// accepting tells of a socket for whose connections COMMAND is started.
+func (p *printer) accepting(s takeover.Socket) {
+	p.say("accepting on " + s.Display() + keptOpen(s))
+}
+
+// keptOpen is for whom a socket was kept open, "" if it was not.
+func keptOpen(s takeover.Socket) string {
+	if s.Origin != takeover.Held {
+		return ""
 	}
-	p.say(text)
+	return " (kept open" + forWhom(s.Owners) + ")"
 }
 
 // forWhom is " for zsh, pid 12", "" without owners.

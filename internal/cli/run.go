@@ -53,7 +53,7 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	}
 	h := &handover{printer: p, flags: &flags, argv: command, plan: &takeover.Plan{}}
 	err := h.prepare()
-	p.warn(h.wanted.warnings...)
+	h.wanted.tell(p)
 	p.warn(h.plan.Warnings...)
 	if err != nil {
 		return err
@@ -192,7 +192,10 @@ func (f *runFlags) nested() []string {
 // announce says which sockets are open, to people, to the --info-file, and to a holder.
 func (h *handover) announce() (err error) {
 	for i, s := range h.sockets {
-		if s.Origin == takeover.Opened || s.IsFound {
+		switch {
+		case h.flags.Accept:
+			h.printer.accepting(s)
+		case s.Origin == takeover.Opened || s.IsFound:
 			h.printer.socket(s, listenfds.Start+i)
 		}
 	}

@@ -1,54 +1,75 @@
 package unitfile
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// FuzzParse: whatever a file holds is a unit whose sockets can be opened, or an error with the file's name. Its seeds
-// are in testdata.
+// FuzzParse: whatever the file and a drop-in hold is a unit whose sockets can be opened, or an error with the name of one. Its
+// seeds are in testdata.
 func FuzzParse(f *testing.F) {
-	f.Fuzz(func(t *testing.T, text string) {
-		unit, err := Parse("app@1.socket", text, host, spec.Defaults())
+	f.Fuzz(func(t *testing.T, text, dropIn string) {
+		unit, err := parseBoth(text, dropIn)
 		if err != nil {
 			isUnitError(t, text, err)
 			return
 		}
-		if len(unit.Openings) == 0 {
+		if len(unit.listens) == 0 {
 			t.Fatalf("%q opens nothing", text)
 		}
-		for _, o := range unit.Openings {
-			if again, err := spec.Parse(o.String()); err != nil || again != o.Spec {
-				t.Errorf("%q opens %#v, which reads as %#v, %v", text, o.Spec, again, err)
+		for _, o := range openings(unit) {
+			if o.Type != "" {
+				checkOpening(t, text, o)
 			}
-			if o.Name == "" || unit.Accept && o.Type.Transport() == spec.Datagram {
-				t.Errorf("%q opens %#v", text, o.Spec)
-			}
-			if o.Backlog < 0 || o.ReceiveBuffer < 0 || o.SendBuffer < 0 {
-				t.Errorf("%q: %+v", text, o.Options)
-			}
-			comesBack(t, o)
 		}
+		comesBack(t, unit)
 	})
+}
+
+// parseBoth reads a unit of a template and a drop-in.
+func parseBoth(text, dropIn string) (Unit, error) {
+	return Parse("app@1.socket", []Source{{"app@.socket", text}, {"app@1.socket.d/a.conf", dropIn}}, host, spec.Defaults())
+}
+
+// checkOpening looks at one of what text opens.
+func checkOpening(t *testing.T, text string, o spec.Opening) {
+	t.Helper()
+	unnamed := o.Spec
+	unnamed.Name = ""
+	if again, err := spec.Parse(unnamed.String()); err != nil || again != unnamed {
+		t.Errorf("%q opens %#v, which reads as %#v, %v", text, o.Spec, again, err)
+	}
+	if o.Name == "" || o.Backlog < 0 || o.ReceiveBuffer < 0 || o.SendBuffer < 0 {
+		t.Errorf("%q: %+v", text, o)
+	}
 }
 
 // isUnitError fails unless err is one that Parse may return.
 func isUnitError(t *testing.T, text string, err error) {
 	t.Helper()
-	if bad, ok := err.(*Error); !ok || bad.File != "app@1.socket" || bad.Problem == "" || bad.Line < 0 {
+	if bad, ok := err.(*Error); !ok || !strings.HasPrefix(bad.File, "app@") || bad.Problem == "" || bad.Line < 0 {
 		t.Errorf("%q: %#v", text, err)
 	}
 }
 
-// comesBack fails unless o, without any --map, is what its text says.
-func comesBack(t *testing.T, o spec.Opening) {
+// comesBack fails unless the openings of unit, without any --map, are what their texts say.
+func comesBack(t *testing.T, unit Unit) {
 	t.Helper()
-	applied, err := Maps(nil).Apply(o)
-	if err != nil || applied.Spec != o.Spec || applied.Options != o.For(o.Type) {
-		t.Errorf("%#v without a map is %#v, %v", o, applied, err)
+	opened, err := new(Maps).Apply(unit)
+	if err != nil {
+		if bad, ok := err.(*Error); !ok || !strings.HasPrefix(bad.Hint(), "leave ") {
+			t.Errorf("%#v", err)
+		}
+		return
 	}
-	readsBack(t, applied)
+	for i, o := range openings(unit) {
+		if opened[i].Spec != o.Spec || opened[i].Options != o.For(o.Type) || unit.Accept && o.Type.Transport() == spec.Datagram {
+			t.Errorf("%#v without a map is %#v", o, opened[i])
+		}
+		readsBack(t, opened[i])
+	}
 }
 
 // readsBack fails unless the text of o says the same.
@@ -59,11 +80,11 @@ func readsBack(t *testing.T, o spec.Opening) {
 	}
 }
 
-// FuzzMaps: a --map that applies gives an opening with the name and the transport of the unit, and with a text that
+// FuzzMaps: a --map that applies gives openings with the name and the transport of the unit, and with a text that
 // says the same. Its seeds are in testdata.
 func FuzzMaps(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, from, to string) {
-		unit, err := Parse("app@1.socket", text, host, spec.Defaults())
+		unit, err := parseBoth(text, "")
 		if err != nil {
 			return
 		}
@@ -72,26 +93,31 @@ func FuzzMaps(f *testing.F) {
 			isMapError(t, err)
 			return
 		}
-		for _, o := range unit.Openings {
-			checkMap(t, maps, from+"="+to, o)
+		mapped, err := maps.Apply(unit)
+		if err != nil {
+			isMapError(t, err)
+			return
 		}
+		checkMapped(t, from+"="+to, unit, mapped, maps.Unused() == nil)
 	})
 }
 
-// checkMap looks at what maps, which are --map text, make of o.
-func checkMap(t *testing.T, maps Maps, text string, o spec.Opening) {
+// checkMapped looks at what a --map makes of unit.
+func checkMapped(t *testing.T, text string, unit Unit, mapped []spec.Opening, isUsed bool) {
 	t.Helper()
-	mapped, err := maps.Apply(o)
-	if err != nil {
-		isMapError(t, err)
-		return
+	said := openings(unit)
+	if len(mapped) > len(said) || len(mapped) < len(said) && (!strings.HasSuffix(text, "=-") || !isUsed) {
+		t.Fatalf("--map %s makes %#v of %#v", text, mapped, said)
 	}
-	if mapped.Name != o.Name || mapped.Type.Transport() != o.Type.Transport() || mapped.Options != o.For(mapped.Type) {
-		t.Errorf("--map %s makes %#v of %#v", text, mapped, o)
-	}
-	readsBack(t, mapped)
-	if mapped.Spec != o.Spec && maps.Unused() != nil {
-		t.Errorf("--map %s makes %#v of %#v, and is unused", text, mapped, o)
+	isSame := len(mapped) == len(said)
+	for i, o := range mapped {
+		readsBack(t, o)
+		if isSame && (o.Name != said[i].Name || o.Type.Transport() != said[i].Type.Transport() || o.Options != said[i].For(o.Type)) {
+			t.Errorf("--map %s makes %#v of %#v", text, o, said[i])
+		}
+		if isSame && o.Spec != said[i].Spec && !isUsed {
+			t.Errorf("--map %s makes %#v of %#v, and is unused", text, o, said[i])
+		}
 	}
 }
 
@@ -99,6 +125,10 @@ func checkMap(t *testing.T, maps Maps, text string, o spec.Opening) {
 func isMapError(t *testing.T, err error) {
 	t.Helper()
 	switch bad := err.(type) {
+	case *Error:
+		if bad.Line == 0 || bad.Hint() == "" {
+			t.Errorf("%#v", err)
+		}
 	case *MapError:
 		if bad.Error() == "" || bad.Hint() == "" {
 			t.Errorf("%#v", err)

@@ -17,14 +17,14 @@ type setting func(p *parser, value string, line int) error
 // settings has a row for each directive that means something here.
 var settings = sync.OnceValue(func() map[string]setting {
 	return map[string]setting{
-		"ListenStream":           listenOn(spec.Stream),
-		"ListenDatagram":         listenOn(spec.Datagram),
-		"ListenSequentialPacket": listenOn(spec.SeqPacket),
-		"ListenFIFO":             noServerReads("ListenFIFO"),
-		"ListenMessageQueue":     noServerReads("ListenMessageQueue"),
-		"ListenNetlink":          noServerReads("ListenNetlink"),
-		"ListenSpecial":          noServerReads("ListenSpecial"),
-		"ListenUSBFunction":      noServerReads("ListenUSBFunction"),
+		"ListenStream":           listenOn("ListenStream", spec.Stream),
+		"ListenDatagram":         listenOn("ListenDatagram", spec.Datagram),
+		"ListenSequentialPacket": listenOn("ListenSequentialPacket", spec.SeqPacket),
+		"ListenFIFO":             notOpened("ListenFIFO"),
+		"ListenMessageQueue":     notOpened("ListenMessageQueue"),
+		"ListenNetlink":          notOpened("ListenNetlink"),
+		"ListenSpecial":          notOpened("ListenSpecial"),
+		"ListenUSBFunction":      notOpened("ListenUSBFunction"),
 		"Accept":                 boolean("Accept", func(p *parser) *bool { return &p.unit.Accept }),
 		"Backlog":                backlog,
 		"BindIPv6Only":           bindIPv6Only,
@@ -43,26 +43,73 @@ var settings = sync.OnceValue(func() map[string]setting {
 })
 
 // listenOn adds a socket. The empty assignment removes every socket before it, of every kind.
-func listenOn(transport spec.Transport) setting {
+func listenOn(key string, transport spec.Transport) setting {
 	return func(p *parser, value string, line int) error {
-		if value == "" {
-			p.listens = nil
-			return nil
-		}
-		value, bad := p.specifiers.expand(value)
-		if bad != "" {
-			return p.fail(line, "unknown specifier %q", bad)
-		}
-		s, ok := parseAddress(value, transport)
-		if !ok {
-			return p.fail(line, "bad address %q: write PORT, IP:PORT, [IPv6]:PORT, /path or @name", value)
-		}
-		if s.Type == "" {
-			return p.fail(line, "sequential packets go only over unix sockets, %q is none", value)
-		}
-		p.listens = append(p.listens, listen{line, s})
+		return p.listen(key, value, line, func(address string) (spec.Spec, error) {
+			if isVsock(address) && transport != spec.SeqPacket {
+				return spec.Spec{}, nil
+			}
+			s, ok := parseAddress(withoutVar(address), transport)
+			switch {
+			case !ok:
+				return s, p.fail(line, "bad address %q: write PORT, IP:PORT, [IPv6]:PORT, /path or @name", address)
+			case s.Type == "":
+				return s, p.fail(line, "sequential packets go only over unix sockets, %q is none", address)
+			}
+			return s, nil
+		})
+	}
+}
+
+// notOpened adds what is no socket that a server takes over. It is an error only if no --map leaves it out.
+func notOpened(key string) setting {
+	return func(p *parser, value string, line int) error {
+		return p.listen(key, value, line, func(string) (spec.Spec, error) { return spec.Spec{}, nil })
+	}
+}
+
+// listen adds a Listen directive whose address parse reads.
+func (p *parser) listen(key, value string, line int, parse func(address string) (spec.Spec, error)) error {
+	if value == "" {
+		p.unit.listens = nil
 		return nil
 	}
+	address, err := p.unit.specifiers.expand(value)
+	if err != nil {
+		return p.fail(line, "%v", err)
+	}
+	s, err := parse(address)
+	if err != nil {
+		return err
+	}
+	p.unit.listens = append(p.unit.listens, listen{key, address, place{p.file, line}, spec.Opening{Spec: s}})
+	return nil
+}
+
+// isVsock reports whether address is vsock:CID:PORT, vsock(7), or vsock-stream: or another form of later systemds.
+func isVsock(address string) bool {
+	head, rest, _ := strings.Cut(address, ":")
+	cid, port, _ := strings.Cut(rest, ":")
+	_, badPort := parseUint(port, 32)
+	_, badCID := parseUint(cid, 32)
+	return (head == "vsock" || strings.HasPrefix(head, "vsock-")) && badPort == nil && (cid == "" || badCID == nil)
+}
+
+// withoutVar returns path below /run if it is below /var/run, as systemd does.
+func withoutVar(path string) string {
+	rest := path
+	for _, name := range []string{"var", "run"} {
+		trimmed := strings.TrimLeft(rest, "/")
+		after, ok := strings.CutPrefix(trimmed, name+"/")
+		if !ok || trimmed == rest {
+			return path
+		}
+		rest = "/" + after
+	}
+	if rest = strings.TrimLeft(rest, "/"); rest == "" {
+		return path
+	}
+	return "/run/" + rest
 }
 
 // parseAddress reads an address as systemd.socket(5) has it: a port without an IP address means every address. We
@@ -111,16 +158,6 @@ func parseUint(value string, bits int) (uint64, error) {
 		return 0, strconv.ErrSyntax
 	}
 	return strconv.ParseUint(strings.TrimPrefix(value, "+"), 0, bits)
-}
-
-func noServerReads(key string) setting {
-	return func(p *parser, value string, line int) error {
-		if value == "" {
-			p.listens = nil
-			return nil
-		}
-		return p.fail(line, "%s is not a socket that a server takes over; systemfd opens ListenStream, ListenDatagram and ListenSequentialPacket", key)
-	}
 }
 
 func boolean(key string, field func(*parser) *bool) setting {
@@ -223,14 +260,16 @@ func bindIPv6Only(p *parser, value string, line int) error {
 	return nil
 }
 
+// fileDescriptorName is skipped with a warning if the name is bad, as in systemd: the one before it, or the default, stays.
 func fileDescriptorName(p *parser, value string, line int) error {
-	name, bad := p.specifiers.expand(value)
+	name, err := p.unit.specifiers.expand(value)
 	switch {
-	case bad != "":
-		return p.fail(line, "unknown specifier %q", bad)
-	case name != "" && !spec.ValidName(name):
-		return p.fail(line, "FileDescriptorName is 1 to 255 of A-Z a-z 0-9 . _ @ + -, not %q", name)
+	case err != nil:
+		p.warn(line, "skipped FileDescriptorName: %v", err)
+	case name != "" && !isFDName(name):
+		p.warn(line, "skipped FileDescriptorName %q: a name is 1 to 255 ASCII characters without %q", name, ":")
+	default:
+		p.fdName = name
 	}
-	p.fdName = name
 	return nil
 }

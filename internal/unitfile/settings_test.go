@@ -49,7 +49,7 @@ var sizeTests = []struct {
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	for _, test := range sizeTests {
-		if got := parse(t, "SendBuffer="+test.text).Openings[0].SendBuffer; got != test.want {
+		if got := openings(parse(t, "SendBuffer="+test.text))[0].SendBuffer; got != test.want {
 			t.Errorf("%q is %d, want %d", test.text, got, test.want)
 		}
 	}

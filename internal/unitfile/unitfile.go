@@ -1,24 +1,42 @@
 // Package unitfile reads a .socket unit, systemd.socket(5), as what to open, and carries out --map. It is pure: the
-// text and the values of the specifiers come from the caller.
+// texts and the values of the specifiers come from the caller.
 package unitfile
 
 import (
-	_ "embed"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/systemfd/systemfd/internal/shell"
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// Unit is what a .socket unit opens, and how.
+// Source is a text of a unit: its file, or a drop-in.
+type Source struct{ File, Text string }
+
+// Unit is what a .socket unit listens on, and how; Maps.Apply makes openings of it.
 type Unit struct {
-	Openings []spec.Opening // in the order of the file; for Maps.Apply
-	Accept   bool           // one process per connection
-	Ignored  []string       // directives that mean nothing outside systemd, each once
-	Warnings []string       // FILE:LINE: what is unknown
+	Accept   bool     // one process per connection
+	Ignored  []string // directives that a server would see the effect of, and that are not carried out, each once
+	Warnings []string // FILE:LINE: what is skipped
+
+	specifiers specifiers
+	listens    []listen // in the order of the texts
+}
+
+// listen is a Listen directive.
+type listen struct {
+	key     string // the directive
+	address string // as the unit says it, with its specifiers expanded
+	place   place
+	opening spec.Opening // the zero Opening if it is of a kind that we do not open
+}
+
+// place is where a directive stands.
+type place struct {
+	file string
+	line int
 }
 
 // Error is a unit that cannot be used, with the place: FILE:LINE, or only FILE if Line is 0.
@@ -26,6 +44,7 @@ type Error struct {
 	File    string
 	Line    int
 	Problem string
+	Remedy  string // what to write instead, if we know
 }
 
 func (e *Error) Error() string {
@@ -35,161 +54,138 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
+// Hint returns what to write instead.
+func (e *Error) Hint() string { return e.Remedy }
+
 // parser collects a unit, one directive at a time.
 type parser struct {
-	file       string
-	specifiers specifiers
-	unit       Unit
-	options    spec.Options
-	listens    []listen
-	fdName     string
+	path    string // of the unit, as it was typed
+	file    string // that is read
+	unit    Unit
+	options spec.Options
+	fdName  string
 }
 
-// listen is a Listen directive. Its name and its options are known at the end of the unit.
-type listen struct {
-	line int
-	spec spec.Spec
-}
-
-// Parse reads the unit file called file, whose name may differ from its path. Its errors are *Error.
+// Parse reads the texts of the unit called path: its file, whose name may be that of its template, then its drop-ins. Its errors
+// are *Error.
 //
 // base are the options of the command line. A directive replaces its option, but ReusePort=no does not take back
 // ReusePort of base. Missing parent directories are always made.
 //
-// A directive holds for every socket of the unit, wherever it stands. So the openings have equal options, even those
-// that mean nothing for their type; Maps.Apply drops them. Call it before opening, even without any --map.
-func Parse(file, text string, host Host, base spec.Options) (Unit, error) {
-	p := &parser{file: file, specifiers: specifiersOf(filepath.Base(file), host), options: base}
+// A directive holds for every socket of the unit, wherever it stands.
+func Parse(path string, sources []Source, host Host, base spec.Options) (Unit, error) {
+	name := filepath.Base(path)
+	p := &parser{path: path, file: path, options: base}
+	p.unit.specifiers = specifiers{name, host}
+	if prefix, instance, hasAt := cutName(name); hasAt && instance == "" {
+		example := folderOf(path) + prefix + "@NAME" + filepath.Ext(name)
+		return Unit{}, &Error{path, 0, "it is a template, which needs an instance", "name one: -u " + shell.Quote(example)}
+	}
+	for _, source := range sources {
+		if err := p.read(source); err != nil {
+			return Unit{}, err
+		}
+	}
+	p.file = path
+	return p.finish(base)
+}
+
+// read carries out what one text says.
+func (p *parser) read(source Source) error {
+	p.file = source.File
 	section := ""
-	for _, l := range logicalLines(text) {
+	for _, l := range logicalLines(source.Text) {
 		if name, ok := strings.CutPrefix(l.text, "["); ok {
 			if section, ok = strings.CutSuffix(name, "]"); !ok {
-				return Unit{}, p.fail(l.number, "bad section header %q", l.text)
+				return p.fail(l.number, "bad section header %q", l.text)
 			}
 			if directives()[section] == nil && !strings.HasPrefix(section, "X-") {
 				p.warn(l.number, "unknown section %q", section)
 			}
 			continue
 		}
-		key, value, ok := strings.Cut(l.text, "=")
-		if !ok {
-			return Unit{}, p.fail(l.number, "no %q in %q", "=", l.text)
+		if err := p.assignment(section, l); err != nil {
+			return err
 		}
-		if section == "" {
-			return Unit{}, p.fail(l.number, "%q stands before any section", l.text)
-		}
-		if err := p.directive(section, strings.Trim(key, blanks), strings.Trim(value, blanks), l.number); err != nil {
-			return Unit{}, err
-		}
-	}
-	p.options.ReusePort = p.options.ReusePort || base.ReusePort
-	p.options.MakeDirectories = true
-	return p.finish()
-}
-
-func (p *parser) directive(section, key, value string, line int) error {
-	set := settings()[key]
-	switch {
-	case key == "":
-		return p.fail(line, "no name before %q", "=")
-	case directives()[section] == nil, strings.HasPrefix(key, "X-"):
-		return nil // of a section that is not ours
-	case section == "Socket" && set != nil:
-		return set(p, value, line)
-	case !slices.Contains(directives()[section], key):
-		p.warn(line, "unknown directive %q in section %q", key, section)
-	case !slices.Contains(p.unit.Ignored, key):
-		p.unit.Ignored = append(p.unit.Ignored, key)
 	}
 	return nil
 }
 
-// finish gives every socket the name and the options of the unit.
-func (p *parser) finish() (Unit, error) {
-	if len(p.listens) == 0 {
+// assignment carries out a line of a section, or warns of it, as systemd does.
+func (p *parser) assignment(section string, l line) error {
+	key, value, ok := strings.Cut(l.text, "=")
+	key, value = strings.Trim(key, blanks), strings.Trim(value, blanks)
+	switch {
+	case section == "":
+		p.warn(l.number, "skipped %q, which stands before any section", l.text)
+	case directives()[section] == nil: // not ours
+	case !ok:
+		p.warn(l.number, `skipped %q, which has no "="`, l.text)
+	case key == "":
+		p.warn(l.number, `skipped %q, which has no name before "="`, l.text)
+	case !strings.HasPrefix(key, "X-"):
+		return p.directive(section, key, value, l.number)
+	}
+	return nil
+}
+
+func (p *parser) directive(section, key, value string, line int) error {
+	isSeen, isKnown := directives()[section][key]
+	switch set := settings()[key]; {
+	case section == "Socket" && set != nil:
+		return set(p, value, line)
+	case !isKnown:
+		p.warn(line, "unknown directive %q in section %q", key, section)
+	case isSeen:
+		p.ignore(key, value)
+	}
+	return nil
+}
+
+// ignore notes a directive that is not carried out, unless its last value says nothing.
+func (p *parser) ignore(key, value string) {
+	i := slices.Index(p.unit.Ignored, key)
+	yes, isBool := parseBoolean(value)
+	switch isEmpty := value == "" || isBool && !yes; {
+	case isEmpty && i >= 0:
+		p.unit.Ignored = slices.Delete(p.unit.Ignored, i, i+1)
+	case !isEmpty && i < 0:
+		p.unit.Ignored = append(p.unit.Ignored, key)
+	}
+}
+
+// finish gives every socket the name and the options of the unit. The options are those for all types, because --map can
+// change the type: SocketMode of a unit that says a port holds for the path that takes its place.
+func (p *parser) finish(base spec.Options) (Unit, error) {
+	if len(p.unit.listens) == 0 {
 		return Unit{}, p.fail(0, "it opens no socket: there is no ListenStream, ListenDatagram or ListenSequentialPacket")
 	}
 	name := p.fdName
 	if name == "" {
-		name = p.specifiers.unitName
+		name = p.unit.specifiers.unitName
 	}
-	if !spec.ValidName(name) {
+	if !isFDName(name) {
 		return Unit{}, p.fail(0, "%q cannot name a descriptor: set FileDescriptorName", name)
 	}
-	for _, l := range p.listens {
-		if p.unit.Accept && l.spec.Type.Transport() == spec.Datagram {
-			return Unit{}, p.fail(l.line, "Accept needs sockets that listen, %s does not", l.spec.Type)
+	p.options.ReusePort = p.options.ReusePort || base.ReusePort
+	p.options.MakeDirectories = true
+	for i := range p.unit.listens {
+		if o := &p.unit.listens[i].opening; o.Type != "" {
+			o.Name, o.Options = name, p.options
 		}
-		l.spec.Name = name
-		p.unit.Openings = append(p.unit.Openings, spec.Opening{Spec: l.spec, Options: p.options})
 	}
 	return p.unit, nil
 }
 
+// isFDName reports whether systemd takes name for a descriptor: ASCII without control characters and ":".
+func isFDName(name string) bool {
+	return name != "" && len(name) <= 255 && !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c > '~' || c == ':' })
+}
+
 func (p *parser) fail(line int, format string, args ...any) error {
-	return &Error{p.file, line, fmt.Sprintf(format, args...)}
+	return &Error{File: p.file, Line: line, Problem: fmt.Sprintf(format, args...)}
 }
 
 func (p *parser) warn(line int, format string, args ...any) {
 	p.unit.Warnings = append(p.unit.Warnings, p.fail(line, format, args...).Error())
-}
-
-// blanks are what systemd takes for white space. No other character of Unicode is.
-const blanks = " \t\r"
-
-// line is a logical line: continued ones joined, without comments.
-type line struct {
-	number int // of its first
-	text   string
-}
-
-// logicalLines joins lines that end in a backslash, as systemd.syntax(7) has it: comments between them are left
-// out, and a blank takes the backslash's place.
-func logicalLines(text string) []line {
-	var lines []line
-	continued := false
-	for i, text := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
-		text = strings.TrimLeft(strings.TrimSuffix(text, "\r"), blanks)
-		if strings.HasPrefix(text, "#") || strings.HasPrefix(text, ";") {
-			continue
-		}
-		if !continued {
-			lines = append(lines, line{number: i + 1})
-		}
-		last := &lines[len(lines)-1]
-		last.text += text
-		if continued = endsEscaped(text); continued {
-			last.text = last.text[:len(last.text)-1] + " "
-		}
-	}
-	for i := range lines {
-		lines[i].text = strings.Trim(lines[i].text, blanks)
-	}
-	return slices.DeleteFunc(lines, func(l line) bool { return l.text == "" })
-}
-
-// endsEscaped reports whether text ends in a backslash that no other one escapes.
-func endsEscaped(text string) bool {
-	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
-}
-
-//go:embed directives.txt
-var directivesText string
-
-// directives lists the directives of each section that we know. It is made when a unit is read: most runs read none.
-var directives = sync.OnceValue(func() map[string][]string { return parseDirectives(directivesText) })
-
-func parseDirectives(text string) map[string][]string {
-	sections, section := map[string][]string{}, ""
-	for name := range strings.Lines(text) {
-		name = strings.TrimSpace(name)
-		switch {
-		case strings.HasPrefix(name, "#"):
-		case strings.HasPrefix(name, "["):
-			section = strings.Trim(name, "[]")
-		default:
-			sections[section] = append(sections[section], name)
-		}
-	}
-	return sections
 }

@@ -1,6 +1,7 @@
 package unitfile
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -9,7 +10,26 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-var host = Host{RuntimeDir: "/run/user/7", Home: "/home/me", User: "me", UID: "7"}
+// host has a value for some specifiers, and for no other.
+func host(specifier byte) (string, error) {
+	if value, ok := map[byte]string{'t': "/run/user/7", 'h': "/home/me", 'u': "me", 'U': "7", 'H': "me.example", 'y': "/etc/app.socket"}[specifier]; ok {
+		return value, nil
+	}
+	return "", errors.New("there is none")
+}
+
+// parseText reads a unit of one text.
+func parseText(file, text string, base spec.Options) (Unit, error) {
+	return Parse(file, []Source{{file, text}}, host, base)
+}
+
+// openings are what a unit says, without any --map.
+func openings(unit Unit) (all []spec.Opening) {
+	for _, l := range unit.listens {
+		all = append(all, l.opening)
+	}
+	return all
+}
 
 // parse reads lines of section Socket, behind a ListenStream=80 if there is none.
 func parse(t *testing.T, lines ...string) Unit {
@@ -18,7 +38,7 @@ func parse(t *testing.T, lines ...string) Unit {
 	if !strings.Contains(text, "Listen") {
 		text += "\nListenStream=80"
 	}
-	unit, err := Parse("app.socket", "[Socket]\n"+text+"\n", host, spec.Defaults())
+	unit, err := parseText("app.socket", "[Socket]\n"+text+"\n", spec.Defaults())
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
@@ -27,7 +47,7 @@ func parse(t *testing.T, lines ...string) Unit {
 
 // opens is what a unit opens, without the name that all have.
 func opens(unit Unit) (specs []string) {
-	for _, o := range unit.Openings {
+	for _, o := range openings(unit) {
 		o.Name = ""
 		specs = append(specs, o.String())
 	}
@@ -53,6 +73,11 @@ var addressTests = []struct{ lines, want string }{
 	{"ListenStream=/run/app.sock", "unix::/run/app.sock"},
 	{"ListenStream=/run/a b=c::d;#", "unix::/run/a b=c::d;#"},
 	{"ListenStream=/run/100%", "unix::/run/100%"},
+	{"ListenStream=/var/run/app.sock", "unix::/run/app.sock"}, // as systemd updates it
+	{"ListenDatagram=//var//run/a//b", "unix-dgram::/run/a//b"},
+	{"ListenStream=/var/runs/x", "unix::/var/runs/x"},
+	{"ListenStream=/var/run", "unix::/var/run"},
+	{"ListenStream=@/var/run/x", "unix::@/var/run/x"},
 	{"ListenStream=/%t%", "unix:://run/user/7%"}, // a last % stands for itself
 	{"ListenStream=@app", "unix::@app"},
 	{"ListenStream=@/org/app", "unix::@/org/app"},
@@ -78,45 +103,6 @@ func TestAddresses(t *testing.T) {
 	for _, test := range addressTests {
 		if got := strings.Join(opens(parse(t, test.lines)), " "); got != test.want {
 			t.Errorf("%q opens %s, want %s", test.lines, got, test.want)
-		}
-	}
-}
-
-func TestNames(t *testing.T) {
-	t.Parallel()
-	tests := []struct{ file, lines, want string }{
-		{"app.socket", "", "app.socket"},
-		{"/etc/systemd/system/app@1.socket", "", "app@1.socket"},
-		{"app.socket", "FileDescriptorName=http", "http"},
-		{"app.socket", "FileDescriptorName=a\nFileDescriptorName=b", "b"},
-		{"app.socket", "FileDescriptorName=a\nFileDescriptorName=", "app.socket"},
-		{"app@1.socket", "FileDescriptorName=%p-%i", "app-1"},
-		{`a\x2db.socket`, "FileDescriptorName=a-b", "a-b"},
-	}
-	for _, test := range tests {
-		unit, err := Parse(test.file, "[Socket]\nListenStream=80\nListenDatagram=80\n"+test.lines, host, spec.Defaults())
-		if err != nil || len(unit.Openings) != 2 || unit.Openings[0].Name != test.want || unit.Openings[1].Name != test.want {
-			t.Errorf("%s, %q: %+v, %v; want %s", test.file, test.lines, unit.Openings, err, test.want)
-		}
-	}
-	_, err := Parse(`a\x2db.socket`, "[Socket]\nListenStream=80", host, spec.Defaults())
-	if want := `a\x2db.socket: "a\\x2db.socket" cannot name a descriptor: set FileDescriptorName`; err == nil || err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
-	}
-}
-
-func TestSpecifiers(t *testing.T) {
-	t.Parallel()
-	const text = "[Socket]\nListenStream=/%t|%h|%u|%U|%n|%N|%p|%i|%%|%%t\nFileDescriptorName=%p.%U"
-	tests := []struct{ file, path, name string }{
-		{"x/app@one.socket", "//run/user/7|/home/me|me|7|app@one.socket|app@one|app|one|%|%t", "app.7"},
-		{"app.socket", "//run/user/7|/home/me|me|7|app.socket|app|app||%|%t", "app.7"},
-		{"app@a@b.socket", "//run/user/7|/home/me|me|7|app@a@b.socket|app@a@b|app|a@b|%|%t", "app.7"},
-	}
-	for _, test := range tests {
-		unit, err := Parse(test.file, text, host, spec.Defaults())
-		if want := (spec.Spec{Name: test.name, Type: "unix", Path: test.path}); err != nil || len(unit.Openings) != 1 || unit.Openings[0].Spec != want {
-			t.Errorf("%s: %+v, %v; want %+v", test.file, unit.Openings, err, want)
 		}
 	}
 }
@@ -159,8 +145,8 @@ func TestOptions(t *testing.T) {
 		test.set(&want)
 		for _, lines := range []string{"ListenStream=80\nListenDatagram=/a\n" + test.lines, test.lines + "\nListenStream=80\nListenDatagram=/a"} {
 			unit := parse(t, lines)
-			if len(unit.Openings) != 2 || unit.Openings[0].Options != want || unit.Openings[1].Options != want {
-				t.Errorf("%q: %+v, want %+v", lines, unit.Openings, want)
+			if len(openings(unit)) != 2 || openings(unit)[0].Options != want || openings(unit)[1].Options != want {
+				t.Errorf("%q: %+v, want %+v", lines, openings(unit), want)
 			}
 		}
 	}
@@ -197,9 +183,9 @@ func TestBase(t *testing.T) {
 		want := base
 		want.MakeDirectories = true
 		test.set(&want)
-		unit, err := Parse("app.socket", "[Socket]\nListenStream=80\n"+test.lines, host, base)
-		if err != nil || len(unit.Openings) != 1 || unit.Openings[0].Options != want {
-			t.Errorf("%q: %+v, %v; want %+v", test.lines, unit.Openings, err, want)
+		unit, err := parseText("app.socket", "[Socket]\nListenStream=80\n"+test.lines, base)
+		if err != nil || len(openings(unit)) != 1 || openings(unit)[0].Options != want {
+			t.Errorf("%q: %+v, %v; want %+v", test.lines, openings(unit), err, want)
 		}
 	}
 }
@@ -220,21 +206,23 @@ var lineTests = []struct{ name, text, want string }{
 	{"three backslashes", "[Socket]\nListenStream=/a\\\\\\\nb", `unix::/a\\ b`},
 	{"backslash and a blank", "[Socket]\nListenStream=/a\\ \nListenStream=81", `unix::/a\ tcp::[::]:81`},
 	{"sections again", "[Socket]\nListenStream=80\n[Unit]\nListenStream=9\n[Socket]\nListenStream=81", "tcp::[::]:80 tcp::[::]:81"},
-	{"sections of others", "[X-App]\nListenStream=9\n[Socket]\nListenStream=80\n[Install]\nListenStream=9", "tcp::[::]:80"},
+	{"junk", "ListenStream=9\njunk\n[Socket]\nNoDelay\n=9\n = 9\nListenStream=80", "tcp::[::]:80"},
+	{"sections of others", "[X-App]\njunk\nListenStream=9\n[Socket]\nListenStream=80\n[Install]\nListenStream=9", "tcp::[::]:80"},
 }
 
 // TestLines is systemd.syntax(7).
 func TestLines(t *testing.T) {
 	t.Parallel()
 	for _, test := range lineTests {
-		unit, err := Parse("app.socket", test.text, host, spec.Defaults())
+		unit, err := parseText("app.socket", test.text, spec.Defaults())
 		if got := strings.Join(opens(unit), " "); err != nil || got != test.want {
 			t.Errorf("%s: %q, %v; want %q", test.name, got, err, test.want)
 		}
 	}
 }
 
-const ignoredText = `[Unit]
+const ignoredText = `junk=1
+[Unit]
 Description=x
 Requires=y
 Bogus=1
@@ -243,46 +231,76 @@ X-Mine=1
 ListenStream=80
 RemoveOnStop=yes
 Service=x.service
-RemoveOnStop=no
 MaxConnections=3
 SocketUser=root
+MaxConnections=4
+Symlinks=/a
+Symlinks=
+Transparent=no
 listenstream=81
 X-Mine=1
+NoDelay
+= 1
 [Install]
 WantedBy=sockets.target
 [Service]
 ExecStart=/x
+junk
+=
 [X-Mine]
 Whatever=1
+junk
 `
 
-// TestIgnored: what only systemd can do is told, once; what nobody knows is warned of, with its place.
+// TestIgnored: what a server would see the effect of is told, once; what is skipped is warned of, with its place.
 func TestIgnored(t *testing.T) {
 	t.Parallel()
-	unit, err := Parse("app.socket", ignoredText, host, spec.Defaults())
+	unit, err := parseText("app.socket", ignoredText, spec.Defaults())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ignored := []string{"Description", "Requires", "RemoveOnStop", "Service", "MaxConnections", "SocketUser", "WantedBy"}
-	if !slices.Equal(unit.Ignored, ignored) {
+	if ignored := []string{"MaxConnections", "SocketUser"}; !slices.Equal(unit.Ignored, ignored) {
 		t.Errorf("ignored %q, want %q", unit.Ignored, ignored)
 	}
 	warnings := []string{
-		`app.socket:4: unknown directive "Bogus" in section "Unit"`,
-		`app.socket:13: unknown directive "listenstream" in section "Socket"`,
-		`app.socket:17: unknown section "Service"`,
+		`app.socket:1: skipped "junk=1", which stands before any section`,
+		`app.socket:5: unknown directive "Bogus" in section "Unit"`,
+		`app.socket:17: unknown directive "listenstream" in section "Socket"`,
+		`app.socket:19: skipped "NoDelay", which has no "="`,
+		`app.socket:20: skipped "= 1", which has no name before "="`,
+		`app.socket:23: unknown section "Service"`,
 	}
 	if !slices.Equal(unit.Warnings, warnings) {
 		t.Errorf("warnings %q, want %q", unit.Warnings, warnings)
 	}
 }
 
-// TestDirectives: what is carried out is what may stand there.
+// told are the directives that --unit does not carry out and says so.
+const told = "SocketUser SocketGroup ExecStartPre ExecStartPost Symlinks MaxConnections MaxConnectionsPerSource BindToDevice Mark Priority " +
+	"IPTOS IPTTL TCPCongestion Transparent PassSecurity PassPIDFD PassPacketInfo Timestamping KeepAliveTimeSec KeepAliveIntervalSec " +
+	"KeepAliveProbes DeferAcceptSec SocketProtocol FlushPending AcceptFileDescriptors SmackLabel SmackLabelIPIn SmackLabelIPOut " +
+	"SELinuxContextFromNet NetworkNamespacePath PrivateNetwork IPAddressAllow IPAddressDeny IPIngressFilterPath IPEgressFilterPath " +
+	"RestrictNetworkInterfaces"
+
+// TestDirectives: what is carried out is what may stand there, and is not told to be ignored. Of the others only those are told that a
+// server would see the effect of.
 func TestDirectives(t *testing.T) {
 	t.Parallel()
 	for key := range settings() {
-		if !slices.Contains(directives()["Socket"], key) {
-			t.Errorf("%s is not in directives.txt", key)
+		if isSeen, isKnown := directives()["Socket"][key]; !isKnown || isSeen {
+			t.Errorf("%s: %v, %v", key, isKnown, isSeen)
 		}
+	}
+	var seen []string
+	for section, keys := range directives() {
+		for key, isSeen := range keys {
+			if isSeen {
+				seen = append(seen, strings.TrimPrefix(section+"."+key, "Socket."))
+			}
+		}
+	}
+	slices.Sort(seen)
+	if want := slices.Sorted(slices.Values(strings.Fields(told))); !slices.Equal(seen, want) {
+		t.Errorf("told are %q, want %q", seen, want)
 	}
 }

@@ -1,0 +1,62 @@
+package unitfile
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// suffix is how the name of a socket unit ends. Another name has no template, and only its own drop-ins.
+const suffix = ".socket"
+
+// cutName splits PREFIX@INSTANCE.socket. Without "@", hasAt is false and the instance is "".
+func cutName(name string) (prefix, instance string, hasAt bool) {
+	return strings.Cut(strings.TrimSuffix(name, filepath.Ext(name)), "@")
+}
+
+// Template returns the file of which the unit at path is an instance: PREFIX@.socket of PREFIX@INSTANCE.socket, "" for any other.
+func Template(path string) string {
+	name := filepath.Base(path)
+	prefix, instance, _ := cutName(name)
+	if prefix == "" || instance == "" || !strings.HasSuffix(name, suffix) {
+		return ""
+	}
+	return folderOf(path) + prefix + "@" + suffix
+}
+
+// folderOf is path without its last element, as it was typed.
+func folderOf(path string) string { return strings.TrimSuffix(path, filepath.Base(path)) }
+
+// DropIns returns the directories beside the unit at path whose *.conf files belong to it. If several have a file of one name, the
+// first one's counts. Beside the unit's own and the template's, these are those of shorter names that end in a dash, and that of
+// all sockets: systemd.unit(5).
+func DropIns(path string) (directories []string) {
+	name := filepath.Base(path)
+	names := []string{name}
+	if strings.HasSuffix(name, suffix) {
+		names = append(family(name), "socket")
+	}
+	for _, name := range names {
+		if directory := folderOf(path) + name + ".d"; !slices.Contains(directories, directory) {
+			directories = append(directories, directory)
+		}
+	}
+	return directories
+}
+
+// family returns the name of a unit, then those of its template and of the units "PREFIX-" whose drop-ins hold for it.
+func family(name string) []string {
+	names := []string{name}
+	if template := Template(name); template != "" {
+		names = append(names, family(template)...)
+	}
+	prefix, instance, _ := cutName(name)
+	i := strings.LastIndexByte(strings.TrimSuffix(prefix, "-"), '-')
+	if i < 0 {
+		return names
+	}
+	if instance != "" { // a shorter name of a template has no "@", in systemd
+		instance = "@" + instance
+	}
+	return append(names, family(prefix[:i+1]+instance+suffix)...)
+}
