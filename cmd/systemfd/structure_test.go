@@ -42,7 +42,7 @@ func TestOneOfEach(t *testing.T) {
 		}
 	}
 	for what, want := range map[string][]string{
-		"bind":    {"internal/socket listen"},
+		"bind":    {"internal/socket listen", "internal/socket listenAgain"},
 		"LISTEN_": {"internal/listenfds"},
 		"name":    {"internal/process look"},
 	} {
