@@ -20,12 +20,12 @@ type diagnosis struct {
 type unixDiagRequest struct {
 	header unix.NlMsghdr
 
-	family, protocol uint8
-	_                uint16
-	states           uint32
-	inode            uint32
-	show             uint32
-	cookie           [2]uint32
+	family, _ uint8
+	_         uint16
+	states    uint32
+	inode     uint32
+	show      uint32
+	cookie    [2]uint32
 }
 
 // Parts of linux/unix_diag.h.
