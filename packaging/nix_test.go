@@ -188,7 +188,7 @@ func (n *nix) checkShellHook(t *testing.T, dir, out string, enter []string) {
 	shell.Env = append(shell.Env, env...)
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the shell that the sockets are held for
 	said := runs(t, shell)
-	address := find(t, `(?m)^http +(127\.0\.0\.1:\d+) +`, said, "nothing is held")
+	address := find(t, `(?m)^  http +http://(127\.0\.0\.1:\d+)/ +`, said, "nothing is kept open")
 	if !regexp.MustCompile(`(?m)^3 +http +` + regexp.QuoteMeta(address) + ` \(tcp listener\) +yes`).MatchString(said) {
 		t.Errorf("the command does not get %s:\n%s", address, said)
 	}

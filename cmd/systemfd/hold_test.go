@@ -154,7 +154,7 @@ func TestHoldEndsWithCommand(t *testing.T) {
 			p.Start(holding("tail", "-f", "/dev/null")...)
 			address := p.Opened()
 			sockets := awaitHeld(p, 2)
-			command, keeper := sockets[0].Owners[0].PID, sockets[0].Holder
+			command, keeper := sockets[0].Owners[0].PID, sockets[0].Holder.PID
 			if sockets[1].Address != p.Path("ctl") || !process.IsAlive(keeper) {
 				t.Fatalf("what is held is %+v", sockets)
 			}
@@ -224,7 +224,7 @@ func checkHoldBelowActivate(t *testing.T, s testkit.Server) {
 	sendTo(t, sockets[0].Owners[0].PID, syscall.SIGKILL)
 	awaitNoOwner(p)
 	testkit.Kill(t, s.Process(pid))
-	testkit.Dies(t, sockets[0].Holder)
+	testkit.Dies(t, sockets[0].Holder.PID)
 	if !testkit.Exists(p.Path("ctl")) {
 		t.Error("the path was there before us, and is gone")
 	}
@@ -343,7 +343,7 @@ func TestHeldSocketChangesServers(t *testing.T) {
 	for _, nonblocking := range []testkit.Server{gunicorn, node} {
 		below(p, nonblocking.Name, "", nonblocking.Command(t))
 		testkit.Kill(t, nonblocking.Process(nonblocking.MustAsk(t, socket.Address)))
-		if !isNonblocking(t, socket.Holder) {
+		if !isNonblocking(t, socket.Holder.PID) {
 			t.Errorf("%s does not leave O_NONBLOCK, so this shows nothing", nonblocking.Name)
 		}
 	}

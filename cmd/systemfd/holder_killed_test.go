@@ -228,7 +228,7 @@ func (k *killing) killNewHolder(moment time.Duration) {
 // checkNothingHeld looks whether systemfd status finds nothing, and complains of nothing.
 func checkNothingHeld(p *testkit.Project) {
 	p.T.Helper()
-	if got := p.Run("status"); got.Status != 0 || got.Err != "" || got.Out != "nothing is held\n" {
+	if got := p.Run("status"); got.Status != 0 || got.Err != "" || got.Out != "nothing is kept open\n" {
 		p.T.Errorf("status: status %d, %s%s", got.Status, got.Out, got.Err)
 	}
 }

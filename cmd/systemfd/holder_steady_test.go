@@ -77,7 +77,7 @@ func TestSteadyDirectoryRemoved(t *testing.T) {
 	t.Logf("claims, fetches and looks: %v", removeAgain(p, claim, fetch, look))
 	testkit.Await(t, "one holder, that can be reached", func() bool {
 		held, pids := p.Held(), p.Holders()
-		return len(pids) == 1 && len(held) == 1 && held[0].Address == address && held[0].Holder == pids[0]
+		return len(pids) == 1 && len(held) == 1 && held[0].Address == address && held[0].Holder.PID == pids[0]
 	})
 	port.check(t)
 	port.mayRefuse()
@@ -149,7 +149,7 @@ func TestSteadyNeighbours(t *testing.T) {
 	litter(p)
 
 	got := inTime(p, "status")
-	testkit.Says(t, got.Out, `tcp +`+regexp.QuoteMeta(address)+` .*`)
+	testkit.Says(t, got.Out, `.* \(pid \d+\)`, `  tcp  `+regexp.QuoteMeta(address)+` .*`)
 	if !regexp.MustCompile(`\Awarning: the holder at ".*\.sock" does not answer\n\z`).MatchString(got.Err) {
 		t.Errorf("status says %q", got.Err)
 	}

@@ -87,7 +87,7 @@ func TestHolderIsKilled(t *testing.T) {
 		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
 	testkit.Says(t, got.Out, listens(3, address), listens(4, p.Path("a.sock")),
-		`http +`+regexp.QuoteMeta(address)+` +sh \(pid `+strconv.Itoa(got.PID)+`\) .*`)
+		`.* \(pid \d+\)`, `  http  http://`+regexp.QuoteMeta(address)+`/  open .*`, `.* for sh \(pid `+strconv.Itoa(got.PID)+`\).*`)
 	p.AwaitNothing() // with that shell
 
 	os.RemoveAll(filepath.Join(p.Runtime, "systemfd")) // as logind and systemd-tmpfiles do

@@ -178,7 +178,7 @@ second: first
 	if second := testkit.ParseHeld(t, testkit.Find(t, "the second recipe", func() (string, bool) {
 		text, err := os.ReadFile(p.Path("status-second"))
 		return string(text), err == nil && bytes.HasSuffix(text, []byte("\n"))
-	})); len(second) != 2 || second[0].Holder != holder {
+	})); len(second) != 2 || second[0].Holder.PID != holder {
 		t.Errorf("the second recipe finds %v, the holder was %d", second, holder)
 	}
 	release()

@@ -77,7 +77,7 @@ func TestInitIsOwner(t *testing.T) {
 	wait := detached(p, inPIDNamespace(t, "sh", "-c", ". ./keep; systemfd stop; systemfd status >status-after; cat gate")...)
 	checkOwnerAfter(p, 1)
 	release()
-	if after := p.AwaitFile("status-after"); after != "nothing is held\n" {
+	if after := p.AwaitFile("status-after"); after != "nothing is kept open\n" {
 		t.Errorf("after stop, status is %q", after)
 	}
 	p.AwaitNothing()

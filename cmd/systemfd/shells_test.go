@@ -201,7 +201,7 @@ func checkStatuses(p *testkit.Project) {
 			p.T.Errorf("evaluation %d has %q", i+1, status)
 		}
 	}
-	if status := p.Read("status-after"); status != "nothing is held\n" {
+	if status := p.Read("status-after"); status != "nothing is kept open\n" {
 		p.T.Errorf("after --unset, status is %q", status)
 	}
 }
@@ -267,7 +267,7 @@ func checkFirst(p *testkit.Project, during map[string]string) {
 		p.T.Errorf("LISTEN_FDS is %q, LISTEN_FDNAMES %q", during["LISTEN_FDS"], during["LISTEN_FDNAMES"])
 	}
 	sockets := testkit.ParseHeld(p.T, p.Read("status"))
-	if len(sockets) != 3 || during["LISTEN_PID"] != fmt.Sprint(sockets[0].Holder) {
+	if len(sockets) != 3 || during["LISTEN_PID"] != fmt.Sprint(sockets[0].Holder.PID) {
 		p.T.Fatalf("LISTEN_PID is %q, status %v", during["LISTEN_PID"], sockets)
 	}
 	if nastyPath := p.Path(nasty); sockets[2].Address != nastyPath || sockets[2].Spec != "odd=unix::"+nastyPath {

@@ -65,7 +65,7 @@ func (test inUseTest) check(p *testkit.Project, socket testkit.Held, node int) {
 		p.T.Errorf("%q says %q, want %q", test.args, got.Err, said)
 	}
 	testkit.Says(p.T, got.Out, append([]string{"fd 3 .* nonblocking " + here}, test.also...)...)
-	if !isNonblocking(p.T, socket.Holder) {
+	if !isNonblocking(p.T, socket.Holder.PID) {
 		p.T.Fatalf("%q has cleared O_NONBLOCK: node waits in accept(2) for ever", test.args)
 	}
 }
@@ -77,7 +77,8 @@ func awaitOnlyUser(p *testkit.Project, socket testkit.Held, node int) {
 		users := p.Held()[0].Users
 		return len(users) == 1 && users[0].PID == node && users[0].Name == "node"
 	})
-	testkit.Says(p.T, p.Run("status").Out, `app +`+regexp.QuoteMeta(socket.Address)+` .* node \(pid `+strconv.Itoa(node)+`\) +`+p.Dir)
+	testkit.Says(p.T, p.Run("status").Out, regexp.QuoteMeta(p.Dir)+` \(pid \d+\)`, `  app  http://`+regexp.QuoteMeta(socket.Address)+`/  open .*`,
+		`.* used by node \(pid `+strconv.Itoa(node)+`\)`)
 }
 
 // checkUnused looks whether nobody is warned of a server that has ended, and status does not name it.
@@ -97,22 +98,33 @@ func TestStatusCountsWaiting(t *testing.T) {
 	p := testkit.NewProject(t)
 	p.KeepHere("-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
 	sockets := p.Held()
-	if len(sockets) != 3 || sockets[0].Waiting != 0 || sockets[1].Waiting != -1 {
+	if len(sockets) != 3 || waiting(sockets[0]) != 0 || sockets[1].Waiting != nil || waiting(sockets[2]) != 0 {
 		t.Fatalf("what is held is %+v", sockets)
 	}
 	for range 3 {
 		testkit.DialAny(t, "tcp", sockets[0].Address)
 	}
-	if waiting := p.Held()[0].Waiting; waiting != 3 {
-		t.Errorf("%d connections wait, want 3", waiting)
+	for range 2 {
+		testkit.DialAny(t, "unix", sockets[2].Address)
 	}
-	testkit.Says(t, p.Run("status").Out, `NAME +ADDRESS +OWNER +SINCE +WAITING +USED BY +FOLDER`,
-		`app +`+regexp.QuoteMeta(sockets[0].Address)+` +\S+ \(pid `+strconv.Itoa(os.Getpid())+`\) +\d+s ago +3 +- +`+p.Dir,
-		`udp +\S+ +\S+ \(pid \d+\) +\d+s ago +- +- +`+p.Dir)
+	if held := p.Held(); waiting(held[0]) != 3 || waiting(held[2]) != 2 {
+		t.Errorf("%d and %d connections wait, want 3 and 2", waiting(held[0]), waiting(held[2]))
+	}
+	testkit.Says(t, p.Run("status").Out, regexp.QuoteMeta(p.Dir)+` \(pid \d+\)`,
+		`  app   http://`+regexp.QuoteMeta(sockets[0].Address)+`/  open \d+s, 3 waiting,.*`, `.* for \S+ \(pid `+strconv.Itoa(os.Getpid())+`\)`,
+		`  udp   \S+ \(udp\)  open \d+s, for \S+ \(pid \d+\)`, `  unix  `+regexp.QuoteMeta(p.Dir)+`/ctl .*`, `.* 2 waiting,.*`)
 	if since := time.Since(sockets[0].Since); since < 0 || since > testkit.Patience {
 		t.Errorf("held for %v", since)
 	}
 
 	below(p, "server", "", []string{"probe", "serve"})
-	testkit.Await(t, "the server to take them", func() bool { return p.Held()[0].Waiting == 0 })
+	testkit.Await(t, "the server to take them", func() bool { return waiting(p.Held()[0]) == 0 })
+}
+
+// waiting is how many connections wait, -1 if status does not say.
+func waiting(held testkit.Held) int {
+	if held.Waiting == nil {
+		return -1
+	}
+	return *held.Waiting
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/shell"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/takeover"
 )
 
@@ -176,7 +178,7 @@ func ownExports() ([]export, error) {
 	sockets, _, err := takeover.Inherit(set)
 	switch {
 	case err != nil && set.Holder != "":
-		err = &failure{"this shell has no sockets of its own, a holder keeps them", "systemfd -- COMMAND gets them"}
+		err = heldOnly(set)
 	case err == nil && len(sockets) == 0:
 		err = &failure{"this shell was started without sockets", `say which to keep open: eval "$(systemfd env -s http::3000)"`}
 	}
@@ -184,6 +186,24 @@ func ownExports() ([]export, error) {
 		return nil, err
 	}
 	return append(setExports(takeover.Describe(sockets), false), export{name: listenfds.PID, shellPID: true}, export{name: listenfds.PIDFDID}), nil
+}
+
+// heldOnly is the error of a shell that has only the variables of a holder.
+func heldOnly(set listenfds.Set) error {
+	c, err := holder.At(set.Holder)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Status(); !errors.Is(err, holder.ErrGone) {
+		return &failure{"this shell has no sockets of its own, a holder keeps them", "systemfd -- COMMAND gets them"}
+	}
+	openings, _ := spec.ParseOpenings(set.Sockets)
+	again := []string{"systemfd", "env"}
+	for _, o := range openings {
+		again = append(again, "-s", o.Spec.String())
+	}
+	sh, _ := shell.Lookup("sh")
+	return &failure{"the holder of this shell has ended, and its sockets are closed", "open them again: " + sh.Eval(shell.Join(again))}
 }
 
 // unsetExports drops the owner's claim.

@@ -33,7 +33,7 @@ Flags:
 
 // givenInfo is a passed descriptor as JSON.
 type givenInfo struct {
-	socketInfo
+	passedInfo
 	Kind      string `json:"kind"`
 	Open      bool   `json:"open"`
 	Listening bool   `json:"listening"`
@@ -112,7 +112,7 @@ func givenTo(set listenfds.Set) (given []givenInfo, refusals []string) {
 		if described != nil {
 			s = described[i]
 		}
-		given = append(given, givenInfo{infoOf(s), is.Text, is.Open, is.Listening, is.Nonblock, is.CloseOnExec})
+		given = append(given, givenInfo{passedInfo{fd, infoOf(s)}, is.Text, is.Open, is.Listening, is.Nonblock, is.CloseOnExec})
 		if !is.Open {
 			return given, append(refusals, fmt.Sprintf("descriptor %d is closed", fd))
 		}

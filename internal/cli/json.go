@@ -8,7 +8,6 @@ import (
 
 // socketInfo is a socket as JSON, the same wherever one is described.
 type socketInfo struct {
-	FD      int    `json:"fd"`
 	Name    string `json:"name"`
 	Type    string `json:"type"`
 	Address string `json:"address"`
@@ -16,19 +15,24 @@ type socketInfo struct {
 	URL     string `json:"url,omitempty"`
 }
 
+// passedInfo is a socket that has a descriptor.
+type passedInfo struct {
+	FD int `json:"fd"`
+	socketInfo
+}
+
 // socketsJSON describes sockets that will stand at first, first+1, ...
 func socketsJSON(sockets []socket.Socket, first int) []byte {
-	infos := []socketInfo{}
+	infos := []passedInfo{}
 	for i, s := range sockets {
-		s.FD = first + i
-		infos = append(infos, infoOf(s))
+		infos = append(infos, passedInfo{first + i, infoOf(s)})
 	}
 	text, _ := json.Marshal(map[string]any{"sockets": infos}) // only of strings and ints: cannot fail
 	return append(text, '\n')
 }
 
 func infoOf(s socket.Socket) socketInfo {
-	info := socketInfo{FD: s.FD, Name: s.Name}
+	info := socketInfo{Name: s.Name}
 	if s.Type != "" {
 		info.Type, info.Address, info.Spec, info.URL = string(s.Type), s.Address(), s.Opening.Spec.String(), s.URL()
 	}

@@ -62,10 +62,21 @@ const (
 )
 
 func (p *printer) line(color, head, text string) {
-	if p.color {
-		head = "\x1b[" + color + "m" + head + "\x1b[0m"
+	io.WriteString(p.err, paint(p.color, color, head)+" "+escaped(text)+"\n")
+}
+
+// paint colours text if that is wanted.
+func paint(isWanted bool, color, text string) string {
+	if !isWanted || text == "" {
+		return text
 	}
-	io.WriteString(p.err, head+" "+escaped(text)+"\n")
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}
+
+// colorsOut says whether an answer is coloured.
+func (p *printer) colorsOut() bool {
+	f, ok := p.out.(*os.File)
+	return ok && wantsColor("auto", f)
 }
 
 // answer prints what was asked for.

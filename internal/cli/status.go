@@ -3,15 +3,15 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"io"
+	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/systemfd/systemfd/internal/holder"
-	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // statusFlags are the flags of systemfd status.
@@ -20,23 +20,30 @@ type statusFlags struct {
 	Help bool `short:"h" help:"print this help"`
 }
 
-const statusHelp = `systemfd status tells what is kept open for you: which sockets, for whom, since when, how many
-connections wait in the queue, and who uses them.
+const statusHelp = `systemfd status tells what is kept open for you: which sockets, for whom, since
+when, how many connections wait in the queue, who uses them, and what is broken.
 
 Usage: systemfd status [--json]
 
 Flags:
 `
 
-// heldInfo is a kept socket as JSON.
-type heldInfo struct {
+// keptInfo is a socket that is kept open, as JSON.
+type keptInfo struct {
 	socketInfo
-	Owners  []processInfo `json:"owners"`
-	Users   []processInfo `json:"users"`
-	Since   time.Time     `json:"since"`
-	Waiting int           `json:"waiting"` // connections; -1 if the system does not tell
-	Folder  string        `json:"folder"`
-	Holder  int           `json:"holder"` // process ID
+	Owners    []processInfo `json:"owners"`
+	Users     []processInfo `json:"users"`
+	Since     time.Time     `json:"since"`
+	Waiting   *int          `json:"waiting,omitempty"` // connections; absent if the system does not tell
+	Damage    string        `json:"damage,omitempty"`
+	Directory string        `json:"directory"` // in which the holder was started
+	Holder    holderInfo    `json:"holder"`
+}
+
+// holderInfo is a holder as JSON, by the name that systemfd stop takes.
+type holderInfo struct {
+	Name string `json:"name"`
+	PID  int    `json:"pid"`
 }
 
 // processInfo is a process as JSON.
@@ -63,58 +70,138 @@ func status(p *printer, args []string) error {
 		p.flagHelp(statusHelp, &flags)
 		return nil
 	}
-	states, err := states(p)
-	if err != nil {
-		return err
-	}
-	infos := []heldInfo{}
-	for _, state := range states {
-		for i, kept := range state.Sockets {
-			info := infoOf(socket.Socket{FD: listenfds.Start + i, Name: kept.Opening.FDName(), Opening: kept.Opening})
-			infos = append(infos, heldInfo{info, infosOf(kept.Owners), infosOf(kept.Users), kept.Since, kept.Waiting, state.Directory, state.PID})
-		}
-	}
-	if flags.JSON {
-		text, err := json.Marshal(map[string]any{"sockets": infos})
-		p.answer(string(text))
-		return err
-	}
-	return printHeld(p.out, infos)
-}
-
-// states asks every holder, and warns of those that do not answer.
-func states(p *printer) ([]holder.State, error) {
 	states, warnings, err := holder.States()
 	p.warn(warnings...)
-	return states, err
-}
-
-func printHeld(w io.Writer, infos []heldInfo) error {
-	if len(infos) == 0 {
-		_, err := io.WriteString(w, "nothing is held\n")
+	switch {
+	case err != nil:
+		return err
+	case flags.JSON:
+		text, err := statesJSON(states)
+		p.answer(text)
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tADDRESS\tOWNER\tSINCE\tWAITING\tUSED BY\tFOLDER")
-	for _, info := range infos {
-		waiting := "-"
-		if info.Waiting >= 0 {
-			waiting = fmt.Sprint(info.Waiting)
+	p.answer(statesText(states, p.colorsOut()))
+	return nil
+}
+
+func statesJSON(states []holder.State) (string, error) {
+	infos := []keptInfo{}
+	for _, state := range states {
+		for _, kept := range state.Sockets {
+			info := keptInfo{
+				socketInfo: infoOf(socketOf(kept.Opening)),
+				Owners:     infosOf(kept.Owners), Users: infosOf(kept.Users), Since: kept.Since, Damage: kept.Damage,
+				Directory: state.Directory, Holder: holderInfo{state.Name(), state.PID},
+			}
+			if kept.Waiting >= 0 {
+				info.Waiting = &kept.Waiting
+			}
+			infos = append(infos, info)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", info.Name, printable(info.Address), processes(info.Owners), ago(info.Since), waiting, processes(info.Users), printable(info.Folder))
 	}
-	return table.Flush()
+	text, err := json.Marshal(map[string]any{"sockets": infos})
+	return string(text), err
 }
 
-func processes(list []processInfo) string {
-	if len(list) == 0 {
-		return "-"
+func socketOf(o spec.Opening) socket.Socket { return socket.Socket{Name: o.FDName(), Opening: o} }
+
+// columns is how wide a terminal is at least.
+const columns = 80
+
+// statesText is a block per holder, and in it a line per socket, which goes on below its address.
+func statesText(states []holder.State, color bool) string {
+	var blocks []string
+	for _, state := range states {
+		if len(state.Sockets) > 0 {
+			blocks = append(blocks, strings.Join(stateLines(state, color), "\n"))
+		}
 	}
-	var names []string
-	for _, p := range list {
-		names = append(names, escaped(process.Process(p).String()))
+	if len(blocks) == 0 {
+		return "nothing is kept open"
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(blocks, "\n\n")
 }
 
-func ago(since time.Time) string { return time.Since(since).Round(time.Second).String() + " ago" }
+func stateLines(state holder.State, color bool) []string {
+	where := printable(tilde(state.Directory))
+	if state.IsNamed {
+		where = state.Name() + " in " + where
+	}
+	lines, widest := []string{fmt.Sprintf("%s (pid %d)", paint(color, cyan, where), state.PID)}, 0
+	for _, kept := range state.Sockets {
+		widest = max(widest, min(len(kept.Opening.FDName()), columns/4))
+	}
+	for _, kept := range state.Sockets {
+		name := kept.Opening.FDName()
+		for i, line := range wrap(keptItems(kept), columns-widest-4) {
+			if i > 0 {
+				name = ""
+			}
+			lines = append(lines, "  "+paint(color, green, name)+strings.Repeat(" ", max(widest-len(name), 0)+2)+line)
+		}
+		if kept.Damage != "" {
+			lines = append(lines, strings.Repeat(" ", widest+4)+paint(color, yellow, kept.Damage))
+		}
+	}
+	return lines
+}
+
+// keptItems says what is known of a socket, its address first.
+func keptItems(kept holder.Kept) []string {
+	address := kept.Opening.Display()
+	if kept.Opening.Path != "" {
+		address = tilde(kept.Opening.Path)
+	}
+	items := []string{printable(address), "open " + age(time.Since(kept.Since))}
+	if kept.Waiting >= 0 {
+		items = append(items, fmt.Sprintf("%d waiting", kept.Waiting))
+	}
+	return append(append(items, by("for ", kept.Owners)...), by("used by ", kept.Users)...)
+}
+
+// by is an item per process, with words before the first.
+func by(words string, processes []process.Process) (items []string) {
+	for _, p := range processes {
+		items = append(items, words+escaped(p.String()))
+		words = ""
+	}
+	return items
+}
+
+// wrap puts items on lines: two spaces follow the first, commas the others. An item stays whole, however long it is.
+func wrap(items []string, width int) (lines []string) {
+	line, separator := items[0], "  "
+	for _, item := range items[1:] {
+		if utf8.RuneCountInString(line+separator+item+",") > width {
+			lines = append(lines, strings.TrimRight(line+separator, " "))
+			line = item
+		} else {
+			line += separator + item
+		}
+		separator = ", "
+	}
+	return append(lines, line)
+}
+
+// tilde writes ~ for the home directory.
+func tilde(path string) string {
+	home := os.Getenv("HOME")
+	rest, isBelow := strings.CutPrefix(path, home)
+	if home == "" || home == "/" || !isBelow || rest != "" && rest[0] != '/' {
+		return path
+	}
+	return "~" + rest
+}
+
+// age is a time in its largest unit.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(d, 0)/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dd", d/(24*time.Hour))
+}

@@ -3,21 +3,31 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"strconv"
 
 	"github.com/systemfd/systemfd/internal/holder"
+	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/shell"
+	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // stopFlags are the arguments of systemfd stop.
 type stopFlags struct {
-	Name []string `arg:"" optional:"" complete:"holder" help:"a holder by its --name [that of this folder]"`
+	Name []string `arg:"" optional:"" complete:"holder" help:"the name of a holder, or else the name, port or address of a\nsocket of this directory [all of this directory]"`
 	All  bool     `help:"close everything that is kept open for you"`
 	Help bool     `short:"h" help:"print this help"`
 }
 
-const stopHelp = `systemfd stop closes the sockets that are kept open for this directory, or by holders of these
-names.
+const stopHelp = `systemfd stop closes sockets that are kept open: all of this directory, or those
+of NAME. NAME is what systemfd status shows: the name of a holder, or else the
+name, the port or the address of a socket of this directory.
 
-Usage: systemfd stop [NAME...] [--all]
+Usage: systemfd stop [NAME...]
+       systemfd stop --all
 
 Flags:
 `
@@ -28,59 +38,146 @@ func stop(p *printer, args []string) error {
 	if err := parseFlags(&flags, args); err != nil {
 		return err
 	}
-	if flags.Help {
+	switch {
+	case flags.Help:
 		p.flagHelp(stopHelp, &flags)
 		return nil
+	case flags.All && len(flags.Name) > 0:
+		return &usageError{"--all closes everything, and takes no names", "systemfd stop " + shell.Join(flags.Name)}
+	case flags.All:
+		return stopAll(p)
+	case len(flags.Name) == 0:
+		return stopHere(p)
 	}
-	if flags.All {
-		return stopAll()
-	}
-	clients, err := holdersOf(flags.Name)
+	return stopNamed(p, flags.Name)
+}
+
+// stopHere closes what is kept for this shell, or else for this directory.
+func stopHere(p *printer) error {
+	here, err := keeperOf("")
 	if err != nil {
 		return err
 	}
-	for i, c := range clients {
-		err := c.Stop()
-		if errors.Is(err, holder.ErrGone) {
-			what := "nothing is held for this folder"
-			if len(flags.Name) > 0 {
-				what = fmt.Sprintf("there is no holder %q", flags.Name[i])
-			}
-			return &failure{what, "systemfd status lists what is held"}
-		}
-		if err != nil {
-			return err
-		}
+	err = closeKept(p, here, nil)
+	if errors.Is(err, holder.ErrGone) {
+		return &failure{"nothing is kept open for this directory", "systemfd status lists what is kept open"}
 	}
-	return nil
+	return err
 }
 
-// holdersOf returns the holders of names; without, the one of this shell, or else of this folder.
-func holdersOf(names []string) ([]holder.Client, error) {
-	if len(names) == 0 {
-		names = []string{""}
-	}
-	var clients []holder.Client
-	for _, name := range names {
-		c, err := keeperOf(name)
-		if err != nil {
-			return nil, err
-		}
-		clients = append(clients, c)
-	}
-	return clients, nil
-}
-
-func stopAll() error {
+func stopAll(p *printer) error {
 	clients, err := holder.All()
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, c := range clients {
-		if err := c.Stop(); !errors.Is(err, holder.ErrGone) {
+		if err := closeKept(p, c, nil); !errors.Is(err, holder.ErrGone) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// stopNamed closes nothing if one of the names means nothing.
+func stopNamed(p *printer, names []string) error {
+	var holders []holder.Client
+	var openings []spec.Opening
+	here, state, err := stateHere()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		c, err := holderCalled(name)
+		if err != nil {
+			return err
+		}
+		called := socketsCalled(state, name)
+		switch {
+		case c != nil:
+			holders = append(holders, c)
+		case len(called) > 0:
+			openings = append(openings, called...)
+		default:
+			return &failure{fmt.Sprintf("nothing is kept open as %q", name), "systemfd status lists names and addresses"}
+		}
+	}
+	var errs []error
+	if len(openings) > 0 {
+		errs = append(errs, closeKept(p, here, openings))
+	}
+	for _, c := range holders {
+		errs = append(errs, closeKept(p, c, nil))
+	}
+	return errors.Join(errs...)
+}
+
+// stateHere returns the holder of this shell, or else of this directory, and what it keeps.
+func stateHere() (holder.Client, holder.State, error) {
+	here, err := keeperOf("")
+	if err != nil {
+		return nil, holder.State{}, err
+	}
+	state, err := here.Status()
+	if errors.Is(err, holder.ErrGone) {
+		err = nil
+	}
+	return here, state, err
+}
+
+// holderCalled returns the holder that runs and has a name, nil if there is none.
+func holderCalled(name string) (holder.Client, error) {
+	if name == "" {
+		return nil, nil
+	}
+	c, err := holder.Named(name)
+	if err != nil { // it can be no holder's name
+		return nil, nil
+	}
+	if _, err = c.Status(); errors.Is(err, holder.ErrGone) {
+		return nil, nil
+	}
+	return c, err
+}
+
+func socketsCalled(state holder.State, name string) (openings []spec.Opening) {
+	for _, kept := range state.Sockets {
+		if name != "" && isCalled(kept.Opening, name) {
+			openings = append(openings, kept.Opening)
+		}
+	}
+	return openings
+}
+
+// isCalled reports whether a socket has that name, port or address.
+func isCalled(o spec.Opening, name string) bool {
+	if slices.Contains([]string{o.FDName(), o.Address(), o.URL()}, name) || o.Port() != 0 && name == strconv.Itoa(int(o.Port())) {
+		return true
+	}
+	parsed, err := spec.Parse(name)
+	if err != nil {
+		return false
+	}
+	wanted, err := socket.Resolve(spec.Opening{Spec: parsed})
+	return err == nil && (o.SameSocket(wanted.Spec) || wanted.Path != "" && o.Path == socket.Absolute(wanted.Path))
+}
+
+// closeKept has a holder close openings, or everything, and tells what that was.
+func closeKept(p *printer, c holder.Client, openings []spec.Opening) error {
+	closed, err := c.Stop(openings)
+	if err != nil {
+		return err
+	}
+	for _, kept := range closed {
+		text := "closed " + kept.Opening.Display()
+		if len(kept.Users) > 0 {
+			text += "; still in use by " + process.Join(kept.Users)
+		}
+		p.say(text)
+	}
+	if len(openings) == 0 && os.Getenv(listenfds.Holder) == c.Control() {
+		sh, _ := shell.Lookup("sh")
+		p.hint("unset the variables of this shell: " + sh.Eval("systemfd env --unset"))
+	}
+	return nil
 }

@@ -168,7 +168,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if err := c.Release(owner); err != nil {
 		t.Errorf("nothing to release: %v", err)
 	}
-	if err := c.Stop(); !errors.Is(err, ErrGone) {
+	if _, err := c.Stop(nil); !errors.Is(err, ErrGone) {
 		t.Errorf("nothing to stop: %v", err)
 	}
 	if c.WasStopped() {

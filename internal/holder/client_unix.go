@@ -25,9 +25,18 @@ func (c *client) Release(owner int) error {
 	return err
 }
 
-func (c *client) Stop() error {
-	_, _, err := c.ask(wire.Request{Op: wire.Stop}, answerTime)
-	return err
+func (c *client) Stop(openings []spec.Opening) ([]Kept, error) {
+	for begun := time.Now(); ; time.Sleep(wire.BusyPause) {
+		a, _, err := c.ask(wire.Request{Op: wire.Stop, Openings: texts(openings)}, answerTime)
+		switch {
+		case err != nil:
+			return nil, err
+		case !a.Busy:
+			return c.keptOfAll(a)
+		case time.Since(begun) > wire.BusyTime:
+			return nil, silent(c.control)
+		}
+	}
 }
 
 func (c *client) WasStopped() bool {
@@ -41,14 +50,21 @@ func (c *client) Status() (State, error) {
 		return State{}, err
 	}
 	state := State{Control: c.control, Directory: a.Directory, PID: a.PID}
+	state.IsNamed = state.Name() != id(a.Directory)
+	state.Sockets, err = c.keptOfAll(a)
+	return state, err
+}
+
+// keptOfAll reads what the holder says of sockets in order.
+func (c *client) keptOfAll(a wire.Answer) (all []Kept, err error) {
 	for _, s := range a.Sockets {
 		kept, err := keptOf(s, a.Names)
 		if err != nil {
-			return State{}, c.unbelievable(err)
+			return nil, c.unbelievable(err)
 		}
-		state.Sockets = append(state.Sockets, kept)
+		all = append(all, kept)
 	}
-	return state, nil
+	return all, nil
 }
 
 func (c *client) IsHere(state State) bool {
@@ -75,7 +91,7 @@ func (c *client) fetch(openings []spec.Opening, pass bool, wait time.Duration) (
 	}
 	var all []Fetched
 	for i := 0; err == nil && i < len(openings); i++ {
-		var f Fetched
+		f := Fetched{IsStopped: slices.Contains(a.Stopped, i)}
 		if a.Found[i] != nil {
 			f, err = c.found(a.Found[i], a.Names, openings[i])
 		}

@@ -46,8 +46,9 @@ type Kept struct {
 // Fetched is a socket that was asked for.
 type Fetched struct {
 	Kept
-	IsKept bool          // else all of it is zero
-	Socket socket.Socket // a copy with FD_CLOEXEC, if it was asked for
+	IsKept    bool          // else all of Kept is zero
+	IsStopped bool          // it is not kept because Stop has closed it, and nobody has claimed it since
+	Socket    socket.Socket // a copy with FD_CLOEXEC, if it was asked for
 }
 
 // State is what a holder keeps, in the order in which it came.
@@ -55,6 +56,7 @@ type State struct {
 	Control   string // path of the control socket
 	Directory string // in which it was started
 	PID       int
+	IsNamed   bool // by --name, or a name of its own made by --hold: else all in the directory share it
 	Sockets   []Kept
 }
 
@@ -82,7 +84,7 @@ func CloseFetched(all []Fetched) {
 // suffix ends the path of a control socket.
 const suffix = ".sock"
 
-// Name is that of the holder, as systemfd stop takes it.
+// Name is that of the holder, as systemfd stop takes it. That of a directory's is a hash of its path.
 func (s State) Name() string { return strings.TrimSuffix(filepath.Base(s.Control), suffix) }
 
 // Differs is the error for an option that a kept socket does not have.

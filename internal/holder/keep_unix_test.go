@@ -54,7 +54,7 @@ func TestStopAfterKeep(t *testing.T) {
 			t.Errorf("kept are %+v, %v", status(t, c), err)
 		}
 	}
-	if err := c.Stop(); err != nil {
+	if _, err := c.Stop(nil); err != nil {
 		t.Error(err)
 	}
 	if isOpened, isInherited := testkit.Exists(dir+"/opened"), testkit.Exists(dir+"/inherited"); isOpened || !isInherited {

@@ -267,6 +267,23 @@ func TestBusyHolder(t *testing.T) {
 	}
 }
 
+// TestBusyStop: so is a stop of some sockets.
+func TestBusyStop(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	c, _ := lying(t, func(l liar) {
+		if asked.Add(1) < 3 {
+			l.say(ok + `{"Busy":true}` + "\n")
+		} else {
+			l.say(ok + `{"Sockets":[{"Bound":"web=http::127.0.0.1:3000"}]}` + "\n")
+		}
+	})
+	closed, err := c.Stop(testkit.Openings(t, "web=http::127.0.0.1:3000"))
+	if err != nil || len(closed) != 1 || closed[0].Opening.Name != "web" || asked.Load() != 3 {
+		t.Errorf("after %d stops: %+v, %v", asked.Load(), closed, err)
+	}
+}
+
 type slowTest struct {
 	name, begin, goOn string
 	asks              []question

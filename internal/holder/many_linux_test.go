@@ -58,7 +58,7 @@ func TestHolderIsFull(t *testing.T) {
 	if len(state.Sockets) != 2 || state.PID != claimed.PID || !testkit.Listens(t, claimed.Openings[0]) || !testkit.Listens(t, claimed.Openings[1]) {
 		t.Errorf("the state is %+v", state)
 	}
-	if err := c.Stop(); err != nil {
+	if _, err := c.Stop(nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -59,7 +59,7 @@ func TestModeComesBack(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
 	c, path := newClient(t), testkit.Directory(t)+"/private"
 	claimed := claim(t, c, os.Getpid(), path)
-	if err := c.Stop(); err != nil {
+	if _, err := c.Stop(nil); err != nil {
 		t.Fatal(err)
 	}
 	unix.Umask(0)
@@ -86,7 +86,7 @@ func TestLongDirectory(t *testing.T) {
 		t.Errorf("fetched %+v, %v", fetched, err)
 	}
 	CloseFetched(fetched)
-	if err := c.Stop(); err != nil {
+	if _, err := c.Stop(nil); err != nil {
 		t.Error(err)
 	}
 	if entries, err := os.ReadDir(long); len(entries) > 0 || err != nil {

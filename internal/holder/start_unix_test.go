@@ -127,7 +127,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 		if second.PID == first.PID {
 			same++
 		}
-		if err := c.Stop(); err != nil {
+		if _, err := c.Stop(nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -233,7 +233,7 @@ func TestStop(t *testing.T) {
 		t.Error("what never ran was stopped")
 	}
 	claimed := claim(t, c, os.Getpid(), "0", path)
-	if err := c.Stop(); err != nil {
+	if _, err := c.Stop(nil); err != nil {
 		t.Error(err)
 	}
 	if testkit.Exists(path) || testkit.Exists(c.control) || !c.WasStopped() {
@@ -241,7 +241,7 @@ func TestStop(t *testing.T) {
 	}
 	testkit.AwaitClosed(t, claimed.Openings[0])
 	isGone(t, c, claimed.PID)
-	if err := c.Stop(); !errors.Is(err, ErrGone) || !c.WasStopped() {
+	if _, err := c.Stop(nil); !errors.Is(err, ErrGone) || !c.WasStopped() {
 		t.Errorf("once more: %v; stopped: %v", err, c.WasStopped())
 	}
 	claim(t, c, os.Getpid(), "0")
@@ -310,7 +310,7 @@ func TestWithoutHolder(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, all, err)
 		}
 	}
-	if err := c.Stop(); !errors.Is(err, ErrGone) {
+	if _, err := c.Stop(nil); !errors.Is(err, ErrGone) {
 		t.Error(err)
 	}
 	if err := c.Release(os.Getpid()); err != nil || c.WasStopped() {

@@ -40,8 +40,9 @@ type Client interface {
 	// Status returns what the holder keeps. Without a holder it returns ErrGone. It waits for a moment only.
 	Status() (State, error)
 
-	// Stop ends the holder, and leaves a mark that it was stopped. Without a holder it returns ErrGone.
-	Stop() error
+	// Stop closes what the holder keeps of openings, whoever wants that, and returns it. Without openings it closes everything. A
+	// holder that has nothing left ends, and leaves a mark that it was stopped. Without a holder it returns ErrGone.
+	Stop(openings []spec.Opening) ([]Kept, error)
 
 	// WasStopped reports whether the holder was ended by Stop, and nobody has claimed anything since.
 	WasStopped() bool

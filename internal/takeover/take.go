@@ -54,6 +54,7 @@ func (p *Plan) fetch() (sockets []Socket, err error) {
 func (p *Plan) fetchOrHeal() ([]holder.Fetched, error) {
 	for heals := 0; ; heals++ {
 		fetched, err := p.holder.Fetch(p.held)
+		fetched = p.dropStopped(fetched)
 		missing, isGone := missingOf(p.held, fetched), errors.Is(err, holder.ErrGone)
 		switch {
 		case isGone:
@@ -79,6 +80,22 @@ func (p *Plan) fetchOrHeal() ([]holder.Fetched, error) {
 			return nil, err
 		}
 	}
+}
+
+// dropStopped takes out what systemfd stop has closed: that is not opened again as if the holder had lost it.
+func (p *Plan) dropStopped(fetched []holder.Fetched) (rest []holder.Fetched) {
+	var held []spec.Opening
+	for i, f := range fetched {
+		if f.IsStopped {
+			p.warn("%s was closed by systemfd stop; evaluate systemfd env again", p.held[i].Display())
+			continue
+		}
+		rest, held = append(rest, f), append(held, p.held[i])
+	}
+	if fetched != nil {
+		p.held = held
+	}
+	return rest
 }
 
 // missingOf returns the address of a socket that the holder does not keep, "" if it keeps all.

@@ -291,12 +291,15 @@ func LeftIn(dir string) []string {
 
 // Held is what systemfd status --json says of a socket.
 type Held struct {
-	Name, Address, Spec, Folder string
+	Name, Address, Spec, Damage string
 	Owners, Users               []struct {
 		PID  int
 		Name string
 	}
 	Since   time.Time
-	Waiting int
-	Holder  int
+	Waiting *int
+	Holder  struct {
+		Name string
+		PID  int
+	}
 }

@@ -203,6 +203,7 @@ func (s *server) keep(pid int, wanted []spec.Opening, items []int, received []st
 	as := make([]spec.Opening, len(wanted))
 	for i, o := range wanted {
 		as[i] = s.ledger.items[items[i]].bound
+		delete(s.stopped, as[i].Identity())
 		as[i].Name, as[i].Type = o.FDName(), o.Type
 	}
 	number := s.ledger.claim(p, items, as)

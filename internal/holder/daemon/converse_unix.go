@@ -170,8 +170,11 @@ func (s *server) answer(c *conversation, r wire.Request) error {
 		s.mu.Unlock()
 		c.send(nil, done, s.hello())
 	case wire.Stop:
-		s.stop()
-		c.send(nil, done, s.hello())
+		openings, err := parseAll(r.Openings)
+		if err != nil {
+			return err
+		}
+		c.send(nil, done, s.stop(openings))
 	case wire.Status:
 		c.send(nil, done, s.status())
 	default:
@@ -183,20 +186,15 @@ func (s *server) answer(c *conversation, r wire.Request) error {
 // hello is what every answer says.
 func (s *server) hello() wire.Answer { return wire.Answer{PID: os.Getpid(), Directory: s.directory} }
 
-// stop closes everything, and leaves the mark that says so.
-func (s *server) stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if fd, err := unix.Open(MarkOf(s.path), unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600); err == nil {
-		unix.Close(fd)
-	}
-	s.end()
-}
-
 // status says what is kept.
 func (s *server) status() wire.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.describeAll()
+}
+
+// describeAll says what is kept. The caller has mu.
+func (s *server) describeAll() wire.Answer {
 	a := s.hello()
 	a.Names = map[int]string{}
 	holdings := s.ledger.holdings()
@@ -246,9 +244,12 @@ func (s *server) take(openings []spec.Opening, client int, pass bool) (a wire.An
 	a.Names = map[int]string{}
 	var found []int
 	holdings := s.ledger.holdings()
-	for _, n := range s.ledger.match(openings) {
+	for i, n := range s.ledger.match(openings) {
 		if n == 0 {
 			a.Found = append(a.Found, nil)
+			if s.stopped[openings[i].Identity()] {
+				a.Stopped = append(a.Stopped, i)
+			}
 			continue
 		}
 		found = append(found, n)

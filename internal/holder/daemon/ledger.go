@@ -126,6 +126,22 @@ func (l *ledger) release(number int) (unclaimed []int) {
 	return unclaimed
 }
 
+// strike takes an item out of all claims, and returns those that have nothing else.
+func (l *ledger) strike(n int) (empty []int) {
+	for number, c := range l.claims {
+		i := slices.Index(c.items, n)
+		if i < 0 {
+			continue
+		}
+		c.items, c.as = slices.Delete(c.items, i, i+1), slices.Delete(c.as, i, i+1)
+		if len(c.items) == 0 {
+			empty = append(empty, number)
+		}
+	}
+	l.remove([]int{n})
+	return empty
+}
+
 func (l *ledger) remove(numbers []int) {
 	gone := map[spec.Identity]bool{}
 	for _, n := range numbers {

@@ -184,3 +184,21 @@ func TestGuestIsNobody(t *testing.T) {
 	isGone(t, l, talk, 1)
 	isLeft(t, l)
 }
+
+// TestStrike: an item that is struck is in no claim any more, and a claim that has nothing else is told.
+func TestStrike(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	both, _ := l.keep(shell, testkit.Openings(t, "a=0", "/a"))
+	only, _ := l.keep(editor, testkit.Openings(t, "b=0"))
+	if empty := l.strike(1); !slices.Equal(empty, []int{only}) {
+		t.Errorf("claims %v have nothing else, want %d", empty, only)
+	}
+	isLeft(t, l, 2)
+	if got := l.match(testkit.Openings(t, "0", "/a")); !slices.Equal(got, []int{0, 2}) {
+		t.Errorf("found are %v", got)
+	}
+	isGone(t, l, only)
+	isGone(t, l, both, 2)
+	isLeft(t, l)
+}

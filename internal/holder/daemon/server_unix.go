@@ -17,6 +17,7 @@ import (
 	"github.com/systemfd/systemfd/internal/holder/wire"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
 const (
@@ -40,9 +41,10 @@ type server struct {
 	control *net.UnixListener
 	file    socket.File // of the control socket
 	ledger  *ledger
-	kept    map[int]*kept  // by the ledger's numbers of items
-	watches map[int]*watch // by its numbers of claims
-	talking bool           // a claim is in conversation
+	kept    map[int]*kept          // by the ledger's numbers of items
+	stopped map[spec.Identity]bool // closed by stop, and not claimed since
+	watches map[int]*watch         // by its numbers of claims
+	talking bool                   // a claim is in conversation
 	ending  bool
 }
 
@@ -88,7 +90,7 @@ func newServer(listener int, path, directory string) (*server, error) {
 	}
 	return &server{
 		path: path, directory: directory, storeTime: wire.StoreTime, control: control, file: socket.FileAt(path), ledger: newLedger(),
-		kept: map[int]*kept{}, watches: map[int]*watch{}, slots: make(chan struct{}, slots), done: make(chan struct{}),
+		kept: map[int]*kept{}, stopped: map[spec.Identity]bool{}, watches: map[int]*watch{}, slots: make(chan struct{}, slots), done: make(chan struct{}),
 	}, nil
 }
 

@@ -41,7 +41,7 @@ const (
 	Release = "release" // Owner: drop its claim
 	Fetch   = "fetch"   // Openings, Pass: say who uses these, and pass their descriptors
 	Status  = "status"
-	Stop    = "stop"
+	Stop    = "stop" // Openings: close these, whoever claims them; without, close everything, and end
 )
 
 // Request is what a client asks.
@@ -69,14 +69,15 @@ type Answer struct {
 	PID       int    // of the holder
 	Directory string // in which it was started
 
-	Busy  bool     `json:",omitempty"` // another claim is in conversation: ask again
+	Busy  bool     `json:",omitempty"` // another claim is in conversation: ask again; also of a stop
 	Bound []string `json:",omitempty"` // of a claim: each opening as it is bound, "" if it is missing
 	Kept  []string `json:",omitempty"` // of a claim: all that is kept, as it is bound
 
 	Found       []*Socket `json:",omitempty"` // of a fetch: each opening, null if it is missing; of a claim: those with damage
+	Stopped     []int     `json:",omitempty"` // of a fetch: openings that are missing because a stop has closed them
 	Descriptors int       `json:",omitempty"` // how many follow: one for each that was found, in order
 
-	Sockets []*Socket      `json:",omitempty"` // of a status: all that is kept, in the order in which it came
+	Sockets []*Socket      `json:",omitempty"` // of a status: all that is kept, in the order in which it came; of a stop: what it closed
 	Names   map[int]string `json:",omitempty"` // of the processes in Found or Sockets
 }
 

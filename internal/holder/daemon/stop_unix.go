@@ -1,0 +1,57 @@
+//go:build unix
+
+package daemon
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/holder/wire"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// stop closes sockets for all who want them, or everything, and says what. It waits for no claim that is in conversation,
+// which may open one of them again.
+func (s *server) stop(openings []spec.Opening) wire.Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(openings) > 0 && s.talking {
+		a := s.hello()
+		a.Busy = true
+		return a
+	}
+	a := s.describeAll()
+	if len(openings) == 0 {
+		s.endForGood()
+		return a
+	}
+	a.Sockets = nil
+	holdings := s.ledger.holdings()
+	for _, n := range s.ledger.match(openings) {
+		if n == 0 {
+			continue
+		}
+		a.Sockets = append(a.Sockets, s.describe(n, holdings[n], a.Names))
+		s.stopped[s.ledger.items[n].bound.Identity()] = true
+		s.forget(n)
+	}
+	if len(s.ledger.claims) == 0 {
+		s.endForGood()
+	}
+	return a
+}
+
+// forget closes item n, and drops the claims that have nothing else. The caller has mu.
+func (s *server) forget(n int) {
+	for _, number := range s.ledger.strike(n) {
+		s.drop(number)
+	}
+	s.close([]int{n})
+}
+
+// endForGood closes everything, and leaves the mark that says so. The caller has mu.
+func (s *server) endForGood() {
+	if fd, err := unix.Open(MarkOf(s.path), unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600); err == nil {
+		unix.Close(fd)
+	}
+	s.end()
+}
