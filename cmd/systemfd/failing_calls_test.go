@@ -289,7 +289,7 @@ func (form injection) mayFail(name string, got testkit.Outcome) bool {
 	case 1:
 		return form.args[0][0] != '-' // of a subcommand
 	case 2:
-		return strings.Contains(got.Err, "cannot read unit")
+		return regexp.MustCompile(`error: cannot read (unit|directory|drop-in) "`).MatchString(got.Err) // or that of its drop-ins
 	case 125:
 		return true
 	case 126:

@@ -65,7 +65,7 @@ func TestTwoTerminalsStart(t *testing.T) {
 		if held := p.Held(); len(held) != 1 || len(held[0].Owners) != 2 {
 			t.Errorf("held is %+v", held)
 		}
-		checkQuiet(t, "stop", p.Run("stop"))
+		checkCloses(t, p.Run("stop"))
 		if left := testkit.LeftIn(filepath.Join(p.Runtime, "systemfd")); len(left) > 0 {
 			t.Errorf("stop leaves %v", left)
 		}
@@ -199,7 +199,7 @@ func TestClaimMeetsStop(t *testing.T) {
 			_, got := p.Keep(owner, "-s", address)
 			checkQuiet(t, "env", got)
 		})
-		both.Go(func() { checkQuiet(t, "stop", p.Run("stop")) })
+		both.Go(func() { checkCloses(t, p.Run("stop")) })
 		both.Wait()
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("took %v", took)

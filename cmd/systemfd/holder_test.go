@@ -31,6 +31,14 @@ func checkQuiet(t *testing.T, what string, got testkit.Outcome) {
 	}
 }
 
+// checkCloses fails the test if a stop says anything but what it closed.
+func checkCloses(t *testing.T, got testkit.Outcome) {
+	t.Helper()
+	if got.Status != 0 || !regexp.MustCompile(`\A(~> closed .*\n)+\z`).MatchString(got.Err) {
+		t.Errorf("stop: status %d, %s", got.Status, got.Err)
+	}
+}
+
 // checkPassed has a command of a shell get the sockets that are kept for it: the probe finds these.
 func checkPassed(p *testkit.Project, environ []string, patterns ...string) {
 	p.T.Helper()
