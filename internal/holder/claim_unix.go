@@ -263,24 +263,19 @@ func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 			missing = append(missing, i)
 			continue
 		}
-		if claimed.Openings[i], err = spec.ParseOpening(text); err != nil {
-			return claimed, nil, nil, c.unbelievable(err)
-		}
-		if err = c.isAnswer(claimed.Openings[i], wanted[i]); err != nil {
+		if claimed.Openings[i], err = c.boundAs(text, wanted[i]); err != nil {
 			return claimed, nil, nil, err
 		}
-		if option := wanted[i].Differs(claimed.Openings[i].Options); option != "" {
-			return claimed, nil, nil, Differs(Kept{Opening: claimed.Openings[i]}, option)
+		if i >= len(a.Found) || a.Found[i] == nil {
+			continue
 		}
-		if i < len(a.Found) && a.Found[i] != nil {
-			f, err := c.found(a.Found[i], a.Names, wanted[i])
-			if err != nil {
-				return claimed, nil, nil, err
-			}
-			claimed.Warnings = append(claimed.Warnings, f.DamageText())
-			if f.IsToBeOpened() {
-				missing = append(missing, i)
-			}
+		f, err := c.found(a.Found[i], a.Names, wanted[i])
+		if err != nil {
+			return claimed, nil, nil, err
+		}
+		claimed.Warnings = append(claimed.Warnings, f.DamageText())
+		if f.IsToBeOpened() {
+			missing = append(missing, i)
 		}
 	}
 	for _, text := range a.Kept {
@@ -291,6 +286,20 @@ func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 		kept = append(kept, o)
 	}
 	return claimed, missing, kept, nil
+}
+
+// boundAs reads how the holder has what is wanted: with the same options, or it is an error.
+func (c *client) boundAs(text string, wanted spec.Opening) (bound spec.Opening, err error) {
+	if bound, err = spec.ParseOpening(text); err != nil {
+		return bound, c.unbelievable(err)
+	}
+	if err = c.isAnswer(bound, wanted); err != nil {
+		return bound, err
+	}
+	if option := wanted.Differs(bound.Options); option != "" {
+		return bound, Differs(Kept{Opening: bound}, option)
+	}
+	return bound, nil
 }
 
 // store is the second half: the sockets that were missing.
