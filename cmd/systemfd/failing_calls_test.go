@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +36,7 @@ type injection struct {
 // go on without them. close(2) is not among them: it leaves nothing to be done.
 var injected = map[string]string{
 	"socket": "ENOBUFS", "setsockopt": "ENOMEM", "bind": "EACCES", "listen": "EADDRINUSE", "getsockname": "ENOBUFS", "getsockopt": "ENOMEM",
-	"connect": "EACCES", "sendmsg": "ENOBUFS", "recvmsg": "ENOMEM", "poll": "ENOMEM", "ppoll": "ENOMEM",
+	"connect": "EACCES", "sendto": "EACCES", "sendmsg": "ENOBUFS", "recvmsg": "ENOMEM", "poll": "ENOMEM", "ppoll": "ENOMEM",
 	"openat": "EACCES", "newfstatat": "EACCES", "lstat": "EACCES", "stat": "EACCES", "getdents64": "EIO", "readlinkat": "EACCES", "getcwd": "ENOENT",
 	"flock": "EINTR", "unlinkat": "EACCES", "unlink": "EACCES", "mkdirat": "ENOSPC", "mkdir": "ENOSPC", "rmdir": "EACCES", "renameat": "EXDEV", "renameat2": "EXDEV", "rename": "EXDEV",
 	"dup2": "EBADF", "fcntl": "EMFILE", "pidfd_open": "EMFILE", "wait4": "ECHILD", "faccessat": "EACCES", "faccessat2": "EACCES", "access": "EACCES",
@@ -124,6 +125,15 @@ func (form injection) ready(t *testing.T) (p *testkit.Project, address string, a
 	owner, _ := testkit.Owner(t)
 	if form.held {
 		p.Env = p.MustKeep(owner, "-s", "unix::./kept.sock", "-s", "127.0.0.1:0")
+	}
+	if form.stays { // below a service manager
+		notified := filepath.Join(p.Runtime, "notify")
+		manager, err := net.ListenPacket("unixgram", notified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { manager.Close() })
+		p.Env = append(p.Env, "NOTIFY_SOCKET="+notified)
 	}
 	if form.prepare != nil {
 		form.prepare(p)

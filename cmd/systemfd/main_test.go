@@ -33,7 +33,7 @@ func testMain(m *testing.M) int {
 	os.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	for _, name := range []string{
 		"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES", "LISTEN_FDS_FIRST_FD",
-		"SYSTEMFD_SOCKETS", "SYSTEMFD_HOLDER", "MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS",
+		"SYSTEMFD_SOCKETS", "SYSTEMFD_HOLDER", "MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS", "NOTIFY_SOCKET",
 	} {
 		os.Unsetenv(name)
 	}

@@ -25,6 +25,7 @@ type Service struct {
 	Nonblock  bool     // with Inetd: the connection has O_NONBLOCK
 	Nested    []string // without Inetd: the command line of the systemfd that becomes the command, up to "--"
 	Listeners []socket.Socket
+	Ready     func()      // before the first connection is accepted
 	CleanUp   func()      // when nothing more is accepted
 	Warn      func(error) // of what passes
 	Fail      func(error) // of a connection that got no command
@@ -61,6 +62,7 @@ func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
 		listeners = append(listeners, l)
 	}
 	startThreads()
+	service.Ready()
 	s := &server{Service: service, children: child.NewGroup(), ending: make(chan struct{})}
 	var accepting sync.WaitGroup
 	for _, l := range listeners {

@@ -3,6 +3,8 @@ package child
 import (
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -15,6 +17,7 @@ type system struct {
 	start      func(file string, argv, environ []string, files []uintptr) (pid int, err error)
 	signal     func(pid int, s os.Signal)
 	waitForAny func() (pid int, err error)
+	notify     func(address, state string) error
 }
 
 // platform is nil on a system on which a child cannot get descriptors of ours.
@@ -45,10 +48,12 @@ func NewGroup() *Group {
 }
 
 // Start starts a command, with files as its descriptors 0, 1, ... A script without #! goes to /bin/sh, as with
-// execvp(3). Its errors are *handoff.ExecError.
+// execvp(3). It does not learn of our service manager, for which a child's STOPPING=1 may count as ours. The errors of
+// Start are *handoff.ExecError.
 func (g *Group) Start(file string, argv, environ []string, files []uintptr) error {
 	g.mu.Lock() // so that reap does not find the child before we do
 	defer g.mu.Unlock()
+	environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, notifySocket+"=") })
 	pid, err := platform.start(file, argv, environ, files)
 	if err != nil {
 		return &handoff.ExecError{Name: argv[0], Err: err}

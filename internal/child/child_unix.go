@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func init() { platform = &system{hasRoom, start, kill, waitForAny} }
+func init() { platform = &system{hasRoom, start, kill, waitForAny, notify} }
 
 func start(file string, argv, environ []string, files []uintptr) (pid int, err error) {
 	attr := &syscall.ProcAttr{Env: environ, Files: files}
@@ -49,6 +49,30 @@ func hasRoom(count int) error {
 	}
 	for _, fd := range fds {
 		unix.Close(fd)
+	}
+	return err
+}
+
+// notifyWithin is how long a service manager may be busy: the queue of a socket that nobody reads stays full. A test waits
+// less.
+var notifyWithin = unix.Timeval{Sec: 5}
+
+// notify sends one datagram to the socket of a service manager.
+func notify(address, state string) error {
+	if len(address) >= len(unix.RawSockaddrUnix{}.Path) {
+		return unix.ENAMETOOLONG
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	unix.CloseOnExec(fd)
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &notifyWithin); err != nil {
+		return err
+	}
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Sendto(fd, []byte(state), 0, &unix.SockaddrUnix{Name: address})
 	}
 	return err
 }

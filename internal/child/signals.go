@@ -1,5 +1,5 @@
 // Package child starts children, passes signals on to them, and waits for their end. It also ends this process as its
-// own signals would have: by them.
+// own signals would have: by them. A service manager learns from it that this process is ready.
 package child
 
 import (

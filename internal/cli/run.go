@@ -139,6 +139,7 @@ func (h *handover) exec() error {
 	case h.flags.Accept:
 		return h.accept(signals)
 	case waits:
+		h.ready()
 		if err := waitForTraffic(takeover.Sockets(h.sockets), signals, h.cleanUp); err != nil {
 			return err
 		}
@@ -160,10 +161,18 @@ func (h *handover) set() listenfds.Set {
 	return set
 }
 
+// ready tells a service manager that the sockets are open: COMMAND, which could do that, may never run. Clients are
+// served also if that fails.
+func (h *handover) ready() {
+	if err := child.NotifyReady(); err != nil {
+		h.printer.warn(err.Error())
+	}
+}
+
 // accept stays, and starts COMMAND once per connection.
 func (h *handover) accept(signals chan os.Signal) error {
 	ending, err := accept.Serve(accept.Service{
-		File: h.file, Argv: h.argv, Environ: h.environ, Listeners: takeover.Sockets(h.sockets), CleanUp: h.cleanUp,
+		File: h.file, Argv: h.argv, Environ: h.environ, Listeners: takeover.Sockets(h.sockets), Ready: h.ready, CleanUp: h.cleanUp,
 		Inetd: h.flags.Inetd, Nonblock: h.flags.Nonblock, Nested: h.flags.nested(),
 		Warn: func(err error) { h.printer.warn(err.Error()) }, Fail: h.printer.fail,
 	}, signals)
