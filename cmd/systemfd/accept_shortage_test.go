@@ -124,13 +124,16 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	}
 	writeProgram(t, p.Path("systemfd"), string(program))
 	l := p.Launch(as("./systemfd", "-s", "tcp::0", "--accept", "--inetd", "--info-file", "info", "--", "cat")...)
+	address := p.Opened()
+	checkEcho(t, testkit.DialAny(t, "tcp", address)) // then it has all the threads that it needs
+	testkit.AwaitChildless(t, l.Process.Pid)
 	most := func(number string) { // only who has the same uid may
 		if got := testkit.Finish(t, p.Command(as("prlimit", "--pid", strconv.Itoa(l.Process.Pid), "--nproc="+number+":")...)); got.Status != 0 {
 			t.Fatalf("prlimit: %+v", got)
 		}
 	}
 	const warning = `warning: cannot run "cat": resource temporarily unavailable; trying again until it works`
-	checkShortage(t, l, p.Opened(), warning, func() func() {
+	checkShortage(t, l, address, warning, func() func() {
 		most("0")
 		return func() { most("1000") }
 	})
