@@ -24,15 +24,19 @@ func damage(s Socket) string {
 
 // pathDamage says what is wrong with the path of a socket that is ready.
 func pathDamage(s Socket) string {
-	if _, err := os.Lstat(s.Path); errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return "its path is gone"
-	}
-	at := FileAt(s.Path)
+	_, err := os.Lstat(s.Path)
+	isGone, at := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR), FileAt(s.Path)
 	switch own, isKnown := ownFile(s); {
+	case err != nil && !isGone:
+		return "" // we may not look
+	case isKnown && !isGone && own == at:
+		return ""
+	case isKnown && isElsewhere(s.Path, own):
+		return "" // whoever opened it sees another directory than we do
+	case isGone:
+		return "its path is gone"
 	case at == (File{}):
 		return "its path is no socket any more"
-	case isKnown && own == at:
-		return ""
 	}
 	switch isDead, err := IsDead(s.Path); {
 	case err != nil:
@@ -62,6 +66,9 @@ func repair(s Socket) (Socket, error) {
 		return s, bindError(s.Spec, err)
 	}
 	opened, err := openSocket(s.Opening)
+	if failed, ok := errors.AsType[*Error](err); ok && s.IsAbstract() { // the name is that of the old one, which somebody has open
+		failed.Remedy = "start the outer systemfd again"
+	}
 	if err != nil {
 		return s, err
 	}

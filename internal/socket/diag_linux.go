@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/file"
 )
 
 // diagnosis is what the kernel says of a unix socket.
@@ -118,6 +123,27 @@ func ownFile(s Socket) (file File, isKnown bool) {
 	}
 	d, err := diagnoseFD(s.FD)
 	return d.file, err == nil
+}
+
+// isElsewhere reports whether the file that a socket has bound is on another file system than its path would be: in a
+// chroot(2) or a mount namespace we see other directories than those who opened it. Device numbers are mountinfo's, see
+// proc_pid_mountinfo(5): those of stat(2) are others on btrfs. A mount that is not listed is not all below our root.
+func isElsewhere(path string, own File) bool {
+	var stat unix.Statx_t
+	directory := filepath.Dir(path)
+	for unix.Statx(unix.AT_FDCWD, directory, 0, unix.STATX_MNT_ID, &stat) != nil && directory != filepath.Dir(directory) {
+		directory = filepath.Dir(directory)
+	}
+	if stat.Mask&unix.STATX_MNT_ID == 0 { // before Linux 5.8
+		return false
+	}
+	mounts, _ := file.Read("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == strconv.FormatUint(stat.Mnt_id, 10) {
+			return fields[2] != fmt.Sprintf("%d:%d", unix.Major(own.Device), unix.Minor(own.Device))
+		}
+	}
+	return true
 }
 
 // hasOther reports whether another socket than s is bound to its path.

@@ -3,6 +3,7 @@ package socket
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +46,32 @@ func TestDiagnose(t *testing.T) {
 	if got, err := diagnoseFD(-1); err == nil {
 		t.Errorf("no socket: %+v", got)
 	}
+}
+
+// TestIsElsewhere: the file system of a path is found though the path is gone, and its directory with it.
+func TestIsElsewhere(t *testing.T) {
+	t.Parallel()
+	path := testkit.Directory(t) + "/sub/a"
+	o := options
+	o.MakeDirectories = true
+	d, err := diagnoseFD(open(t, path, o).FD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func() {
+		t.Helper()
+		if isElsewhere(path, d.file) {
+			t.Errorf("device %#x is not that of %s", d.file.Device, path)
+		}
+		if !isElsewhere(path, File{d.file.Device + 1, d.file.Inode}) {
+			t.Errorf("device %#x is that of %s", d.file.Device+1, path)
+		}
+	}
+	check()
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	check()
 }
 
 // TestWaiting counts the connections that nobody has accepted.

@@ -57,5 +57,8 @@ func waiting(int) int { return -1 }
 // ownFile is known only of a socket that we have bound.
 func ownFile(s Socket) (file File, isKnown bool) { return s.file, s.file != (File{}) }
 
+// isElsewhere is not asked here: what we have bound ourselves is where we see it.
+func isElsewhere(string, File) bool { return false }
+
 // hasOther reports whether another socket than s, which lives, is at its path.
 func hasOther(s Socket) bool { return s.file != (File{}) }
