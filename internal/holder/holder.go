@@ -69,7 +69,29 @@ func (f Fetched) DamageText() string {
 	if len(f.Users) > 0 && !f.IsMended {
 		return text + process.Join(f.Users) + " still uses the old socket: start that again"
 	}
-	return text + "opened it again"
+	return text + OpenedAgain(nil, f.Waiting)
+}
+
+// OpenedAgain says what became of a damaged socket. Of a unix socket, which is another one now, it tells who else has the old
+// one, and that clients wait for that. Whoever has it goes on with its connections and may answer those that wait; nobody could
+// connect to it any more. So another one at its path does no harm.
+func OpenedAgain(sharers []process.Process, waiting int) string {
+	clients := ""
+	switch {
+	case waiting == 1:
+		clients = "one waiting client"
+	case waiting > 1:
+		clients = fmt.Sprintf("%d waiting clients", waiting)
+	}
+	switch {
+	case len(sharers) > 0 && clients != "":
+		return fmt.Sprintf("opened it again, and the old one, with %s, is still open in %s", clients, process.Join(sharers))
+	case len(sharers) > 0:
+		return "opened it again, and the old one is still open in " + process.Join(sharers)
+	case clients != "":
+		return "opened it again, and lost " + clients
+	}
+	return "opened it again"
 }
 
 // CloseFetched closes the copies.

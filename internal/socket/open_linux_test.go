@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -182,4 +184,32 @@ func openOn(t *testing.T, path string) int {
 		target, _ := os.Readlink("/proc/self/fd/" + fd)
 		return target != path
 	}))
+}
+
+// TestSharers: a child that has the socket is told, and nobody once that has ended.
+func TestSharers(t *testing.T) {
+	t.Parallel()
+	s := open(t, "tcp::0", options)
+	fd, err := unix.FcntlInt(uintptr(s.FD), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "")
+	defer file.Close()
+	cmd := exec.Command("sleep", "600")
+	cmd.ExtraFiles = []*os.File{file}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer testkit.End(cmd)
+	child := process.Process{PID: cmd.Process.Pid, Name: "sleep"}
+	if got := Sharers(s.FD); !slices.Contains(got, child) || slices.Contains(got, process.Of(os.Getpid())) {
+		t.Errorf("got %v, want %v", got, child)
+	}
+	testkit.End(cmd)
+	// What other tests start has all descriptors until it execs.
+	testkit.Await(t, "nobody to have it", func() bool { return len(Sharers(s.FD)) == 0 })
+	if got := Sharers(-1); got != nil {
+		t.Errorf("no socket: %v", got)
+	}
 }

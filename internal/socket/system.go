@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"github.com/systemfd/systemfd/internal/file"
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
@@ -22,6 +23,7 @@ type system struct {
 	describe      func(fd int) Description
 	write         func(fd int, text []byte) (int, error)
 	waiting       func(fd int) int
+	sharers       func(fd int) []process.Process
 	damage        func(Socket) string
 	unlink        func(Socket) error
 	repair        func(Socket) (Socket, error)
@@ -79,6 +81,10 @@ func (s Socket) Forget() error { return platform.closeFD(s.FD) }
 
 // Waiting returns how many connections wait in the queue of a listener, -1 of another socket, or if the system does not tell.
 func Waiting(fd int) int { return platform.waiting(fd) }
+
+// Sharers returns the other living processes that have the same socket open, but not our ancestors, which may have it only to
+// pass it on. There are none if the system does not tell.
+func Sharers(fd int) []process.Process { return platform.sharers(fd) }
 
 // Damage says what keeps clients from a socket: a server to which it was given has shut it down, or its path is not its
 // own any more. It is "" of one that is whole, and of a descriptor that is something else.

@@ -22,17 +22,36 @@ func user(s spec.Spec) (p process.Process) {
 	if len(inodes) == 0 {
 		return p
 	}
-	var pids []int
+	if pids := having(inodes); len(pids) > 0 {
+		p = process.Of(pids[0]) // of a watcher and its server, the watcher
+	}
+	return p
+}
+
+// sharers leaves Init out, too: if that has the socket, it has started all that have it.
+func sharers(fd int) (all []process.Process) {
+	inode, err := inodeOf(fd)
+	if err != nil {
+		return nil
+	}
+	for _, pid := range having([]string{strconv.FormatUint(uint64(inode), 10)}) {
+		if pid != process.Init && !process.IsAncestor(pid) {
+			all = append(all, process.Of(pid))
+		}
+	}
+	return all
+}
+
+// having returns the other processes that have one of these sockets open, the smallest number first.
+func having(inodes []string) (pids []int) {
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
 		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid != os.Getpid() && hasSocket(pid, inodes) {
 			pids = append(pids, pid)
 		}
 	}
-	if len(pids) > 0 {
-		p = process.Of(slices.Min(pids)) // of a watcher and its server, the watcher
-	}
-	return p
+	slices.Sort(pids)
+	return pids
 }
 
 func hasSocket(pid int, inodes []string) bool {

@@ -93,20 +93,13 @@ func (p *Plan) repairOne(s socket.Socket) (repaired socket.Socket, how string, e
 			return repaired, "", err
 		}
 	}
-	lost := socket.Waiting(s.FD)
-	repaired, err = s.Repair()
-	return repaired, "opened it again" + lostText(repaired, lost) + p.keepText(repaired), err
-}
-
-// lostText tells of clients that nobody will answer: a unix socket is another one now.
-func lostText(s socket.Socket, waiting int) string {
-	switch {
-	case s.Path == "" || waiting <= 0:
-		return ""
-	case waiting == 1:
-		return ", one waiting client is lost"
+	var sharers []process.Process
+	if s.Path != "" { // a port is the same socket as before
+		sharers = socket.Sharers(s.FD)
 	}
-	return fmt.Sprintf(", %d waiting clients are lost", waiting)
+	waiting := socket.Waiting(s.FD)
+	repaired, err = s.Repair()
+	return repaired, holder.OpenedAgain(sharers, waiting) + p.keepText(repaired), err
 }
 
 // keepText says how to keep a new unix socket: who gave us the old one still has that, and gives it to the next one.
@@ -114,5 +107,5 @@ func (p *Plan) keepText(s socket.Socket) string {
 	if s.Path == "" || p.holder != nil {
 		return ""
 	}
-	return "; systemfd --hold around it keeps it repaired"
+	return "; it stays repaired only with --hold, or with systemfd env"
 }
