@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -79,9 +80,17 @@ func Exchange(c net.Conn, line string) (string, error) {
 	return strings.TrimSuffix(answer, "\n"), err
 }
 
-func getHTTP(address string) (string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
-	response, err := client.Get("http://" + address + "/")
+// GetHTTP returns what a server answers, whose address may be a path.
+func GetHTTP(address string) (string, error) {
+	transport, host := &http.Transport{DisableKeepAlives: true}, address
+	if filepath.IsAbs(address) {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", address)
+		}
+		host = "localhost"
+	}
+	client := http.Client{Transport: transport, Timeout: Patience}
+	response, err := client.Get("http://" + host + "/")
 	if err != nil {
 		return "", err
 	}

@@ -20,7 +20,7 @@ type Server struct {
 
 // Ask makes one request and returns the process ID in the answer.
 func (s Server) Ask(address string) (pid int, err error) {
-	get := getHTTP
+	get := GetHTTP
 	if s.Line {
 		get = GetLine
 	}

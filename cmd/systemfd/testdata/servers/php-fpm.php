@@ -1,0 +1,2 @@
+<?php // answers "PID" of the worker
+echo getmypid(), "\n";
