@@ -126,8 +126,8 @@ func TestGroup(t *testing.T) {
 		"its own signal":    {"kill -KILL $$", nil, ""},
 		"signal":            {"echo up; exec sleep 1000", []syscall.Signal{syscall.SIGTERM}, "up\n"},
 		"caught signal":     {"trap 'echo told; exit' TERM" + loop, []syscall.Signal{syscall.SIGTERM}, "up\ntold\n"},
-		"two signals":       {"trap 'echo one' INT; trap 'echo two; exit' TERM" + loop, []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, "up\none\ntwo\n"},
-		"the same again":    {"trap 'trap \"exit 3\" HUP; echo one' HUP" + loop, []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP}, "up\none\n"},
+		"two signals":       {"trap 'echo one' USR1; trap 'echo two; exit' TERM" + loop, []syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM}, "up\none\ntwo\n"},
+		"the same again":    {"trap 'trap \"exit 3\" USR1; echo one' USR1" + loop, []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR1}, "up\none\n"},
 		"ignored, and KILL": {"trap '' TERM; echo up; echo still; exec sleep 1000", []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL}, "up\nstill\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,7 +96,7 @@ func (c *client) fetch(openings []spec.Opening, pass bool, wait time.Duration) (
 			f, err = c.found(a.Found[i], a.Names, openings[i])
 		}
 		if err == nil && f.IsKept && pass {
-			f.Socket, err = c.verify(fds[0], f.Kept, openings[i])
+			f.Socket, err = c.verify(fds[0], f, openings[i])
 			all, fds = append(all, f), fds[1:]
 			continue
 		}
@@ -131,13 +131,12 @@ func (c *client) isAnswer(kept, wanted spec.Opening) error {
 	return nil
 }
 
-// verify looks at a descriptor as at an inherited one, which may have been shut down. It has the name and the type that
-// were asked for.
-func (c *client) verify(fd int, kept Kept, wanted spec.Opening) (socket.Socket, error) {
-	s := socket.Socket{FD: fd, Name: wanted.FDName(), Opening: kept.Opening}
+// verify looks at a descriptor as at an inherited one, if it is to be used. It has the name and the type that were asked for.
+func (c *client) verify(fd int, f Fetched, wanted spec.Opening) (socket.Socket, error) {
+	s := socket.Socket{FD: fd, Name: wanted.FDName(), Opening: f.Kept.Opening}
 	s.Opening.Name, s.Type = wanted.Name, wanted.Type
-	if is := socket.Describe(fd); !is.Is(kept.Opening.Spec) && (kept.Damage == "" || !is.WasOnce(kept.Opening.Spec)) {
-		return s, c.unbelievable(fmt.Errorf("the descriptor for %s is %s", kept.Opening.Address(), is.Text))
+	if is := socket.Describe(fd); !is.Is(s.Spec) && (f.Damage == "" || f.IsMended) {
+		return s, c.unbelievable(fmt.Errorf("the descriptor for %s is %s", s.Address(), is.Text))
 	}
 	return s, nil
 }

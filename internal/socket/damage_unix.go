@@ -62,7 +62,11 @@ func repair(s Socket) (Socket, error) {
 	if s.Type.Family() == spec.Inet {
 		return s, listenAgain(s)
 	}
-	if err := unlink(s); err != nil { // one that was shut down counts as alive
+	err := unlink(s) // one that was shut down counts as alive
+	if s.IsAbstract() {
+		err = ReleaseName(s)
+	}
+	if err != nil {
 		return s, bindError(s.Spec, err)
 	}
 	opened, err := openSocket(s.Opening)
@@ -73,6 +77,20 @@ func repair(s Socket) (Socket, error) {
 		return s, err
 	}
 	return replace(s, opened)
+}
+
+// ReleaseName closes an abstract socket, so that its name is free if nobody else has it. /dev/null is at its descriptor then.
+func ReleaseName(s Socket) error {
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(null)
+	if err := unix.Dup2(null, s.FD); err != nil {
+		return err
+	}
+	unix.CloseOnExec(s.FD)
+	return nil
 }
 
 // replace never lets the descriptor be free: the Go runtime would take it.

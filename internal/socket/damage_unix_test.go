@@ -162,7 +162,16 @@ func TestRepairFails(t *testing.T) {
 	if got := abstract.Damage(); got != "it was shut down" {
 		t.Errorf("an abstract one: %q", got)
 	}
+	copied, err := unix.FcntlInt(uintptr(abstract.FD), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := abstract.Repair(); err == nil || !strings.HasPrefix(err.Error(), abstract.Path+" is in use") {
 		t.Errorf("an abstract name: %v", err)
+	}
+	unix.Close(copied)
+	repaired, err := abstract.Repair()
+	if err != nil || repaired.Damage() != "" || repaired.FD != abstract.FD {
+		t.Errorf("an abstract name that is free: %+v, %v", repaired, err)
 	}
 }

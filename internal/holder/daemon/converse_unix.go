@@ -207,7 +207,7 @@ func (s *server) describeAll() wire.Answer {
 // describe says who wants a socket. It notes their names.
 func (s *server) describe(n int, h *holding, names map[int]string) *wire.Socket {
 	d := &wire.Socket{
-		Bound: h.as.Encode(), Owners: h.owners, Since: s.kept[n].since.Unix(), Waiting: socket.Waiting(s.kept[n].fd), Damage: s.socket(n).Damage(),
+		Bound: h.as.Encode(), Owners: h.owners, Since: s.kept[n].since.Unix(), Waiting: socket.Waiting(s.kept[n].fd), Damage: s.damageOf(n),
 	}
 	for _, pid := range h.users {
 		if w := s.watches[s.ledger.current[party{pid, user}]]; w != nil && w.IsAlive() {

@@ -13,6 +13,14 @@ func (s *server) socket(n int) socket.Socket {
 	return socket.Known(s.kept[n].fd, s.ledger.items[n].bound, s.kept[n].file)
 }
 
+// damageOf says what keeps clients from item n. The caller has mu.
+func (s *server) damageOf(n int) string {
+	if damage := s.kept[n].damage; damage != "" {
+		return damage
+	}
+	return s.socket(n).Damage()
+}
+
 // mend undoes what it can without another socket: a port is bound again. Of a path that was shut down it removes the file,
 // so that the client can bind there. The caller has mu.
 func (s *server) mend(n int, d *wire.Socket) {
@@ -31,7 +39,7 @@ func (s *server) mend(n int, d *wire.Socket) {
 func (s *server) damaged(items []int, names map[int]string) (found []*wire.Socket) {
 	var holdings map[int]*holding
 	for i, n := range items {
-		if n == 0 || s.socket(n).Damage() == "" {
+		if n == 0 || s.damageOf(n) == "" {
 			continue
 		}
 		if found == nil {
@@ -39,13 +47,22 @@ func (s *server) damaged(items []int, names map[int]string) (found []*wire.Socke
 		}
 		found[i] = s.describe(n, holdings[n], names)
 		s.mend(n, found[i])
+		s.releaseName(n)
 	}
 	return found
 }
 
+// releaseName lets the client bind the name of a damaged abstract socket, which nobody reaches any more. The caller has mu.
+func (s *server) releaseName(n int) {
+	damage, k := s.damageOf(n), s.socket(n)
+	if k.IsAbstract() && damage != "" && socket.ReleaseName(k) == nil {
+		s.kept[n].damage = damage
+	}
+}
+
 // mayReplace reports whether item n is damaged, and bound is the same address. The caller has mu.
 func (s *server) mayReplace(n int, bound spec.Opening) bool {
-	return s.ledger.items[n].bound.SameSocket(bound.Spec) && s.socket(n).Damage() != ""
+	return s.ledger.items[n].bound.SameSocket(bound.Spec) && s.damageOf(n) != ""
 }
 
 // replace puts a socket that was stored in the place of a damaged one, for all who want that. The caller has mu.

@@ -54,6 +54,8 @@ type kept struct {
 	path  string      // absolute
 	file  socket.File // of its path, if that is ours to remove
 	since time.Time
+
+	damage string // of a socket whose name was released; else the socket itself tells
 }
 
 // serve is the life of a holder with a control socket that is open.
