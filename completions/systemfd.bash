@@ -1,92 +1,93 @@
-# Completion of systemfd(1) for bash, with bash-completion and without. go generate makes it of the flags.
+# Completion of systemfd(1) for bash from 3.2 on, with bash-completion and without. go generate makes it of the flags.
 
 # _systemfd_form FORM: what may come in it, as flags, takes, args and many.
 _systemfd_form() {
 	case $1 in
 	'')
-		# the spellings of each flag, "+" where it may come again, and its help
+		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'-s --socket +|open a socket; repeatable, in the order of the descriptors'
-			'-u --unit +|open the sockets of a systemd .socket unit; repeatable'
-			'--map +|bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
-			'-b --backlog|listen queue, in connections [4096]; the system may cap it'
-			'--no-reuse|do not set SO_REUSEADDR on TCP sockets'
-			'--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
-			'--mode|permission bits of unix sockets [0666 less the umask]'
-			'--append|add the sockets to the inherited ones, or those kept open'
-			'--pid --no-pid|set LISTEN_PID always, or never [set, but not for launchers known to change the pid]'
-			'--nonblock|pass the descriptors with O_NONBLOCK set'
-			'--hold|keep the sockets in a holder too, for as long as COMMAND lives'
-			'--lazy|wait for the first connection or datagram, then become COMMAND'
-			'--accept|stay, and start COMMAND once per connection'
-			'--inetd|with --accept, the connection on stdin and stdout; without, the first socket on stdin'
-			'--info-file|write the sockets as JSON once they are bound; - is stdout'
-			'-q --quiet|print only errors'
-			'--color|colour on stderr: auto, always or never [auto]'
-			'-h --help|print this help'
-			'-V --version|print the version'
+			'-s --socket||open a socket; repeatable, in the order of the descriptors'
+			'-u --unit||open the sockets of a systemd .socket unit; repeatable'
+			'--map||bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
+			'-b --backlog|-b --backlog|listen queue, in connections [4096]; the system may cap it'
+			'--no-reuse|--no-reuse|do not set SO_REUSEADDR on TCP sockets'
+			'--reuse-port|--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
+			'--mode|--mode|permission bits of unix sockets [0666 less the umask]'
+			'--append|--append|add the sockets to the inherited ones, or those kept open'
+			'--pid|--pid --no-pid|set LISTEN_PID'
+			'--no-pid|--pid --no-pid|no LISTEN_PID'
+			'--nonblock|--nonblock|pass the descriptors with O_NONBLOCK set'
+			'--hold|--hold|keep the sockets in a holder too, for as long as COMMAND lives'
+			'--lazy|--lazy|wait for the first connection or datagram, then become COMMAND'
+			'--accept|--accept|stay, and start COMMAND once per connection'
+			'--inetd|--inetd|with --accept, the connection on stdin and stdout; without, the first socket on stdin'
+			'--info-file|--info-file|write the sockets as JSON once they are bound; - is stdout'
+			'-q --quiet|-q --quiet|print only errors'
+			'--color|--color|colour on stderr: auto, always or never [auto]'
+			'-h --help|-h --help|print this help'
+			'-V --version|-V --version|print the version'
 		)
 		# what completes the values of flags, and of arguments
 		takes=' -s=spec --socket=spec -u=unit --unit=unit --map=map -b=none --backlog=none --mode=mode --info-file=file --color=color '
 		args='' many=false
 		;;
 	'env')
-		# the spellings of each flag, "+" where it may come again, and its help
+		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'-s --socket +|open a socket; repeatable, in the order of the descriptors'
-			'-u --unit +|open the sockets of a systemd .socket unit; repeatable'
-			'--map +|bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
-			'-b --backlog|listen queue, in connections [4096]; the system may cap it'
-			'--no-reuse|do not set SO_REUSEADDR on TCP sockets'
-			'--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
-			'--mode|permission bits of unix sockets [0666 less the umask]'
-			'--shell|for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]'
-			'--json|print the variables as a JSON object; null is to be unset'
-			'--unset|take it all back, and close the sockets'
-			'--no-listen|leave LISTEN_* out: for shells in which podman is used'
-			'--owner|the process that the sockets are kept for [this shell]'
-			'--name|share a holder of this name [that of this folder]'
-			'-q --quiet|print only errors'
-			'-h --help|print this help'
+			'-s --socket||open a socket; repeatable, in the order of the descriptors'
+			'-u --unit||open the sockets of a systemd .socket unit; repeatable'
+			'--map||bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
+			'-b --backlog|-b --backlog|listen queue, in connections [4096]; the system may cap it'
+			'--no-reuse|--no-reuse|do not set SO_REUSEADDR on TCP sockets'
+			'--reuse-port|--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
+			'--mode|--mode|permission bits of unix sockets [0666 less the umask]'
+			'--shell|--shell|for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]'
+			'--json|--json|print the variables as a JSON object; null is to be unset'
+			'--unset|--unset|take it all back, and close the sockets'
+			'--no-listen|--no-listen|leave LISTEN_* out: for shells in which podman is used'
+			'--owner|--owner|the process that the sockets are kept for [this shell]'
+			'--name|--name|share a holder of this name [that of this folder]'
+			'-q --quiet|-q --quiet|print only errors'
+			'-h --help|-h --help|print this help'
 		)
 		# what completes the values of flags, and of arguments
-		takes=' -s=spec --socket=spec -u=unit --unit=unit --map=map -b=none --backlog=none --mode=mode --shell=shell --owner=pid --name=holder '
+		takes=' -s=spec --socket=spec -u=unit --unit=unit --map=map -b=none --backlog=none --mode=mode --shell=shell --owner=pid --name=name '
 		args='' many=false
 		;;
 	'status')
-		# the spellings of each flag, "+" where it may come again, and its help
+		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'--json|print the same as JSON'
-			'-h --help|print this help'
+			'--json|--json|print the same as JSON'
+			'-h --help|-h --help|print this help'
 		)
 		# what completes the values of flags, and of arguments
 		takes=' '
 		args='' many=false
 		;;
 	'stop')
-		# the spellings of each flag, "+" where it may come again, and its help
+		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'--all|close everything that is kept open for you'
-			'-h --help|print this help'
+			'--all|--all|close everything that is kept open for you'
+			'-h --help|-h --help|print this help'
 		)
 		# what completes the values of flags, and of arguments
 		takes=' '
 		args='holder' many=true
 		;;
 	'inspect')
-		# the spellings of each flag, "+" where it may come again, and its help
+		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'--json|print the same as JSON'
-			'-h --help|print this help'
+			'--json|--json|print the same as JSON'
+			'-h --help|-h --help|print this help'
 		)
 		# what completes the values of flags, and of arguments
 		takes=' '
 		args='' many=false
 		;;
 	'completion')
-		# the spellings of each flag, "+" where it may come again, and its help
+		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'-h --help|print this help'
+			'-h --help|-h --help|print this help'
 		)
 		# what completes the values of flags, and of arguments
 		takes=' '
@@ -96,11 +97,12 @@ _systemfd_form() {
 }
 
 _systemfd() {
-	local IFS=$' \t\n' words starts cur cut form='' flags takes args many given=' ' kind='' notes=()
-	COMPREPLY=()
+	local IFS=$' \t\n' words starts cur cut quoted='' form='' flags takes args many given=' ' kind='' begin=0 notes options=' '
+	COMPREPLY=() notes=()
 	_systemfd_words
-	_systemfd_given || return
-	if [[ -n $kind ]]; then
+	if ! _systemfd_given; then
+		_systemfd_command "${starts[begin]}"
+	elif [[ -n $kind ]]; then
 		_systemfd_value "$kind" '' "$cur"
 	elif [[ $cur == --*=* ]]; then
 		_systemfd_kind "${cur%%=*}"
@@ -112,6 +114,7 @@ _systemfd() {
 		_systemfd_word
 	fi
 	_systemfd_notes
+	_systemfd_finish
 }
 
 # _systemfd_words: the words up to the cursor as they were typed, and where each starts in COMP_WORDS. Bash splits at
@@ -137,15 +140,15 @@ _systemfd_words() {
 	done
 	cur=${words[last]} cut=''
 	if [[ $cur == *[\"\']* ]]; then
-		cut=${cur%%[\"\']*}
+		quoted=1 cut=${cur%%[\"\']*}
 		cur=$cut${cur#*[\"\']}
 	elif [[ -n $breaks && $cur == *["$breaks"]* ]]; then
 		cut=${cur%"${cur##*["$breaks"]}"}
 	fi
 }
 
-# _systemfd_given reads the words before the last: form, which flags are given, and the kind of value that is due. Where
-# the command has begun, it completes that, and fails.
+# _systemfd_given reads the words before the last: form, which flags are given, and the kind of value that is due. It fails
+# if the command has begun; begin is its first word then.
 _systemfd_given() {
 	local i=1 word last=$((${#words[@]} - 1))
 	if ((last > 1)) && [[ ' ''env ''status ''stop ''inspect ''completion ' == *" ${words[1]} "* ]]; then
@@ -155,7 +158,7 @@ _systemfd_given() {
 	for (( ; i < last; i++)); do
 		word=${words[i]}
 		if [[ $word == -- && -z $form ]]; then
-			_systemfd_command "${starts[i + 1]}"
+			begin=$((i + 1))
 			return 1
 		elif [[ -n $kind ]]; then
 			kind=
@@ -183,14 +186,8 @@ _systemfd_kind() {
 
 # _systemfd_word completes a word that is no value.
 _systemfd_word() {
-	local flag name
-	if [[ $cur == -* ]]; then
-		for flag in "${flags[@]}"; do
-			_systemfd_again "${flag%%|*}" || continue
-			for name in ${flag%%|*}; do
-				[[ $name != + ]] && _systemfd_add "$name" "${flag#*|}"
-			done
-		done
+	if [[ $cur == -* || -n $form && -z $args ]]; then
+		_systemfd_flags
 	elif [[ -n $args ]] && [[ $many == true || $given != *' argument '* ]]; then
 		_systemfd_value "$args" '' "$cur"
 	elif ((${#words[@]} == 2)); then
@@ -205,22 +202,21 @@ _systemfd_word() {
 	fi
 }
 
-# _systemfd_again NAMES: whether a flag may come: once, or again with a "+".
-_systemfd_again() {
-	local name
-	for name in $1; do
-		if [[ $name == + ]]; then
-			return 0
-		fi
-	done
-	for name in $1; do
-		if [[ $given == *" $name "* ]]; then
-			return 1
-		fi
+# _systemfd_flags: the spellings of the flags that make sense beside those given.
+_systemfd_flags() {
+	local flag unless word
+	for flag in "${flags[@]}"; do
+		unless=${flag#*|}
+		for word in ${unless%%|*}; do
+			[[ $given == *" $word "* ]] && continue 2
+		done
+		for word in ${flag%%|*}; do
+			_systemfd_add "$word" "${unless#*|}"
+		done
 	done
 }
 
-# _systemfd_add WORD [HELP] is a candidate where it goes on from cur.
+# _systemfd_add WORD [HELP] is a candidate if it goes on from cur.
 _systemfd_add() {
 	if [[ $1 == "$cur"* ]]; then
 		COMPREPLY+=("${1#"$cut"}")
@@ -228,10 +224,10 @@ _systemfd_add() {
 	fi
 }
 
-# _systemfd_notes puts the help behind the candidates where they are listed, and not inserted.
+# _systemfd_notes puts the help behind the candidates if they are listed, and not inserted.
 _systemfd_notes() {
 	local i width=0 line
-	if ((COMP_TYPE != 63 || ${#COMPREPLY[@]} < 2)); then
+	if ((${COMP_TYPE:-0} != 63 || ${#COMPREPLY[@]} < 2)); then
 		return
 	fi
 	for line in "${COMPREPLY[@]}"; do
@@ -245,24 +241,54 @@ _systemfd_notes() {
 	done
 }
 
+# _systemfd_compopt: whether there is compopt, as from bash 4.0 on.
+_systemfd_compopt() { type compopt >/dev/null 2>&1; }
+
+# _systemfd_option NAME: an option of complete, for this time.
+_systemfd_option() {
+	options+="$1 "
+	if _systemfd_compopt; then
+		compopt -o "$1" 2>/dev/null
+	fi
+}
+
+# _systemfd_finish does what the options say, if compopt cannot: it quotes file names, and puts a slash or a blank behind the word.
+_systemfd_finish() {
+	local i word
+	if [[ -n $quoted ]] || _systemfd_compopt; then
+		return
+	fi
+	for ((i = 0; i < ${#COMPREPLY[@]}; i++)); do
+		word=${COMPREPLY[i]}
+		if [[ $options == *' filenames '* ]]; then
+			[[ $word != */ && -d ${word/#\~/$HOME} ]] && word+=/
+			printf -v word %q "$word"
+			word=${word/#\\~/\~}
+		fi
+		[[ $options == *' nospace '* || $word == */ ]] || word+=' '
+		COMPREPLY[i]=$word
+	done
+}
+
 # _systemfd_value KIND BEFORE TEXT completes a value that TEXT begins; BEFORE is what stands before it in the word.
 _systemfd_value() {
-	local name note
 	case $1 in
 	spec) _systemfd_spec "$2" "$3" ;;
 	unit) _systemfd_files "$2" "$3" '!*.socket' ;;
 	file) _systemfd_files "$2" "$3" ;;
-	map) [[ $3 == *=* ]] && _systemfd_files "$2${3%%=*}=" "${3#*=}" ;;
+	map)
+		if [[ $3 == *=* ]]; then
+			_systemfd_files "$2${3%%=*}=" "${3#*=}"
+		else
+			_systemfd_ask map "$2"
+			_systemfd_option nospace
+		fi
+		;;
 	pid)
-		while read -r name note; do
-			_systemfd_add "$2$name" "$note"
-		done < <(ps -U "$EUID" -o pid= -o comm= 2>/dev/null)
+		_systemfd_ask pid "$2"
+		_systemfd_option nosort
 		;;
-	holder)
-		while IFS=$'\t' read -r name note; do
-			[[ $given == *" $name "* ]] || _systemfd_add "$2$name" "$note"
-		done < <("${COMP_WORDS[0]/#\~/$HOME}" completion --held 2>/dev/null)
-		;;
+	holder | name) _systemfd_ask "$1" "$2" ;;
 	color)
 		_systemfd_add "$2"auto 'if stderr is a terminal'
 		_systemfd_add "$2"always 'also into a file or a pipe'
@@ -304,6 +330,19 @@ _systemfd_value() {
 	esac
 }
 
+# _systemfd_ask KIND BEFORE: what only the program knows.
+_systemfd_ask() {
+	local name note word typed
+	typed=()
+	for word in "${words[@]}"; do
+		word=${word//[\\\"\']/}
+		typed+=("$word")
+	done
+	while IFS=$'\t' read -r name note; do
+		_systemfd_add "$2$name" "$note"
+	done < <("${COMP_WORDS[0]/#\~/$HOME}" completion --for "$1" "${typed[@]:1:${#typed[@]}-2}" 2>/dev/null)
+}
+
 # _systemfd_spec BEFORE TEXT: [NAME=][TYPE::]VALUE.
 _systemfd_spec() {
 	local before=$1 text=$2 name=${2%%=*}
@@ -317,23 +356,29 @@ _systemfd_spec() {
 	[./~]*) _systemfd_files "$before" "$text" ;;
 	*)
 		_systemfd_value type "$before"
-		compopt -o nospace 2>/dev/null
+		_systemfd_option nospace
 		;;
 	esac
 }
 
-# _systemfd_files BEFORE PATH [EXCEPT]: files, but for those that EXCEPT means, and folders.
+# _systemfd_files BEFORE PATH [EXCEPT]: files, but for those that EXCEPT means, and directories. Readline puts the slash behind a
+# directory, if it sees the whole path and nothing else.
 _systemfd_files() {
-	local path=${2//\\/} file
+	local path=${2//\\/} file slash=/
 	cur=${cur//\\/} cut=${cut//\\/}
+	if [[ $1 == "$cut" ]] && _systemfd_compopt; then
+		slash=
+	fi
 	while IFS= read -r file; do
-		_systemfd_add "$1$file/"
+		_systemfd_add "$1$file$slash"
 	done < <(compgen -d -- "$path")
 	while IFS= read -r file; do
 		[[ -d ${file/#\~/$HOME} ]] || _systemfd_add "$1$file"
 	done < <(compgen -f -X "${3-}" -- "$path")
-	compopt -o filenames 2>/dev/null
-	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+	_systemfd_option filenames
+	if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]]; then
+		_systemfd_option nospace
+	fi
 }
 
 # _systemfd_lines makes candidates of the lines of its input.
@@ -354,22 +399,24 @@ _systemfd_command() {
 		fi
 	done
 	_systemfd_shift "$1"
-	local command=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} spec option
+	local command=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} spec option completer=' -F ([^ ]+)'
 	if ((COMP_CWORD == 0)); then
-		compopt -o filenames 2>/dev/null
+		_systemfd_option filenames
 		_systemfd_lines < <(compgen -c -d -- "$word")
 	elif spec=$(complete -p -- "$command" 2>/dev/null || complete -p -- "${command##*/}" 2>/dev/null); then
 		for option in bashdefault default dirnames filenames noquote nosort nospace plusdirs; do
-			[[ $spec == *" -o $option "* ]] && compopt -o "$option" 2>/dev/null
+			if [[ $spec == *" -o $option "* ]]; then
+				_systemfd_option "$option"
+			fi
 		done
-		if [[ $spec =~ \ -F\ ([^ ]+) ]]; then
+		if [[ $spec =~ $completer ]]; then
 			"${BASH_REMATCH[1]}" "$command" "$word" "${COMP_WORDS[COMP_CWORD - 1]}"
 		else
 			spec=${spec#complete}
 			_systemfd_lines < <(eval "compgen ${spec% *} -- \"\$word\"")
 		fi
 	else
-		compopt -o filenames 2>/dev/null
+		_systemfd_option filenames
 		_systemfd_lines < <(compgen -f -- "$word")
 	fi
 }
@@ -389,3 +436,4 @@ _systemfd_shift() {
 }
 
 complete -F _systemfd systemfd
+_systemfd_compopt || complete -o nospace -F _systemfd systemfd

@@ -17,7 +17,7 @@ function __systemfd_in -a form
     end
 end
 
-# succeeds in FORM where none of NAMES, the spellings of a flag, is given
+# succeeds in FORM if none of WORDS is given, beside which a flag makes no sense
 function __systemfd_new -a form
     __systemfd_in "$form"; or return
     for word in (__systemfd_words)
@@ -72,6 +72,8 @@ function __systemfd_map
     set -l text (string replace -r '^--map=' '' -- (commandline -ct))
     if set -l from (string match -r '^[^=]+=' -- $text)
         __systemfd_files $from (string replace -- $from '' $text) '*'
+    else
+        __systemfd_ask map
     end
 end
 
@@ -79,15 +81,26 @@ function __systemfd_unit
     __systemfd_files '' (string replace -r '^(--unit=|-u)' '' -- (commandline -ct)) '*.socket'
 end
 
-function __systemfd_holder
-    set -l given (__systemfd_words)
-    for line in (command systemfd completion --held 2>/dev/null)
-        contains -- (string split -f 1 \t -- $line) $given; or echo $line
-    end
+# what only the program knows of a kind
+function __systemfd_ask -a kind
+    command systemfd completion --for $kind (__systemfd_words) 2>/dev/null
 end
 
 function __systemfd_pid
-    __fish_complete_pids
+    __systemfd_ask pid
+end
+
+function __systemfd_name
+    __systemfd_ask name
+end
+
+function __systemfd_holder
+    __systemfd_ask holder
+end
+
+# the flags, if nothing is typed of the word
+function __systemfd_flags
+    test -z (commandline -ct); and complete -C (commandline -cp)-
 end
 
 function __systemfd_color
@@ -121,16 +134,16 @@ complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a inspect -d 'w
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a completion -d 'print the completion script for a shell'
 
 # the main form
-complete -c systemfd -n "__systemfd_in ''" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
-complete -c systemfd -n "__systemfd_in ''" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
-complete -c systemfd -n "__systemfd_in ''" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
+complete -c systemfd -n "__systemfd_new ''" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
+complete -c systemfd -n "__systemfd_new ''" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
+complete -c systemfd -n "__systemfd_new ''" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
 complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new '' -b --backlog" -s b -l backlog -d 'listen queue, in connections [4096]; the system may cap it' -x
 complete -c systemfd -n "__systemfd_new '' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
 complete -c systemfd -n "__systemfd_new '' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
 complete -c systemfd -n "__systemfd_due --mode; or __systemfd_new '' --mode" -l mode -d 'permission bits of unix sockets [0666 less the umask]' -x -a '(__systemfd_mode)'
 complete -c systemfd -n "__systemfd_new '' --append" -l append -d 'add the sockets to the inherited ones, or those kept open'
-complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l pid -d 'set LISTEN_PID always, or never [set, but not for launchers known to change the pid]'
-complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l no-pid -d 'set LISTEN_PID always, or never [set, but not for launchers known to change the pid]'
+complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l pid -d 'set LISTEN_PID'
+complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l no-pid -d 'no LISTEN_PID'
 complete -c systemfd -n "__systemfd_new '' --nonblock" -l nonblock -d 'pass the descriptors with O_NONBLOCK set'
 complete -c systemfd -n "__systemfd_new '' --hold" -l hold -d 'keep the sockets in a holder too, for as long as COMMAND lives'
 complete -c systemfd -n "__systemfd_new '' --lazy" -l lazy -d 'wait for the first connection or datagram, then become COMMAND'
@@ -143,9 +156,9 @@ complete -c systemfd -n "__systemfd_new '' -h --help" -s h -l help -d 'print thi
 complete -c systemfd -n "__systemfd_new '' -V --version" -s V -l version -d 'print the version'
 
 # systemfd env
-complete -c systemfd -n "__systemfd_in 'env'" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
-complete -c systemfd -n "__systemfd_in 'env'" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
-complete -c systemfd -n "__systemfd_in 'env'" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
+complete -c systemfd -n "__systemfd_new 'env'" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
+complete -c systemfd -n "__systemfd_new 'env'" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
+complete -c systemfd -n "__systemfd_new 'env'" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
 complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new 'env' -b --backlog" -s b -l backlog -d 'listen queue, in connections [4096]; the system may cap it' -x
 complete -c systemfd -n "__systemfd_new 'env' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
 complete -c systemfd -n "__systemfd_new 'env' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
@@ -154,14 +167,16 @@ complete -c systemfd -n "__systemfd_due --shell; or __systemfd_new 'env' --shell
 complete -c systemfd -n "__systemfd_new 'env' --json" -l json -d 'print the variables as a JSON object; null is to be unset'
 complete -c systemfd -n "__systemfd_new 'env' --unset" -l unset -d 'take it all back, and close the sockets'
 complete -c systemfd -n "__systemfd_new 'env' --no-listen" -l no-listen -d 'leave LISTEN_* out: for shells in which podman is used'
-complete -c systemfd -n "__systemfd_due --owner; or __systemfd_new 'env' --owner" -l owner -d 'the process that the sockets are kept for [this shell]' -x -a '(__systemfd_pid)'
-complete -c systemfd -n "__systemfd_due --name; or __systemfd_new 'env' --name" -l name -d 'share a holder of this name [that of this folder]' -x -a '(__systemfd_holder)'
+complete -c systemfd -n "__systemfd_due --owner; or __systemfd_new 'env' --owner" -l owner -d 'the process that the sockets are kept for [this shell]' -x -k -a '(__systemfd_pid)'
+complete -c systemfd -n "__systemfd_due --name; or __systemfd_new 'env' --name" -l name -d 'share a holder of this name [that of this folder]' -x -a '(__systemfd_name)'
 complete -c systemfd -n "__systemfd_new 'env' -q --quiet" -s q -l quiet -d 'print only errors'
 complete -c systemfd -n "__systemfd_new 'env' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in env' -a '(__systemfd_flags)'
 
 # systemfd status
 complete -c systemfd -n "__systemfd_new 'status' --json" -l json -d 'print the same as JSON'
 complete -c systemfd -n "__systemfd_new 'status' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in status' -a '(__systemfd_flags)'
 
 # systemfd stop
 complete -c systemfd -n "__systemfd_new 'stop' --all" -l all -d 'close everything that is kept open for you'
@@ -171,6 +186,7 @@ complete -c systemfd -n '__systemfd_in stop' -a '(__systemfd_holder)'
 # systemfd inspect
 complete -c systemfd -n "__systemfd_new 'inspect' --json" -l json -d 'print the same as JSON'
 complete -c systemfd -n "__systemfd_new 'inspect' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in inspect' -a '(__systemfd_flags)'
 
 # systemfd completion
 complete -c systemfd -n "__systemfd_new 'completion' -h --help" -s h -l help -d 'print this help'

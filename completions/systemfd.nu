@@ -1,82 +1,83 @@
 # Completion of systemfd(1) for nushell. go generate makes it of the flags.
 
-# the forms of the command line: the spellings of each flag, what completes its value, and whether it may come again
+# the forms of the command line: the spellings of each flag, the words beside which it makes no sense, and what completes its value
 const systemfd_forms = {
     "": {
         args: ""
         many: false
         flags: [
-            {names: ["-s" "--socket"], kind: "spec", again: true, help: "open a socket; repeatable, in the order of the descriptors"}
-            {names: ["-u" "--unit"], kind: "unit", again: true, help: "open the sockets of a systemd .socket unit; repeatable"}
-            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
-            {names: ["-b" "--backlog"], kind: "none", again: false, help: "listen queue, in connections [4096]; the system may cap it"}
-            {names: ["--no-reuse"], kind: "", again: false, help: "do not set SO_REUSEADDR on TCP sockets"}
-            {names: ["--reuse-port"], kind: "", again: false, help: "set SO_REUSEPORT on TCP and UDP sockets"}
-            {names: ["--mode"], kind: "mode", again: false, help: "permission bits of unix sockets [0666 less the umask]"}
-            {names: ["--append"], kind: "", again: false, help: "add the sockets to the inherited ones, or those kept open"}
-            {names: ["--pid" "--no-pid"], kind: "", again: false, help: "set LISTEN_PID always, or never [set, but not for launchers known to change the pid]"}
-            {names: ["--nonblock"], kind: "", again: false, help: "pass the descriptors with O_NONBLOCK set"}
-            {names: ["--hold"], kind: "", again: false, help: "keep the sockets in a holder too, for as long as COMMAND lives"}
-            {names: ["--lazy"], kind: "", again: false, help: "wait for the first connection or datagram, then become COMMAND"}
-            {names: ["--accept"], kind: "", again: false, help: "stay, and start COMMAND once per connection"}
-            {names: ["--inetd"], kind: "", again: false, help: "with --accept, the connection on stdin and stdout; without, the first socket on stdin"}
-            {names: ["--info-file"], kind: "file", again: false, help: "write the sockets as JSON once they are bound; - is stdout"}
-            {names: ["-q" "--quiet"], kind: "", again: false, help: "print only errors"}
-            {names: ["--color"], kind: "color", again: false, help: "colour on stderr: auto, always or never [auto]"}
-            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
-            {names: ["-V" "--version"], kind: "", again: false, help: "print the version"}
+            {names: ["-s" "--socket"], unless: [], kind: "spec", help: "open a socket; repeatable, in the order of the descriptors"}
+            {names: ["-u" "--unit"], unless: [], kind: "unit", help: "open the sockets of a systemd .socket unit; repeatable"}
+            {names: ["--map"], unless: [], kind: "map", help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
+            {names: ["-b" "--backlog"], unless: ["-b" "--backlog"], kind: "none", help: "listen queue, in connections [4096]; the system may cap it"}
+            {names: ["--no-reuse"], unless: ["--no-reuse"], kind: "", help: "do not set SO_REUSEADDR on TCP sockets"}
+            {names: ["--reuse-port"], unless: ["--reuse-port"], kind: "", help: "set SO_REUSEPORT on TCP and UDP sockets"}
+            {names: ["--mode"], unless: ["--mode"], kind: "mode", help: "permission bits of unix sockets [0666 less the umask]"}
+            {names: ["--append"], unless: ["--append"], kind: "", help: "add the sockets to the inherited ones, or those kept open"}
+            {names: ["--pid"], unless: ["--pid" "--no-pid"], kind: "", help: "set LISTEN_PID"}
+            {names: ["--no-pid"], unless: ["--pid" "--no-pid"], kind: "", help: "no LISTEN_PID"}
+            {names: ["--nonblock"], unless: ["--nonblock"], kind: "", help: "pass the descriptors with O_NONBLOCK set"}
+            {names: ["--hold"], unless: ["--hold"], kind: "", help: "keep the sockets in a holder too, for as long as COMMAND lives"}
+            {names: ["--lazy"], unless: ["--lazy"], kind: "", help: "wait for the first connection or datagram, then become COMMAND"}
+            {names: ["--accept"], unless: ["--accept"], kind: "", help: "stay, and start COMMAND once per connection"}
+            {names: ["--inetd"], unless: ["--inetd"], kind: "", help: "with --accept, the connection on stdin and stdout; without, the first socket on stdin"}
+            {names: ["--info-file"], unless: ["--info-file"], kind: "file", help: "write the sockets as JSON once they are bound; - is stdout"}
+            {names: ["-q" "--quiet"], unless: ["-q" "--quiet"], kind: "", help: "print only errors"}
+            {names: ["--color"], unless: ["--color"], kind: "color", help: "colour on stderr: auto, always or never [auto]"}
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
+            {names: ["-V" "--version"], unless: ["-V" "--version"], kind: "", help: "print the version"}
         ]
     }
     "env": {
         args: ""
         many: false
         flags: [
-            {names: ["-s" "--socket"], kind: "spec", again: true, help: "open a socket; repeatable, in the order of the descriptors"}
-            {names: ["-u" "--unit"], kind: "unit", again: true, help: "open the sockets of a systemd .socket unit; repeatable"}
-            {names: ["--map"], kind: "map", again: true, help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
-            {names: ["-b" "--backlog"], kind: "none", again: false, help: "listen queue, in connections [4096]; the system may cap it"}
-            {names: ["--no-reuse"], kind: "", again: false, help: "do not set SO_REUSEADDR on TCP sockets"}
-            {names: ["--reuse-port"], kind: "", again: false, help: "set SO_REUSEPORT on TCP and UDP sockets"}
-            {names: ["--mode"], kind: "mode", again: false, help: "permission bits of unix sockets [0666 less the umask]"}
-            {names: ["--shell"], kind: "shell", again: false, help: "for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]"}
-            {names: ["--json"], kind: "", again: false, help: "print the variables as a JSON object; null is to be unset"}
-            {names: ["--unset"], kind: "", again: false, help: "take it all back, and close the sockets"}
-            {names: ["--no-listen"], kind: "", again: false, help: "leave LISTEN_* out: for shells in which podman is used"}
-            {names: ["--owner"], kind: "pid", again: false, help: "the process that the sockets are kept for [this shell]"}
-            {names: ["--name"], kind: "holder", again: false, help: "share a holder of this name [that of this folder]"}
-            {names: ["-q" "--quiet"], kind: "", again: false, help: "print only errors"}
-            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+            {names: ["-s" "--socket"], unless: [], kind: "spec", help: "open a socket; repeatable, in the order of the descriptors"}
+            {names: ["-u" "--unit"], unless: [], kind: "unit", help: "open the sockets of a systemd .socket unit; repeatable"}
+            {names: ["--map"], unless: [], kind: "map", help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
+            {names: ["-b" "--backlog"], unless: ["-b" "--backlog"], kind: "none", help: "listen queue, in connections [4096]; the system may cap it"}
+            {names: ["--no-reuse"], unless: ["--no-reuse"], kind: "", help: "do not set SO_REUSEADDR on TCP sockets"}
+            {names: ["--reuse-port"], unless: ["--reuse-port"], kind: "", help: "set SO_REUSEPORT on TCP and UDP sockets"}
+            {names: ["--mode"], unless: ["--mode"], kind: "mode", help: "permission bits of unix sockets [0666 less the umask]"}
+            {names: ["--shell"], unless: ["--shell"], kind: "shell", help: "for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]"}
+            {names: ["--json"], unless: ["--json"], kind: "", help: "print the variables as a JSON object; null is to be unset"}
+            {names: ["--unset"], unless: ["--unset"], kind: "", help: "take it all back, and close the sockets"}
+            {names: ["--no-listen"], unless: ["--no-listen"], kind: "", help: "leave LISTEN_* out: for shells in which podman is used"}
+            {names: ["--owner"], unless: ["--owner"], kind: "pid", help: "the process that the sockets are kept for [this shell]"}
+            {names: ["--name"], unless: ["--name"], kind: "name", help: "share a holder of this name [that of this folder]"}
+            {names: ["-q" "--quiet"], unless: ["-q" "--quiet"], kind: "", help: "print only errors"}
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
     }
     "status": {
         args: ""
         many: false
         flags: [
-            {names: ["--json"], kind: "", again: false, help: "print the same as JSON"}
-            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+            {names: ["--json"], unless: ["--json"], kind: "", help: "print the same as JSON"}
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
     }
     "stop": {
         args: "holder"
         many: true
         flags: [
-            {names: ["--all"], kind: "", again: false, help: "close everything that is kept open for you"}
-            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+            {names: ["--all"], unless: ["--all"], kind: "", help: "close everything that is kept open for you"}
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
     }
     "inspect": {
         args: ""
         many: false
         flags: [
-            {names: ["--json"], kind: "", again: false, help: "print the same as JSON"}
-            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+            {names: ["--json"], unless: ["--json"], kind: "", help: "print the same as JSON"}
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
     }
     "completion": {
         args: "completion"
         many: false
         flags: [
-            {names: ["-h" "--help"], kind: "", again: false, help: "print this help"}
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
     }
 }
@@ -150,9 +151,9 @@ def "nu-complete systemfd" [spans: list<string>] {
     } else if $word =~ '^--[^=]+=' {
         let name = $word | split row "=" | first
         nu-complete systemfd value (nu-complete systemfd kind $grammar $name) $"($name)=" ($word | str replace $"($name)=" "") $words
-    } else if ($word | str starts-with "-") {
+    } else if ($word | str starts-with "-") or ($form != "" and $grammar.args == "") {
         $grammar.flags
-        | where {|flag| $flag.again or not ($flag.names | any { $in in $given.flags }) }
+        | where {|flag| not ($flag.unless | any { $in in $given.flags }) }
         | each {|flag| $flag.names | each { {value: $in, description: $flag.help} } }
         | flatten
     } else if $grammar.args != "" and ($grammar.many or $given.arguments == 0) {
@@ -196,16 +197,17 @@ def "nu-complete systemfd value" [kind: string, before: string, text: string, wo
         "file" => { nu-complete systemfd files $before $text "*" }
         "map" => {
             let from = $text | parse --regex '^(?<from>[^=]*=)' | get from.0? | default ""
-            if $from == "" { [] } else { nu-complete systemfd files $"($before)($from)" ($text | str replace $from "") "*" }
+            if $from == "" { nu-complete systemfd ask map $before $words } else { nu-complete systemfd files $"($before)($from)" ($text | str replace $from "") "*" }
         }
-        "pid" => { ps | each { {value: $"($before)($in.pid)", description: $in.name} } }
-        "holder" => {
-            ^systemfd completion --held | complete | get stdout | lines
-            | each { split row "\t" | {value: $"($before)($in.0)", description: $in.1} }
-            | where { $in.value not-in $words }
-        }
+        "holder" | "name" | "pid" => { nu-complete systemfd ask $kind $before $words }
         _ => { $systemfd_values | get -o $kind | default [] | update value { $"($before)($in)" } }
     }
+}
+
+# what only the program knows of a kind, behind before
+def "nu-complete systemfd ask" [kind: string, before: string, words: list<string>] {
+    ^systemfd completion --for $kind ...($words | str trim --char "'" | str trim --char '"') | complete | get stdout | lines
+    | each { split row "\t" | {value: $"($before)($in.0)", description: $in.1} }
 }
 
 # [NAME=][TYPE::]VALUE
@@ -233,13 +235,16 @@ def "nu-complete systemfd files" [before: string, path: string, pattern: string]
     | each { {value: $"($before)($folder)($in.name | path basename)(if $in.type == dir { '/' })"} }
 }
 
-# what the command completes itself, as far as it is known: by the external completer
+# what the command completes itself: the name of a program, or a file; and by the external completer, if there is one
 def "nu-complete systemfd command" [spans: list<string>] {
     let completer = $env.config?.completions?.external?.completer?
-    if ($spans | length) == 1 {
+    let word = $spans | last
+    if ($spans | length) == 1 and $word =~ '[/~]' {
+        nu-complete systemfd files "" $word "*" | where { $in.value | str starts-with $word }
+    } else if ($spans | length) == 1 {
         $env.PATH | where { path exists } | each { ls --short-names $in | where type in [file symlink] | get name } | flatten
         | append (scope commands | where type == external | get name)
-        | uniq | where { str starts-with $spans.0 } | each { {value: $in} }
+        | uniq | where { str starts-with $word } | each { {value: $in} }
     } else if ($spans.0 | path basename) == "systemfd" {
         nu-complete systemfd $spans
     } else if $completer != null {

@@ -3,83 +3,84 @@
 Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
 
-    # the forms of the command line: the spellings of each flag, what completes its value, and whether it may come again
+    # the forms of the command line: the spellings of each flag, the words beside which it makes no sense, and what completes its value
     $forms = @{
         '' = @{
             Args = ''
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'open a socket; repeatable, in the order of the descriptors' }
-                @{ Names = @('-u', '--unit'); Kind = 'unit'; Again = $true; Help = 'open the sockets of a systemd .socket unit; repeatable' }
-                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
-                @{ Names = @('-b', '--backlog'); Kind = 'none'; Again = $false; Help = 'listen queue, in connections [4096]; the system may cap it' }
-                @{ Names = @('--no-reuse'); Kind = ''; Again = $false; Help = 'do not set SO_REUSEADDR on TCP sockets' }
-                @{ Names = @('--reuse-port'); Kind = ''; Again = $false; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
-                @{ Names = @('--mode'); Kind = 'mode'; Again = $false; Help = 'permission bits of unix sockets [0666 less the umask]' }
-                @{ Names = @('--append'); Kind = ''; Again = $false; Help = 'add the sockets to the inherited ones, or those kept open' }
-                @{ Names = @('--pid', '--no-pid'); Kind = ''; Again = $false; Help = 'set LISTEN_PID always, or never [set, but not for launchers known to change the pid]' }
-                @{ Names = @('--nonblock'); Kind = ''; Again = $false; Help = 'pass the descriptors with O_NONBLOCK set' }
-                @{ Names = @('--hold'); Kind = ''; Again = $false; Help = 'keep the sockets in a holder too, for as long as COMMAND lives' }
-                @{ Names = @('--lazy'); Kind = ''; Again = $false; Help = 'wait for the first connection or datagram, then become COMMAND' }
-                @{ Names = @('--accept'); Kind = ''; Again = $false; Help = 'stay, and start COMMAND once per connection' }
-                @{ Names = @('--inetd'); Kind = ''; Again = $false; Help = 'with --accept, the connection on stdin and stdout; without, the first socket on stdin' }
-                @{ Names = @('--info-file'); Kind = 'file'; Again = $false; Help = 'write the sockets as JSON once they are bound; - is stdout' }
-                @{ Names = @('-q', '--quiet'); Kind = ''; Again = $false; Help = 'print only errors' }
-                @{ Names = @('--color'); Kind = 'color'; Again = $false; Help = 'colour on stderr: auto, always or never [auto]' }
-                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
-                @{ Names = @('-V', '--version'); Kind = ''; Again = $false; Help = 'print the version' }
+                @{ Names = @('-s', '--socket'); Unless = @(); Kind = 'spec'; Help = 'open a socket; repeatable, in the order of the descriptors' }
+                @{ Names = @('-u', '--unit'); Unless = @(); Kind = 'unit'; Help = 'open the sockets of a systemd .socket unit; repeatable' }
+                @{ Names = @('--map'); Unless = @(); Kind = 'map'; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
+                @{ Names = @('-b', '--backlog'); Unless = @('-b', '--backlog'); Kind = 'none'; Help = 'listen queue, in connections [4096]; the system may cap it' }
+                @{ Names = @('--no-reuse'); Unless = @('--no-reuse'); Kind = ''; Help = 'do not set SO_REUSEADDR on TCP sockets' }
+                @{ Names = @('--reuse-port'); Unless = @('--reuse-port'); Kind = ''; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
+                @{ Names = @('--mode'); Unless = @('--mode'); Kind = 'mode'; Help = 'permission bits of unix sockets [0666 less the umask]' }
+                @{ Names = @('--append'); Unless = @('--append'); Kind = ''; Help = 'add the sockets to the inherited ones, or those kept open' }
+                @{ Names = @('--pid'); Unless = @('--pid', '--no-pid'); Kind = ''; Help = 'set LISTEN_PID' }
+                @{ Names = @('--no-pid'); Unless = @('--pid', '--no-pid'); Kind = ''; Help = 'no LISTEN_PID' }
+                @{ Names = @('--nonblock'); Unless = @('--nonblock'); Kind = ''; Help = 'pass the descriptors with O_NONBLOCK set' }
+                @{ Names = @('--hold'); Unless = @('--hold'); Kind = ''; Help = 'keep the sockets in a holder too, for as long as COMMAND lives' }
+                @{ Names = @('--lazy'); Unless = @('--lazy'); Kind = ''; Help = 'wait for the first connection or datagram, then become COMMAND' }
+                @{ Names = @('--accept'); Unless = @('--accept'); Kind = ''; Help = 'stay, and start COMMAND once per connection' }
+                @{ Names = @('--inetd'); Unless = @('--inetd'); Kind = ''; Help = 'with --accept, the connection on stdin and stdout; without, the first socket on stdin' }
+                @{ Names = @('--info-file'); Unless = @('--info-file'); Kind = 'file'; Help = 'write the sockets as JSON once they are bound; - is stdout' }
+                @{ Names = @('-q', '--quiet'); Unless = @('-q', '--quiet'); Kind = ''; Help = 'print only errors' }
+                @{ Names = @('--color'); Unless = @('--color'); Kind = 'color'; Help = 'colour on stderr: auto, always or never [auto]' }
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
+                @{ Names = @('-V', '--version'); Unless = @('-V', '--version'); Kind = ''; Help = 'print the version' }
             )
         }
         'env' = @{
             Args = ''
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('-s', '--socket'); Kind = 'spec'; Again = $true; Help = 'open a socket; repeatable, in the order of the descriptors' }
-                @{ Names = @('-u', '--unit'); Kind = 'unit'; Again = $true; Help = 'open the sockets of a systemd .socket unit; repeatable' }
-                @{ Names = @('--map'); Kind = 'map'; Again = $true; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
-                @{ Names = @('-b', '--backlog'); Kind = 'none'; Again = $false; Help = 'listen queue, in connections [4096]; the system may cap it' }
-                @{ Names = @('--no-reuse'); Kind = ''; Again = $false; Help = 'do not set SO_REUSEADDR on TCP sockets' }
-                @{ Names = @('--reuse-port'); Kind = ''; Again = $false; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
-                @{ Names = @('--mode'); Kind = 'mode'; Again = $false; Help = 'permission bits of unix sockets [0666 less the umask]' }
-                @{ Names = @('--shell'); Kind = 'shell'; Again = $false; Help = 'for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]' }
-                @{ Names = @('--json'); Kind = ''; Again = $false; Help = 'print the variables as a JSON object; null is to be unset' }
-                @{ Names = @('--unset'); Kind = ''; Again = $false; Help = 'take it all back, and close the sockets' }
-                @{ Names = @('--no-listen'); Kind = ''; Again = $false; Help = 'leave LISTEN_* out: for shells in which podman is used' }
-                @{ Names = @('--owner'); Kind = 'pid'; Again = $false; Help = 'the process that the sockets are kept for [this shell]' }
-                @{ Names = @('--name'); Kind = 'holder'; Again = $false; Help = 'share a holder of this name [that of this folder]' }
-                @{ Names = @('-q', '--quiet'); Kind = ''; Again = $false; Help = 'print only errors' }
-                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+                @{ Names = @('-s', '--socket'); Unless = @(); Kind = 'spec'; Help = 'open a socket; repeatable, in the order of the descriptors' }
+                @{ Names = @('-u', '--unit'); Unless = @(); Kind = 'unit'; Help = 'open the sockets of a systemd .socket unit; repeatable' }
+                @{ Names = @('--map'); Unless = @(); Kind = 'map'; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
+                @{ Names = @('-b', '--backlog'); Unless = @('-b', '--backlog'); Kind = 'none'; Help = 'listen queue, in connections [4096]; the system may cap it' }
+                @{ Names = @('--no-reuse'); Unless = @('--no-reuse'); Kind = ''; Help = 'do not set SO_REUSEADDR on TCP sockets' }
+                @{ Names = @('--reuse-port'); Unless = @('--reuse-port'); Kind = ''; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
+                @{ Names = @('--mode'); Unless = @('--mode'); Kind = 'mode'; Help = 'permission bits of unix sockets [0666 less the umask]' }
+                @{ Names = @('--shell'); Unless = @('--shell'); Kind = 'shell'; Help = 'for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]' }
+                @{ Names = @('--json'); Unless = @('--json'); Kind = ''; Help = 'print the variables as a JSON object; null is to be unset' }
+                @{ Names = @('--unset'); Unless = @('--unset'); Kind = ''; Help = 'take it all back, and close the sockets' }
+                @{ Names = @('--no-listen'); Unless = @('--no-listen'); Kind = ''; Help = 'leave LISTEN_* out: for shells in which podman is used' }
+                @{ Names = @('--owner'); Unless = @('--owner'); Kind = 'pid'; Help = 'the process that the sockets are kept for [this shell]' }
+                @{ Names = @('--name'); Unless = @('--name'); Kind = 'name'; Help = 'share a holder of this name [that of this folder]' }
+                @{ Names = @('-q', '--quiet'); Unless = @('-q', '--quiet'); Kind = ''; Help = 'print only errors' }
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
         }
         'status' = @{
             Args = ''
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('--json'); Kind = ''; Again = $false; Help = 'print the same as JSON' }
-                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+                @{ Names = @('--json'); Unless = @('--json'); Kind = ''; Help = 'print the same as JSON' }
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
         }
         'stop' = @{
             Args = 'holder'
             ManyArgs = $true
             Flags = @(
-                @{ Names = @('--all'); Kind = ''; Again = $false; Help = 'close everything that is kept open for you' }
-                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+                @{ Names = @('--all'); Unless = @('--all'); Kind = ''; Help = 'close everything that is kept open for you' }
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
         }
         'inspect' = @{
             Args = ''
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('--json'); Kind = ''; Again = $false; Help = 'print the same as JSON' }
-                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+                @{ Names = @('--json'); Unless = @('--json'); Kind = ''; Help = 'print the same as JSON' }
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
         }
         'completion' = @{
             Args = 'completion'
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('-h', '--help'); Kind = ''; Again = $false; Help = 'print this help' }
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
         }
     }
@@ -163,20 +164,23 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
         }
     }
 
+    # what only the program knows of a kind, behind $before
+    function Add-Asked($kind, $before) {
+        $typed = @($words | ForEach-Object { $_.Trim('''"') })
+        systemfd completion --for $kind @typed 2>$null | ForEach-Object {
+            $text, $help = $_ -split "`t", 2
+            Add-Candidate ($before + $text) $help
+        }
+    }
+
     # the values of a kind that $text begins, behind $before
     function Add-Value($kind, $before, $text) {
         switch -CaseSensitive ($kind) {
             'spec' { Add-Spec $before $text }
             'unit' { Add-File $before $text '*.socket' }
             'file' { Add-File $before $text '*' }
-            'map' { if ($text -match '^([^=]*=)(.*)$') { Add-File ($before + $Matches[1]) $Matches[2] '*' } }
-            'pid' { Get-Process | ForEach-Object { Add-Candidate ($before + $_.Id) $_.ProcessName } }
-            'holder' {
-                systemfd completion --held 2>$null | ForEach-Object {
-                    $name, $help = $_ -split "`t", 2
-                    if ($words -cnotcontains $name) { Add-Candidate ($before + $name) $help }
-                }
-            }
+            'map' { if ($text -match '^([^=]*=)(.*)$') { Add-File ($before + $Matches[1]) $Matches[2] '*' } else { Add-Asked $kind $before } }
+            { $_ -in 'holder', 'name', 'pid' } { Add-Asked $kind $before }
             default { $values[$kind] | Where-Object { $_ } | ForEach-Object { Add-Candidate ($before + $_.Text) $_.Help } }
         }
     }
@@ -220,9 +224,9 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
     } elseif ($wordToComplete -cmatch '^(--[^=]+)=(.*)$') {
         $before, $name, $text = ($Matches[1] + '='), $Matches[1], $Matches[2]
         Add-Value ($flags | Where-Object { $_.Names -ccontains $name }).Kind $before $text
-    } elseif ($wordToComplete.StartsWith('-')) {
+    } elseif ($wordToComplete.StartsWith('-') -or ($form -and -not $forms[$form].Args)) {
         foreach ($flag in $flags) {
-            if ($flag.Again -or -not ($flag.Names | Where-Object { $given -ccontains $_ })) {
+            if (-not ($flag.Unless | Where-Object { $given -ccontains $_ })) {
                 $flag.Names | ForEach-Object { Add-Candidate $_ $flag.Help }
             }
         }

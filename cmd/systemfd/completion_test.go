@@ -10,16 +10,19 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/systemfd/systemfd/completions"
+	"github.com/systemfd/systemfd/internal/cli"
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// completed is what every shell offers at the end of a line, in any order. Below all of them is a project with the folder
-// sub, the files app.socket, other.txt and "two words.txt", the holder "shared", and the program frob, whose own completion
-// says alpha and beta.
+// completed is what every shell offers at the end of a line, in any order. Below all of them is a project with the directory
+// sub, the files app.socket, other.txt, "two words.txt", sub/serve and sub/other, the holder "shared" with two sockets called web and one
+// called shared, and the program frob, whose own completion says alpha and beta.
 var completed = []struct{ line, want string }{
 	// words
 	{"systemfd ", "-- completion env inspect status stop"},
@@ -29,10 +32,15 @@ var completed = []struct{ line, want string }{
 	{"systemfd completion ", "bash fish nushell powershell zsh"},
 	{"systemfd completion zsh z", ""},
 	{"systemfd status --", "--help --json"},
+	{"systemfd --", flagWords("", "--") + " --"},
+	{"systemfd env ", flagWords("env", "-")},
+	{"systemfd status ", "--help --json -h"},
+	{"systemfd status --json ", "--help -h"},
 
 	// flags, once
 	{"systemfd --no-", "--no-pid --no-reuse"},
 	{"systemfd --pid --no-", "--no-reuse"},
+	{"systemfd --no-pid --p", ""},
 	{"systemfd -q --q", ""},
 	{"systemfd --color auto --co", ""},
 	{"systemfd --color=auto --co", ""},
@@ -51,6 +59,10 @@ var completed = []struct{ line, want string }{
 	{"systemfd --info-file o", "other.txt"},
 	{"systemfd --info-file=./s", "--info-file=./sub/"},
 	{"systemfd --map 80=./o", "80=./other.txt"},
+	{"systemfd --map ", ""},
+	{"systemfd --unit=app.socket --map ", "/run/app.sock= 127.0.0.1:9= 80="},
+	{"systemfd env -s web=0 -u app.socket --map 80=1 --map ", "/run/app.sock= 127.0.0.1:9="},
+	{"systemfd -uapp.socket --map=12", "--map=127.0.0.1:9="},
 
 	// specifications
 	{"systemfd -s ", "http:: https:: tcp:: udp:: unix-dgram:: unix-seqpacket:: unix::"},
@@ -66,16 +78,40 @@ var completed = []struct{ line, want string }{
 	{"systemfd -s ./s", "./sub/"},
 
 	// what is held
-	{"systemfd stop ", "shared"},
-	{"systemfd stop shared ", ""},
+	{"systemfd stop ", "shared web"},
+	{"systemfd stop shared ", "web"},
+	{"systemfd stop web shared ", ""},
 	{"systemfd env --name s", "shared"},
 	{"systemfd env --name=", "--name=shared"},
 
 	// the command's own
 	{"systemfd -s http::0 -- fro", "frob"},
+	{"systemfd -s http::0 -- ./sub/s", "./sub/serve"},
 	{"systemfd -s web=http::0 -- frob ", "alpha beta"},
 	{"systemfd -s http::0 -- frob alpha b", "beta"},
 	{"systemfd -- systemfd -s web=ht", "web=http:: web=https::"},
+}
+
+// flagWords are the spellings of the flags of a form that begin so, in order.
+func flagWords(form, prefix string) string {
+	var words []string
+	for _, f := range cli.Forms() {
+		for _, flag := range f.Model.Flags {
+			if f.Name != form || flag.Hidden {
+				continue
+			}
+			words = append(words, "--"+flag.Name)
+			if flag.Short != 0 {
+				words = append(words, "-"+string(flag.Short))
+			}
+			if flag.Tag.Negatable != "" {
+				words = append(words, "--no-"+flag.Name)
+			}
+		}
+	}
+	words = slices.DeleteFunc(words, func(word string) bool { return !strings.HasPrefix(word, prefix) })
+	slices.Sort(words)
+	return strings.Join(words, " ")
 }
 
 // completionProject is a project with what the lines of completed need.
@@ -85,15 +121,16 @@ func completionProject(t *testing.T) *testkit.Project {
 	if err := os.Mkdir(p.Path("sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"app.socket", "other.txt", "two words.txt"} {
+	for _, name := range []string{"other.txt", "two words.txt"} {
 		p.Write(name, "")
 	}
-	writeProgram(t, filepath.Join(p.Home, "frob"), "#!/bin/sh\n")
+	p.Write("app.socket", "[Socket]\nListenStream=80\nListenDatagram=80\nListenStream=/run/app.sock\nListenStream=127.0.0.1:9\n")
+	for _, path := range []string{p.Path("sub/serve"), p.Path("sub/other"), filepath.Join(p.Home, "frob")} {
+		writeProgram(t, path, "#!/bin/sh\n")
+	}
 	p.Env = append(p.Env, "PATH="+p.Home+":"+os.Getenv("PATH"), "HISTFILE=", "COLUMNS=120")
 	pid, _ := testkit.Owner(t)
-	if got := p.Run("env", "--name", "shared", "--owner", fmt.Sprint(pid), "-s", "http::0"); got.Status != 0 {
-		t.Fatal(got.Err)
-	}
+	p.Env = append(p.Env, p.MustKeep(pid, "--name", "shared", "-s", "web=http::0", "-s", "web=udp::0", "-s", "shared=http::0")[len(p.Env):]...)
 	return p
 }
 
@@ -128,23 +165,41 @@ func checkCompleted(t *testing.T, complete func(line string) []string) {
 	for _, c := range completed {
 		got := complete(c.line)
 		slices.Sort(got)
-		if strings.Join(got, " ") != c.want {
-			t.Errorf("%q: %q, want %q", c.line, got, c.want)
+		want := strings.Fields(c.want)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", c.line, got, want)
 		}
 	}
 }
 
-// bashes are the ways in which bash is set up.
-func bashes(t *testing.T) map[string]string {
+// bashWay is how bash is set up: lines before the completion is loaded, and behind that.
+type bashWay struct{ before, after string }
+
+// like3_2 is a bash as 3.2 was: without compopt and COMP_TYPE, and with COMP_WORDS that are split only at blanks.
+var like3_2 = bashWay{"set -u; enable -n compopt", `eval "$(declare -f _systemfd | sed '1s/.*/_systemfd_of_5()/')"
+_systemfd() {
+	if [[ $COMP_LINE != *[\\\"\']* ]]; then
+		local rest=${COMP_LINE:COMP_POINT}
+		read -ra COMP_WORDS <<<"${COMP_LINE:0:COMP_POINT}"
+		[[ ${COMP_LINE:COMP_POINT-1:1} == ' ' ]] && COMP_WORDS+=('')
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	fi
+	unset COMP_TYPE COMP_KEY
+	_systemfd_of_5
+}`}
+
+func bashes(t *testing.T) map[string]bashWay {
 	const file = "/usr/share/bash-completion/bash_completion"
-	ways := map[string]string{
-		"alone":         "set -u",
-		"without colon": "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}",
+	ways := map[string]bashWay{
+		"alone":         {before: "set -u"},
+		"without colon": {before: "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}"},
+		"like 3.2":      like3_2,
 	}
 	if _, err := os.Stat(file); err != nil {
 		t.Run("bash-completion", func(t *testing.T) { testkit.Lacks(t, "bash-completion") })
 	} else {
-		ways["bash-completion"] = ". " + file
+		ways["bash-completion"] = bashWay{before: ". " + file}
 	}
 	return ways
 }
@@ -152,19 +207,61 @@ func bashes(t *testing.T) map[string]string {
 // TestBashCompletion has readline insert all candidates.
 func TestBashCompletion(t *testing.T) {
 	t.Parallel()
-	for name, before := range bashes(t) {
+	for name, way := range bashes(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tab := startBash(t, before)
+			tab := startBash(t, way)
 			breaks := " :="
-			if strings.Contains(before, "//:") {
+			if strings.Contains(way.before, "//:") {
 				breaks = " ="
 			}
-			checkCompleted(t, func(line string) []string { return tab.candidates(line, breaks) })
+			checkCompleted(t, func(line string) []string {
+				all := tab.candidates(line, breaks)
+				for i, candidate := range all { // readline puts the slash only behind a single one
+					path := candidate[strings.LastIndexAny(candidate, breaks)+1:]
+					if path == "sub" || path == "./sub" {
+						all[i] += "/"
+					}
+				}
+				return all
+			})
 			if got := tab.candidates("systemfd -- frobnicate al", " "); !slices.Equal(got, []string{"alpha"}) {
 				t.Errorf("of a list of words: %q", got)
 			}
+			checkOwners(tab, name != "like 3.2")
 		})
+	}
+}
+
+// checkOwners looks at the processes that are offered: the shell is there, before what is none if they are in order, and no
+// kernel thread.
+func checkOwners(tab *typist, isOrdered bool) {
+	tab.T.Helper()
+	got := tab.candidates("systemfd env --owner ", " ")
+	own, other := slices.Index(got, fmt.Sprint(tab.PID)), slices.Index(got, fmt.Sprint(os.Getpid()))
+	if own < 0 || other < 0 || isOrdered && own > other {
+		tab.T.Errorf("the processes are %q; the shell is %d, and no shell %d", got, tab.PID, os.Getpid())
+	}
+	for _, text := range got {
+		const kthreadd = 2
+		if pid, err := strconv.Atoi(text); err != nil || pid == kthreadd || process.Parent(pid) == kthreadd {
+			tab.T.Errorf("%q is offered: %v", text, err)
+		}
+	}
+}
+
+// newerThan3_2 is what bash 3.2 does not read, or lacks.
+var newerThan3_2 = regexp.MustCompile(`(declare|local|typeset) -[a-z]*[Agn]|mapfile|readarray|coproc|&>>|\|&|;;?&|\^\^|,,|\[-\d|%\(.*\)T|@[QEPAKak]\}|\[\[ -v|-o nosort `)
+
+// TestBash3_2 looks for what only a newer bash has. Debian has no 3.2, which is that of macOS.
+func TestBash3_2(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(completionScript(t, "bash"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := newerThan3_2.FindAllString(string(text), -1); len(found) > 0 {
+		t.Errorf("bash 3.2 does not have %q", found)
 	}
 }
 
@@ -184,6 +281,7 @@ func TestZshCompletion(t *testing.T) {
 		t.Run(fmt.Sprintf("source %v", source), func(t *testing.T) {
 			t.Parallel()
 			tab := startZsh(t, source)
+			checkOwners(tab, true)
 			checkCompleted(t, func(line string) []string {
 				all := tab.candidates(line, " ")
 				for i, candidate := range all {
@@ -217,6 +315,9 @@ func TestFishCompletion(t *testing.T) {
 		return all
 	}
 	checkCompleted(t, complete)
+	if got := complete("systemfd env --owner "); len(got) == 0 || slices.Contains(got, "2") {
+		t.Errorf("the processes are %q", got)
+	}
 }
 
 // TestNushellCompletion calls the completer as nushell does.
@@ -257,6 +358,10 @@ func TestNushellScript(t *testing.T) {
 	edited := nu.script + "systemfd --color=al"
 	if got := nu.run(edited, "--ide-complete", fmt.Sprint(len(edited))); !strings.Contains(got, `["--color=always"]`) {
 		t.Errorf("nushell itself says %q", got)
+	}
+	edited = nu.script + "systemfd -- cat oth" // what nushell does if a completer says null
+	if got := nu.run(edited, "--ide-complete", fmt.Sprint(len(edited))); !strings.Contains(got, `["other.txt"]`) {
+		t.Errorf("of a command, nushell itself says %q", got)
 	}
 	got := nu.run(nu.script + `nu-complete systemfd [systemfd --info-file=tw] | get value.0`)
 	if strings.TrimSpace(got) != `"--info-file=two words.txt"` {

@@ -153,7 +153,7 @@ func TestSteadyNeighbours(t *testing.T) {
 	if !regexp.MustCompile(`\Awarning: the holder at ".*\.sock" does not answer\n\z`).MatchString(got.Err) {
 		t.Errorf("status says %q", got.Err)
 	}
-	got = inTime(p, "completion", "--held")
+	got = inTime(p, "completion", "--for", "name")
 	checkQuiet(t, "completion", got)
 	testkit.Says(t, got.Out, `\w+\t`+regexp.QuoteMeta(address)+" of "+p.Dir)
 	thaw()

@@ -6,13 +6,11 @@ import (
 	"strings"
 
 	"github.com/systemfd/systemfd/completions"
-	"github.com/systemfd/systemfd/internal/holder"
 )
 
 // completionFlags are the arguments of systemfd completion.
 type completionFlags struct {
 	Shell string `arg:"" optional:"" complete:"completion" help:"bash, fish, nushell, powershell or zsh"`
-	Held  bool   `hidden:"" help:"print the names of holders, for the scripts"`
 	Help  bool   `short:"h" help:"print this help"`
 }
 
@@ -33,16 +31,16 @@ Flags:
 
 // completion is systemfd completion.
 func completion(p *printer, args []string) error {
+	if len(args) > 1 && args[0] == forScripts {
+		return printOffers(p, args[1], args[2:])
+	}
 	var flags completionFlags
 	if err := parseFlags(&flags, args); err != nil {
 		return err
 	}
-	switch {
-	case flags.Help:
+	if flags.Help {
 		p.flagHelp(completionHelp, &flags)
 		return nil
-	case flags.Held:
-		return printHolders(p)
 	}
 	var names []string
 	for _, script := range completions.All() {
@@ -57,33 +55,4 @@ func completion(p *printer, args []string) error {
 		problem = "no shell"
 	}
 	return &usageError{problem, "systemfd completion takes " + strings.Join(names, ", ")}
-}
-
-// printHolders prints a line for each holder: its name as systemfd stop takes it, a tab, and what it keeps. One that does
-// not answer is left out: a warning would stand in the line that is being typed.
-func printHolders(p *printer) error {
-	states, _, err := holder.States()
-	if err != nil {
-		return err
-	}
-	for _, state := range states {
-		if _, err := fmt.Fprintf(p.out, "%s\t%s\n", state.Name(), oneLine(holdings(state))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// holdings is the addresses that a holder keeps, and where it was started.
-func holdings(state holder.State) string {
-	var addresses []string
-	for _, kept := range state.Sockets {
-		addresses = append(addresses, kept.Opening.Address())
-	}
-	return strings.Join(addresses, ", ") + " of " + state.Directory
-}
-
-// oneLine is text without what would end a line or a field.
-func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < ' ' }), " ")
 }

@@ -27,7 +27,7 @@ type envFlags struct {
 	Unset    bool   `help:"take it all back, and close the sockets"`
 	NoListen bool   `help:"leave LISTEN_* out: for shells in which podman is used"`
 	Owner    int    `placeholder:"PID" complete:"pid" help:"the process that the sockets are kept for [this shell]"`
-	Name     string `placeholder:"NAME" complete:"holder" help:"share a holder of this name [that of this folder]"`
+	Name     string `placeholder:"NAME" complete:"name" help:"share a holder of this name [that of this folder]"`
 	Quiet    bool   `short:"q" help:"print only errors"`
 	Help     bool   `short:"h" help:"print this help"`
 }

@@ -18,7 +18,7 @@ import (
 type runFlags struct {
 	openFlags
 	Append   bool   `help:"add the sockets to the inherited ones, or those kept open"`
-	Pid      *bool  `negatable:"" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
+	Pid      *bool  `negatable:"" on:"set LISTEN_PID" off:"no LISTEN_PID" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
 	Nonblock bool   `help:"pass the descriptors with O_NONBLOCK set"`
 	Hold     bool   `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
 	Lazy     bool   `help:"wait for the first connection or datagram, then become COMMAND"`

@@ -22,10 +22,10 @@ type Form struct {
 // Flag is a flag as it is typed.
 type Flag struct {
 	Names       []string // -s, --socket
+	Unless      []string // words beside which it makes no sense: its own spellings and those of its opposite, unless it may come again
 	Help        string
 	Placeholder string // "" if it takes no value
 	Kind        string // what completes its value
-	Repeatable  bool
 }
 
 // Value is a word that may be typed.
@@ -45,7 +45,7 @@ func NewForm(name, help string, model *kong.Node) Form {
 	form := Form{Name: name, Help: help}
 	for _, flag := range model.Flags {
 		if !flag.Hidden {
-			form.Flags = append(form.Flags, newFlag(flag))
+			form.Flags = append(form.Flags, newFlags(flag)...)
 		}
 	}
 	for _, arg := range model.Positional {
@@ -54,19 +54,26 @@ func NewForm(name, help string, model *kong.Node) Form {
 	return form
 }
 
-func newFlag(flag *kong.Flag) Flag {
-	f := Flag{Help: strings.ReplaceAll(flag.Help, "\n", " "), Repeatable: flag.IsCumulative()}
+// newFlags returns a flag, and its opposite if it has one: the tags on and off say what they do.
+func newFlags(flag *kong.Flag) []Flag {
+	f := Flag{Help: strings.ReplaceAll(flag.Help, "\n", " ")}
 	if flag.Short != 0 {
 		f.Names = append(f.Names, "-"+string(flag.Short))
 	}
 	f.Names = append(f.Names, "--"+flag.Name)
-	if flag.Tag.Negatable != "" {
-		f.Names = append(f.Names, "--no-"+flag.Name)
+	if !flag.IsCumulative() {
+		f.Unless = f.Names
 	}
 	if !flag.IsBool() {
 		f.Placeholder, f.Kind = flag.PlaceHolder, kindOf(flag.Value)
 	}
-	return f
+	if flag.Tag.Negatable == "" {
+		return []Flag{f}
+	}
+	opposite := Flag{Names: []string{"--no-" + flag.Name}, Help: flag.Tag.Get("off")}
+	f.Help, f.Unless = flag.Tag.Get("on"), append(f.Unless, opposite.Names...)
+	opposite.Unless = f.Unless
+	return []Flag{f, opposite}
 }
 
 func kindOf(value *kong.Value) string {
@@ -84,16 +91,8 @@ func (f Flag) Short() string {
 	return ""
 }
 
-// Long returns the long spellings without their dashes.
-func (f Flag) Long() []string {
-	var long []string
-	for _, name := range f.Names {
-		if name, ok := strings.CutPrefix(name, "--"); ok {
-			long = append(long, name)
-		}
-	}
-	return long
-}
+// Long returns the long spelling without its dashes.
+func (f Flag) Long() string { return f.Names[len(f.Names)-1][len("--"):] }
 
 // Subcommands returns the other forms.
 func (g Grammar) Subcommands() []Form { return g.Forms[1:] }

@@ -33,6 +33,16 @@ type listen struct {
 	opening spec.Opening // the zero Opening if it is of a kind that we do not open
 }
 
+// Addresses returns all that FROM of --map can mean, as the unit says it, each once.
+func (u Unit) Addresses() (all []string) {
+	for _, l := range u.listens {
+		if !slices.Contains(all, l.address) {
+			all = append(all, l.address)
+		}
+	}
+	return all
+}
+
 // place is where a directive stands.
 type place struct {
 	file string

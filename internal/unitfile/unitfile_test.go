@@ -138,6 +138,15 @@ var optionTests = []struct {
 }
 
 // TestOptions has what each directive sets. Every opening of the unit has it, whatever its type.
+// TestSaid: every address once, with its specifiers expanded, and of the kinds that are not opened, too.
+func TestSaid(t *testing.T) {
+	t.Parallel()
+	unit := parse(t, "ListenStream=80", "ListenDatagram=80", "ListenStream=%t/app.sock", "ListenFIFO=/run/fifo", "ListenStream=vsock:2:1234")
+	if got := strings.Join(unit.Addresses(), " "); got != "80 /run/user/7/app.sock /run/fifo vsock:2:1234" {
+		t.Errorf("it says %s", got)
+	}
+}
+
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	for _, test := range optionTests {
