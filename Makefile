@@ -8,10 +8,10 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 
 # Debian packages whose programs and libraries the tests run; on other systems what is missing is skipped.
-DEBIAN := bash bash-completion busybox coreutils dash dbus-bin dbus-daemon dbus-session-bus-common direnv entr fish gcc git \
-	gnupg groff-base gunicorn ksh libarchive-tools libc6-dev libsystemd-dev lintian make man-db mandoc mksh mount nginx-light \
-	nix-bin openssh-client openssh-server php-fpm procps python3-systemd python3-twisted rpm rubocop ruby ruby-minitest \
-	ruby-webrick strace systemd tcsh tmux util-linux yash zsh
+DEBIAN := bash bash-completion busybox coreutils dash dbus-bin dbus-daemon dbus-session-bus-common direnv elvish entr fish gcc \
+	git gnupg groff-base gunicorn ksh libarchive-tools libc6-dev libsystemd-dev lintian make man-db mandoc mksh mount \
+	nginx-light nix-bin openssh-client openssh-server php-fpm procps python3-dotenv python3-systemd python3-twisted rpm \
+	rubocop ruby ruby-minitest ruby-webrick strace systemd tcsh tmux util-linux xonsh yash zsh
 
 # Debian packages of which only the .socket units are wanted; they are unpacked, not installed.
 UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus-user-session dirmngr dmeventd docker.io \

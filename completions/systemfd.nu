@@ -39,7 +39,7 @@ const systemfd_forms = {
             {names: ["--no-reuse"], unless: ["--no-reuse"], kind: "", help: "do not set SO_REUSEADDR on TCP sockets"}
             {names: ["--reuse-port"], unless: ["--reuse-port"], kind: "", help: "set SO_REUSEPORT on TCP and UDP sockets"}
             {names: ["--mode"], unless: ["--mode"], kind: "mode", help: "permission bits of unix sockets [0666 less the umask]"}
-            {names: ["--shell"], unless: ["--shell"], kind: "shell", help: "for which shell: sh (also bash, dash, ksh, zsh), fish, csh (also tcsh) or powershell (also pwsh) [sh]"}
+            {names: ["--shell"], unless: ["--shell"], kind: "shell", help: "for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for an env file [sh]"}
             {names: ["--json"], unless: ["--json"], kind: "", help: "print the variables as a JSON object; null is to be unset"}
             {names: ["--unset"], unless: ["--unset"], kind: "", help: "take it all back, and close the sockets"}
             {names: ["--no-listen"], unless: ["--no-listen"], kind: "", help: "leave LISTEN_* out: for shells in which podman is used"}
@@ -112,12 +112,15 @@ const systemfd_values = {
         {value: "bash", description: "code for bash"}
         {value: "csh", description: "code for csh"}
         {value: "dash", description: "code for dash"}
+        {value: "dotenv", description: "lines for an env file"}
+        {value: "elvish", description: "code for elvish"}
         {value: "fish", description: "code for fish"}
         {value: "ksh", description: "code for ksh"}
         {value: "powershell", description: "code for powershell"}
         {value: "pwsh", description: "code for pwsh"}
         {value: "sh", description: "code for sh"}
         {value: "tcsh", description: "code for tcsh"}
+        {value: "xonsh", description: "code for xonsh"}
         {value: "zsh", description: "code for zsh"}
     ]
     type: [

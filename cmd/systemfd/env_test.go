@@ -51,7 +51,7 @@ func TestEvalFails(t *testing.T) {
 // checkFailed looks whether the shell ended at the command that failed, or else went on and told the status.
 func (s shell) checkFailed(t *testing.T, got testkit.Outcome) {
 	t.Helper()
-	exits := s.setup != "" || slices.Contains([]string{"tcsh", "nushell"}, s.name) // if a command fails
+	exits := s.setup != "" || slices.Contains([]string{"tcsh", "xonsh", "elvish", "nushell"}, s.name) // if a command fails
 	if exits && (got.Status == 0 || got.Out != "") {
 		t.Errorf("exit %d, and then %q", got.Status, got.Out)
 	}
@@ -101,7 +101,10 @@ func TestEnvFails(t *testing.T) {
 	for _, test := range envFailsTests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for _, d := range []dialect{quoted, fish, csh, powershell, nu} {
+			for _, d := range []dialect{quoted, fish, csh, powershell, xonsh, elvish, dotenv, nu} {
+				if d == dotenv && test.flags == "" { // it has no shell that could have sockets
+					continue
+				}
 				p := testkit.NewProject(t)
 				if test.prepare != nil {
 					if err := test.prepare(p); err != nil {
@@ -124,9 +127,9 @@ func (test envFailsTest) check(p *testkit.Project, d dialect) {
 	got := p.Run(strings.Fields(d.env(test.flags))[1:]...)
 	want := d.fail + "\n"
 	switch {
-	case test.name == "bad flag": // if the flags are wrong, --shell and --json may be, too
+	case test.name == "bad flag" && d == nu: // --json may be wrong, too
 		want = "false;\n"
-	case d.name == "":
+	case d.fail == "":
 		want = ""
 	}
 	if got.Out != want || got.Status != test.status {
@@ -141,11 +144,11 @@ func (test envFailsTest) check(p *testkit.Project, d dialect) {
 func TestUnknownShell(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
-	got := p.Run("env", "-s", "http::0", "--shell", "elvish")
+	got := p.Run("env", "-s", "http::0", "--shell", "rc")
 	if got.Status != 2 || got.Out != "false;\n" {
 		t.Errorf("exit %d, stdout %q", got.Status, got.Out)
 	}
-	testkit.Says(t, got.Err, `error: unknown shell "elvish"`, "hint: --shell takes .*fish.*--json")
+	testkit.Says(t, got.Err, `error: unknown shell "rc"`, "hint: --shell takes .*fish.*--json")
 	p.AwaitNothing()
 }
 
@@ -155,6 +158,9 @@ var envOnTerminalTests = map[string]string{
 	"fish":       "systemfd env -s http::0 --shell fish | source",
 	"csh":        "eval `systemfd env -s http::0 --shell csh`",
 	"powershell": "systemfd env -s http::0 --shell powershell | Out-String | Invoke-Expression",
+	"xonsh":      "execx($(systemfd env -s http::0 --shell xonsh))",
+	"elvish":     "eval (systemfd env -s http::0 --shell elvish | slurp)",
+	"dotenv":     "systemfd env -s http::0 --shell dotenv >.env",
 }
 
 // TestEnvOnTerminal prints to a terminal, so that nothing evaluates the code.
@@ -165,11 +171,16 @@ func TestEnvOnTerminal(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
 			got, status := onTerminal(p, "systemfd", "env", "-s", "http::0", "--shell", name)
-			fail := "false;"
-			if name == "powershell" {
-				fail = powershell.fail
+			fail := "false;\n"
+			for _, d := range []dialect{powershell, xonsh, elvish} {
+				if d.name == name {
+					fail = d.fail + "\n"
+				}
 			}
-			want := fail + "\nerror: standard output is a terminal, nothing would evaluate the code\nhint: " + hint + "\n"
+			if name == "dotenv" {
+				fail = ""
+			}
+			want := fail + "error: standard output is a terminal, nothing would evaluate the code\nhint: " + hint + "\n"
 			if got != want || status != 1 {
 				t.Errorf("exit %d, and %q; want %q", status, got, want)
 			}

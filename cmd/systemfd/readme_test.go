@@ -76,7 +76,7 @@ func shellLines(t *testing.T) (lines map[string]string) {
 func TestShellsOfReadme(t *testing.T) {
 	t.Parallel()
 	lines := shellLines(t)
-	for _, name := range []string{"bash", "zsh", "dash", "ksh", "fish", "tcsh", "nushell"} {
+	for _, name := range []string{"bash", "zsh", "dash", "ksh", "fish", "tcsh", "xonsh", "elvish", "nushell"} {
 		s, line := shellNamed(name), lines[name]
 		if line == "" {
 			t.Errorf("README.md has no line for %s, only %q", name, lines)

@@ -32,6 +32,8 @@ var (
 	unquoted = dialect{"sh", `eval $(systemfd env %s)`, `"$SPEC"`, "", " >", `echo "status $?"`, "false;"}
 	fish     = dialect{"fish", "systemfd env --shell fish %s | source", `"$SPEC"`, "", " >", `echo "status $status"`, "false;"}
 	csh      = dialect{"csh", "eval `systemfd env --shell csh %s`", `"$SPEC:q"`, "", " >", `echo "status $status"`, "false;"}
+	xonsh    = dialect{"xonsh", "execx($(systemfd env --shell xonsh %s))", "@($SPEC)", "", " > ", "echo status 0", "raise RuntimeError('systemfd env failed');"}
+	elvish   = dialect{"elvish", "eval (systemfd env --shell elvish %s | slurp)", "$E:SPEC", "", " > ", "echo status 0", "fail 'systemfd env failed';"}
 	nu       = dialect{"", "systemfd env --json %s | from json | load-env", "$env.SPEC", "^", " o> ", `^echo "status 0"`, ""} // or it has ended
 )
 
@@ -83,13 +85,15 @@ var shells = []shell{
 	{"busybox unquoted", []string{"busybox", "sh"}, unquoted, "set -eu"},
 	{"fish", []string{"fish", "--no-config"}, fish, ""},
 	{"tcsh", []string{"tcsh", "-f", "-e"}, csh, ""},
+	{"xonsh", []string{"xonsh", "--no-rc"}, xonsh, ""},
+	{"elvish", []string{"elvish", "-norc"}, elvish, ""},
 	{"nushell", []string{"nu", "--no-config-file"}, nu, ""},
 }
 
 // oneOfEach is a shell for each dialect.
 func oneOfEach() []shell {
 	return slices.DeleteFunc(slices.Clone(shells), func(s shell) bool {
-		return !slices.Contains([]string{"dash", "fish", "tcsh", "nushell"}, s.name)
+		return !slices.Contains([]string{"dash", "fish", "tcsh", "xonsh", "elvish", "nushell"}, s.name)
 	})
 }
 
@@ -132,11 +136,11 @@ func nushell(t *testing.T) string {
 // nasty is the name of a unix socket that has everything which shells and our own encoding could trip over.
 const nasty = "it's $HOME `id` \"x\" 100%41, * ? [a-z] {b,c} ~ \\ ! # & ; | < > =\t\nsecond line.sock"
 
-// environment parses the output of env -0; what begins with "_" is the shell's own.
+// environment parses the output of env -0; what begins with "_" or XONSH is the shell's own.
 func environment(text string) map[string]string {
 	variables := map[string]string{}
 	for variable := range strings.SplitSeq(text, "\x00") {
-		if name, value, _ := strings.Cut(variable, "="); name != "" && name[0] != '_' {
+		if name, value, _ := strings.Cut(variable, "="); name != "" && name[0] != '_' && !strings.HasPrefix(name, "XONSH") {
 			variables[name] = value
 		}
 	}

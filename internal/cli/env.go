@@ -22,7 +22,7 @@ import (
 // envFlags are the flags of systemfd env.
 type envFlags struct {
 	openFlags
-	Shell    string `placeholder:"SHELL" complete:"shell" default:"sh" help:"for which shell: sh (also bash, dash, ksh, zsh), fish, csh\n(also tcsh) or powershell (also pwsh) [sh]"`
+	Shell    string `placeholder:"SHELL" complete:"shell" default:"sh" help:"for which shell: sh (bash, dash, ksh, zsh), fish, csh\n(tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for\nan env file [sh]"`
 	JSON     bool   `name:"json" help:"print the variables as a JSON object; null is to be unset"`
 	Unset    bool   `help:"take it all back, and close the sockets"`
 	NoListen bool   `help:"leave LISTEN_* out: for shells in which podman is used"`
@@ -39,6 +39,7 @@ Without -s and -u it addresses to this shell the sockets that it was started wit
 Usage: eval "$(systemfd env -s SPEC...)"
        systemfd env -s SPEC... --shell fish | source
        systemfd env -s SPEC... --json | from json | load-env    (nushell)
+       systemfd env -s SPEC... --shell dotenv >.env
 
 Flags:
 `
@@ -53,6 +54,9 @@ type export struct {
 func env(p *printer, args []string) error {
 	flags := envFlags{Shell: "sh"}
 	if err := parseFlags(&flags, args); err != nil {
+		if typed := valuesOf("--shell", "--shell", args); len(typed) > 0 {
+			flags.Shell = typed[len(typed)-1]
+		}
 		p.answer(shellOf(&flags).Fail())
 		return err
 	}
@@ -89,6 +93,9 @@ func exportsFor(p *printer, flags *envFlags, args []string) ([]export, error) {
 	if _, ok := shell.Lookup(flags.Shell); !ok {
 		return nil, &usageError{fmt.Sprintf("unknown shell %q", flags.Shell), "--shell takes " + strings.Join(shell.Names(), ", ") + "; other shells can read --json"}
 	}
+	if err := flags.checkDotenv(); err != nil {
+		return nil, err
+	}
 	if f, ok := p.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		return nil, &failure{"standard output is a terminal, nothing would evaluate the code", shellOf(flags).Eval(shell.Join(append([]string{"systemfd", "env"}, args...)))}
 	}
@@ -113,6 +120,9 @@ func (f *envFlags) owner() (int, error) {
 func keepExports(p *printer, flags *envFlags) ([]export, error) {
 	w, err := flags.wanted()
 	w.tell(p)
+	if err == nil {
+		err = flags.checkDotenvNames(w.openings)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -234,17 +244,19 @@ func keeperOf(name string) (holder.Client, error) {
 	return holder.Named(name)
 }
 
-// exportsCode is one statement a line.
+// exportsCode is one statement a line, without those that the shell does not have.
 func exportsCode(exports []export, s shell.Shell) string {
 	var lines []string
 	for _, e := range exports {
+		line := s.Unset(e.name)
 		switch {
 		case e.shellPID:
-			lines = append(lines, s.SetPID(e.name))
+			line = s.SetPID(e.name)
 		case e.value != "":
-			lines = append(lines, s.Set(e.name, e.value))
-		default:
-			lines = append(lines, s.Unset(e.name))
+			line = s.Set(e.name, e.value)
+		}
+		if line != "" {
+			lines = append(lines, line)
 		}
 	}
 	return strings.Join(lines, "\n")

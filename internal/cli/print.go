@@ -79,9 +79,11 @@ func (p *printer) colorsOut() bool {
 	return ok && wantsColor("auto", f)
 }
 
-// answer prints what was asked for.
+// answer prints what was asked for; if that is nothing, not even a line.
 func (p *printer) answer(text string) {
-	io.WriteString(p.out, text+"\n")
+	if text != "" {
+		io.WriteString(p.out, text+"\n")
+	}
 }
 
 // escaped returns text with control characters spelled out: what others chose, a process name or a path, must not

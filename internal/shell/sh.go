@@ -13,11 +13,16 @@ func (sh) Eval(command string) string    { return `eval "$(` + command + `)"` }
 
 // Quote returns word as a POSIX shell reads it, in single quotes if it has to be.
 func Quote(word string) string {
-	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@%+,=-"
-	if word != "" && strings.Trim(word, plain) == "" {
+	if isPlain(word) {
 		return word
 	}
 	return singleQuoted(word)
+}
+
+// isPlain reports whether every shell takes text as it is.
+func isPlain(text string) bool {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@%+,=-"
+	return text != "" && strings.Trim(text, plain) == ""
 }
 
 func singleQuoted(text string) string {

@@ -1,5 +1,5 @@
-// Package shell spells "set", "unset" and "fail" for each shell that can eval what systemfd env prints. Every
-// value is quoted; every statement ends with ";", so that statements may also be joined by blanks.
+// Package shell spells "set", "unset" and "fail" for each shell that can eval what systemfd env prints, and for env files. Every
+// value is quoted; every statement of a shell ends with ";", so that statements may also be joined by blanks.
 package shell
 
 import (
@@ -7,13 +7,13 @@ import (
 	"slices"
 )
 
-// Shell spells statements.
+// Shell spells statements, "" for one that it does not have.
 type Shell interface {
 	Set(name, value string) string // export a variable
 	SetPID(name string) string     // export a variable with the shell's own process ID
 	Unset(name string) string
-	Fail() string // make the eval fail
-	Eval(command string) string
+	Fail() string               // make the eval fail
+	Eval(command string) string // the line to type
 }
 
 // shells has every name that --shell takes.
@@ -22,6 +22,9 @@ var shells = map[string]Shell{
 	"fish": fish{},
 	"csh":  csh{}, "tcsh": csh{},
 	"powershell": powershell{}, "pwsh": powershell{},
+	"xonsh":  xonsh{},
+	"elvish": elvish{},
+	Dotenv:   dotenv{},
 }
 
 // Names returns what Lookup knows, in order.

@@ -28,6 +28,16 @@ var spellings = []struct {
 		"$env:A = 'x,y:1';", "$env:A = $PID;", "Remove-Item Env:A -ErrorAction SilentlyContinue;", "throw 'systemfd env failed';",
 		"systemfd env -s 0 | Out-String | Invoke-Expression",
 	},
+	{
+		[]string{"xonsh"},
+		"$A = 'x,y:1';", "$A = str(__import__('os').getpid());", "${...}.pop('A', None);", "raise RuntimeError('systemfd env failed');",
+		"execx($(systemfd env -s 0))",
+	},
+	{
+		[]string{"elvish"},
+		"set-env A 'x,y:1';", "set-env A $pid;", "unset-env A;", "fail 'systemfd env failed';", "eval (systemfd env -s 0 | slurp)",
+	},
+	{[]string{"dotenv"}, "A=x,y:1", "", "", "", "systemfd env -s 0 >.env"},
 }
 
 // TestSetQuotes: a value stays one, whatever it holds.
@@ -38,6 +48,11 @@ func TestSetQuotes(t *testing.T) {
 		"fish":       {"it's": `set -gx A 'it\'s';`, `\'$(x)`: `set -gx A '\\\'$(x)';`},
 		"csh":        {"it's": `setenv A 'it'\''s';`, "a!b\nc": "setenv A 'a\\!b\\\nc';"},
 		"powershell": {"it's": `$env:A = 'it''s';`, "a\u2019b\u201b": "$env:A = 'a\u2019\u2019b\u201b\u201b';"},
+		"xonsh":      {`it's $HOME\`: `$A = 'it\'s $HOME\\';`, "a\r\nb": `$A = 'a\r\nb';`},
+		"elvish":     {`it's $HOME\`: `set-env A 'it''s $HOME\';`},
+		"dotenv": {
+			"a=b/c%20@~mode=1": "A=a=b/c%20@~mode=1", "~a": "A='~a'", "a:~b": "A='a:~b'", "": "A=''", `a "b" $c \d #`: `A='a "b" $c \d #'`, "it's": `A="it's"`, "é": "A='é'",
+		},
 	} {
 		s, _ := Lookup(name)
 		for value, want := range values {
@@ -83,22 +98,43 @@ func TestNames(t *testing.T) {
 	if got := Names(); !slices.Equal(got, want) {
 		t.Errorf("names are %q, want %q", got, want)
 	}
-	for _, name := range []string{"", "SH", "/bin/sh", "elvish", "nu", "sh "} {
+	for _, name := range []string{"", "SH", "/bin/sh", "nu", "sh "} {
 		if s, ok := Lookup(name); ok || s != nil {
 			t.Errorf("%q is %v", name, s)
 		}
 	}
 }
 
-// A statement is one line that ends in ";": unquoted in eval $(...), a blank is all that is left of the newline.
+// A statement is one line that ends in ";": unquoted in eval $(...), a blank is all that is left of the newline, and names of files may
+// take the place of a pattern. Xonsh and elvish have no unquoted form.
 func TestStatementsJoin(t *testing.T) {
 	t.Parallel()
 	for _, name := range Names() {
+		special := "\n*?[{\\`\""
+		switch name {
+		case Dotenv:
+			continue
+		case "xonsh", "elvish":
+			special = "\n"
+		}
 		s, _ := Lookup(name)
 		for _, statement := range []string{s.Set("A", "x"), s.SetPID("A"), s.Unset("A"), s.Fail()} {
-			if strings.ContainsAny(statement, "\n*?[{\\`\"") || !strings.HasSuffix(statement, ";") {
+			if strings.ContainsAny(statement, special) || !strings.HasSuffix(statement, ";") {
 				t.Errorf("%s: %q does not stand in a line with others", name, statement)
 			}
+		}
+	}
+}
+
+// TestDotenvHolds: what cannot be written for all readers is refused.
+func TestDotenvHolds(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{
+		"a:b": true, "it's": true, `say "it"`: true, "$HOME": true, `a\b`: true, "": true,
+		`it's "x"`: false, "it's $x": false, "${HOME}": false, `a\\b`: false, `a\`: false, "a\nb": false, "a\rb": false,
+	} {
+		if got := DotenvHolds(value); got != want {
+			t.Errorf("%q: %v", value, got)
 		}
 	}
 }

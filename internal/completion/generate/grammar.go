@@ -35,7 +35,11 @@ func grammar() completion.Grammar {
 func shells() []completion.Value {
 	var values []completion.Value
 	for _, name := range shell.Names() {
-		values = append(values, completion.Value{Text: name, Help: "code for " + name})
+		help := "code for " + name
+		if name == shell.Dotenv {
+			help = "lines for an env file"
+		}
+		values = append(values, completion.Value{Text: name, Help: help})
 	}
 	return values
 }
