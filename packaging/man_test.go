@@ -1,12 +1,14 @@
 package packaging
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -135,6 +137,72 @@ func collectVariable(node ast.Node, names map[string]bool) {
 	if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
 		if text, err := strconv.Unquote(literal.Value); err == nil && variable.MatchString(text) {
 			names[strings.TrimSuffix(text, "=")] = true
+		}
+	}
+}
+
+// TestManJSON compares the manual page with the keys of JSON in the sources of the program.
+func TestManJSON(t *testing.T) {
+	t.Parallel()
+	section := manSection(t, "Sh", "JSON")
+	items := strings.ReplaceAll(strings.Join(regexp.MustCompile(`(?m)^\.It Cm .*`).FindAllString(section, -1), " "), ",", "")
+	keys := jsonKeys(t, "../internal/cli")
+	delete(keys, "folder") // is about to be "directory"
+	if len(keys) < 15 {
+		t.Fatalf("found %v", keys)
+	}
+	for key := range keys {
+		if !strings.Contains(items+" ", " "+key+" ") {
+			t.Errorf("the manual page does not tell of the key %s", key)
+		}
+	}
+}
+
+// jsonKeys returns the keys of what the package in dir makes JSON of: the tags of structs, and maps of any.
+func jsonKeys(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	keys := map[string]bool{}
+	paths, err := filepath.Glob(dir + "/*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s has %q: %v", dir, paths, err)
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			collectKeys(node, keys)
+			return true
+		})
+	}
+	return keys
+}
+
+// collectKeys adds the keys of node.
+func collectKeys(node ast.Node, keys map[string]bool) {
+	switch node := node.(type) {
+	case *ast.Field:
+		if node.Tag == nil {
+			return
+		}
+		tag, _ := strconv.Unquote(node.Tag.Value)
+		if key, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ","); key != "" && key != "-" {
+			keys[key] = true
+		}
+	case *ast.CompositeLit:
+		m, ok := node.Type.(*ast.MapType)
+		if !ok || fmt.Sprint(m.Value) != "any" {
+			return
+		}
+		for _, element := range node.Elts {
+			if literal, ok := element.(*ast.KeyValueExpr).Key.(*ast.BasicLit); ok {
+				key, _ := strconv.Unquote(literal.Value)
+				keys[key] = true
+			}
 		}
 	}
 }
