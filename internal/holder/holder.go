@@ -20,6 +20,9 @@ import (
 // ErrGone means that there is no holder: none was started, or it has ended.
 var ErrGone = errors.New("no holder answers")
 
+// ErrForeign means that a holder is another user's.
+var ErrForeign = errors.New("the holder is another user's")
+
 // Error says what is wrong with a holder, or what it refuses.
 type Error = daemon.Error
 

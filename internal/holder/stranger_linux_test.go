@@ -1,7 +1,10 @@
 package holder
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,4 +49,26 @@ func TestHolderOfAnotherUser(t *testing.T) {
 		t.Fatalf("of a directory of theirs: %v", err)
 	}
 	unix.Close(fd)
+}
+
+// TestAtOfForeigner is somebody else with the variables of root, as below sudo -u.
+func TestAtOfForeigner(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	ours := testkit.Directory(t)
+	for _, mode := range []os.FileMode{0o700, 0o755} { // the first cannot even be looked into
+		dir := fmt.Sprintf("%s/%o/systemfd", ours, mode)
+		mkdir(t, filepath.Dir(dir), dir)
+		chmod(t, ours, 0o755)
+		chmod(t, filepath.Dir(dir), mode)
+		err := testkit.As(65534, func() error {
+			_, err := At(dir + "/x.sock")
+			return err
+		})
+		if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "of another user") || !strings.Contains(testkit.Hint(err), "--reuid 65534 ") {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
 }

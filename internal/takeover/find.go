@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -109,7 +110,9 @@ func (p *Plan) take(set listenfds.Set) error {
 	case err != nil:
 		return err
 	case set.Holder != "" && len(sockets) > 0:
-		p.holder, err = holder.At(set.Holder)
+		if p.holder, err = holder.At(set.Holder); errors.Is(err, holder.ErrForeign) { // below su: the sockets are there
+			p.holder, err = nil, nil
+		}
 	case len(sockets) == 0:
 		p.warnNone()
 	}
