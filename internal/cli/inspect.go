@@ -128,7 +128,7 @@ func protocolRefusals(set listenfds.Set) []string {
 	case pid == "":
 		refusals = append(refusals, listenfds.PID+" is not set")
 	case pid != strconv.Itoa(os.Getpid()):
-		refusals = append(refusals, fmt.Sprintf("%s is %s, this is process %d", listenfds.PID, pid, os.Getpid()))
+		refusals = append(refusals, fmt.Sprintf("%s is %s, this is process %d%s", listenfds.PID, pid, os.Getpid(), startedBy(pid)))
 	}
 	if id, own := os.Getenv(listenfds.PIDFDID), process.PIDFDID(); id != "" && own != "" && id != own {
 		refusals = append(refusals, fmt.Sprintf("%s is %s, which is another process", listenfds.PIDFDID, id))
@@ -140,6 +140,14 @@ func protocolRefusals(set listenfds.Set) []string {
 		refusals = append(refusals, fmt.Sprintf("%s is %d, but %s has %d names", listenfds.FDs, set.Count, listenfds.FDNames, strings.Count(names, ":")+1))
 	}
 	return refusals
+}
+
+// startedBy names the launcher that has the process ID, "" if it has not started this process.
+func startedBy(pid string) string {
+	if n, err := strconv.Atoi(pid); err == nil && process.IsAncestor(n) {
+		return fmt.Sprintf(", which %s has started", process.Name(n))
+	}
+	return ""
 }
 
 func nameOf(set listenfds.Set, i int) string {
