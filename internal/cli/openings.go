@@ -30,20 +30,6 @@ type openFlags struct {
 // opens reports whether sockets are to be opened, not only taken over.
 func (f *openFlags) opens() bool { return len(f.Socket) > 0 || len(f.Unit) > 0 }
 
-// typed is what says which sockets, as it would be typed again.
-func (f *openFlags) typed() (words []string) {
-	for _, s := range f.Socket {
-		words = append(words, "-s", s)
-	}
-	for _, file := range f.Unit {
-		words = append(words, "--unit", file)
-	}
-	for _, m := range f.Map {
-		words = append(words, "--map", m)
-	}
-	return words
-}
-
 // wanted is what -s and --unit say, before anything is opened.
 type wanted struct {
 	openings []spec.Opening

@@ -44,7 +44,7 @@ func asUsageError(text string, args []string, main bool) error {
 	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok {
 		e := &usageError{text: fmt.Sprintf("unexpected argument %q", argument)}
 		if main {
-			e.hint = argumentHint(args, argument)
+			e.hint = argumentHint(args, argument) + eaten(args, argument)
 		}
 		return e
 	}

@@ -3,12 +3,14 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/systemfd/systemfd/internal/accept"
 	"github.com/systemfd/systemfd/internal/child"
 	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/infofile"
+	"github.com/systemfd/systemfd/internal/launcher"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/takeover"
@@ -51,7 +53,7 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	case len(command) == 0:
 		return &usageError{`no command after "--"`, "systemfd -s http::3000 -- ./server"}
 	}
-	h := &handover{printer: p, flags: &flags, argv: command, plan: &takeover.Plan{}}
+	h := &handover{printer: p, flags: &flags, args: args, argv: command, plan: &takeover.Plan{}}
 	err := h.prepare()
 	h.wanted.tell(p)
 	p.warn(h.plan.Warnings...)
@@ -75,6 +77,7 @@ func (h *handover) prepare() (err error) {
 	if h.file, err = handoff.LookPath(h.argv[0]); err != nil {
 		return err
 	}
+	h.way = launcher.Of(h.argv)
 	if h.plan, err = takeover.Find(os.LookupEnv, h.wanted.openings, h.flags.Append); err != nil {
 		return err
 	}
@@ -86,6 +89,9 @@ func (h *handover) prepare() (err error) {
 	}
 	if h.sockets, err = h.plan.Take(); err != nil {
 		return h.wanted.withMapHint(err)
+	}
+	for i := range h.sockets {
+		h.sockets[i].Nonblock = h.sockets[i].Nonblock || h.flags.Nonblock
 	}
 	h.holder = h.plan.Holder()
 	if len(h.sockets) == 0 { // all that there was has been stopped
@@ -114,8 +120,10 @@ func (f *runFlags) checkSockets(specs []spec.Spec) error {
 type handover struct {
 	printer *printer
 	flags   *runFlags
-	file    string   // of COMMAND
-	argv    []string // COMMAND as it was typed
+	file    string       // of COMMAND
+	args    []string     // our own arguments
+	argv    []string     // COMMAND as it was typed
+	way     launcher.Way // from there to the server
 	wanted  wanted
 	environ []string
 	plan    *takeover.Plan
@@ -144,9 +152,10 @@ func (h *handover) exec() error {
 			return err
 		}
 	}
-	c := handoff.Command{File: h.file, Argv: h.argv, Environ: h.environ, Set: h.set(), Nonblock: h.flags.Nonblock, Inetd: h.flags.Inetd}
+	h.hint()
+	c := handoff.Command{File: h.file, Argv: h.argv, Environ: h.environ, Set: h.set(), Inetd: h.flags.Inetd}
 	for _, s := range h.sockets {
-		c.Sockets = append(c.Sockets, handoff.Socket{FD: s.FD, IsShared: len(s.Users) > 0})
+		c.Sockets = append(c.Sockets, handoff.Socket{FD: s.FD, Nonblock: s.Nonblock, IsShared: len(s.Users) > 0})
 	}
 	return handoff.Become(c)
 }
@@ -154,9 +163,10 @@ func (h *handover) exec() error {
 // set is what the environment says of the sockets.
 func (h *handover) set() listenfds.Set {
 	set := takeover.Describe(takeover.Sockets(h.sockets))
-	set.PID, set.NoHolder = h.listenPID(h.argv), h.plan.NoHolder()
+	set.PID, set.NoHolder = h.listenPID(), h.plan.NoHolder()
 	if h.holder != nil {
 		set.Holder, set.NoHolder = h.holder.Control(), false
+		set.IsOnlyHeld = h.way.Closes() && h.isHeld() && !h.flags.Inetd
 	}
 	return set
 }
@@ -167,6 +177,11 @@ func (h *handover) ready() {
 	if err := child.NotifyReady(); err != nil {
 		h.printer.warn(err.Error())
 	}
+}
+
+// isHeld reports whether the holder has all of the sockets.
+func (h *handover) isHeld() bool {
+	return h.isKept || h.holder != nil && !slices.ContainsFunc(h.sockets, func(s takeover.Socket) bool { return s.Origin == takeover.Opened })
 }
 
 // accept stays, and starts COMMAND once per connection.
@@ -248,16 +263,20 @@ func (h *handover) keep() (err error) {
 	return err
 }
 
-// listenPID returns what LISTEN_PID says, 0 for nothing, and prints the launcher's hint.
-func (h *handover) listenPID(command []string) int {
-	l := launcherOf(command)
-	if l != nil && len(h.sockets) > 0 {
-		if hint := l.hint(h.flags.typed(), command, h.holder != nil, h.flags.Pid != nil); hint != "" {
-			h.printer.hint(hint)
-		}
-	}
-	if h.flags.Pid == nil && l != nil || h.flags.Pid != nil && !*h.flags.Pid {
+// listenPID returns what LISTEN_PID says, 0 for nothing.
+func (h *handover) listenPID() int {
+	if h.flags.Pid == nil && !h.way.PassesPID() || h.flags.Pid != nil && !*h.flags.Pid {
 		return 0
 	}
 	return os.Getpid()
+}
+
+// hint tells what the launchers do to the sockets.
+func (h *handover) hint() {
+	if len(h.sockets) == 0 {
+		return
+	}
+	if text := h.way.Hint(launcher.Outer{Args: h.args, IsHeld: h.isHeld(), PID: h.flags.Pid != nil}); text != "" {
+		h.printer.hint(text)
+	}
 }

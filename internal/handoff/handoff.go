@@ -10,18 +10,18 @@ import (
 
 // Command is what this process becomes.
 type Command struct {
-	File     string   // as LookPath found it
-	Argv     []string // with the name by which it was called
-	Environ  []string // as Reserve returned it
-	Set      listenfds.Set
-	Sockets  []Socket // in the order of their descriptors, from listenfds.Start on
-	Nonblock bool     // they have O_NONBLOCK
-	Inetd    bool     // the first is the standard input, too, as with inetd(8)
+	File    string   // as LookPath found it
+	Argv    []string // with the name by which it was called
+	Environ []string // as Reserve returned it
+	Set     listenfds.Set
+	Sockets []Socket // in the order of their descriptors, from listenfds.Start on
+	Inetd   bool     // the first is the standard input, too, as with inetd(8)
 }
 
 // Socket is an open socket for the command.
 type Socket struct {
 	FD       int
+	Nonblock bool // it has O_NONBLOCK
 	IsShared bool // another process serves it: its O_NONBLOCK, which belongs to the open file description, is theirs
 }
 

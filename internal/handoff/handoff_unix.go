@@ -145,12 +145,16 @@ func Become(c Command) error {
 		if s.IsShared {
 			continue
 		}
-		if err := unix.SetNonblock(s.FD, c.Nonblock); err != nil {
+		if err := unix.SetNonblock(s.FD, s.Nonblock); err != nil {
 			return err
 		}
 	}
 	environ := listenfds.Environ(c.Environ, c.Set)
-	if err := place(fds); err != nil {
+	if c.Set.IsOnlyHeld {
+		for _, fd := range fds {
+			unix.CloseOnExec(fd)
+		}
+	} else if err := place(fds); err != nil {
 		return err
 	}
 	if c.Inetd {

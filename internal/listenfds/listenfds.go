@@ -37,8 +37,9 @@ type Set struct {
 	Sockets string   // what they are bound to, as SYSTEMFD_SOCKETS says it; "" if nobody says
 	PID     int      // the reader's process ID; 0 leaves the variable out
 
-	Holder   string // control socket of the holder that keeps them; "" if there is none
-	NoHolder bool   // SYSTEMFD_HOLDER is set and empty: no holder is to be looked for
+	Holder     string // control socket of the holder that keeps them; "" if there is none
+	NoHolder   bool   // SYSTEMFD_HOLDER is set and empty: no holder is to be looked for
+	IsOnlyHeld bool   // they are kept there, and not passed: without LISTEN_*
 }
 
 // Error says which variable of the environment is wrong.
@@ -115,6 +116,9 @@ func (s Set) Variables() []Variable {
 	}
 	if s.Sockets != "" {
 		all = append(all, Variable{Sockets, s.Sockets})
+	}
+	if s.IsOnlyHeld {
+		return all
 	}
 	all = append(all, Variable{FDs, strconv.Itoa(s.Count)}, Variable{FDNames, strings.Join(s.Names, ":")})
 	if s.PID != 0 {

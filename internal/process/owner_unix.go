@@ -53,3 +53,6 @@ func isOther(pid int) bool { return pid != os.Getpid() && IsAlive(pid) }
 func errGone() error {
 	return &Error{"the shell that would own the sockets is gone", "--owner PID names a process that lives"}
 }
+
+// LeadsGroup reports whether this process leads its process group, as the command of an interactive shell does.
+func LeadsGroup() bool { return unix.Getpgrp() == os.Getpid() }

@@ -22,3 +22,6 @@ func pidfdID() string { return "" }
 
 // DefaultOwner returns our parent: there are no sessions here.
 func DefaultOwner() (int, error) { return os.Getppid(), nil }
+
+// LeadsGroup is false: there are no process groups here.
+func LeadsGroup() bool { return false }

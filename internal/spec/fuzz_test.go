@@ -73,7 +73,7 @@ func fuzzedOptions(backlog, bits, mode, directoryMode uint16, buffer uint32) Opt
 	on := func(bit int) bool { return bits>>bit&1 == 1 }
 	o := Options{
 		Backlog: int(backlog), NoReuse: on(0), ReusePort: on(1), MakeDirectories: on(2), FreeBind: on(3), NoDelay: on(4), KeepAlive: on(5),
-		Broadcast: on(6), PassCredentials: on(7), ReceiveBuffer: int(buffer >> 1), SendBuffer: int(buffer >> 2),
+		Broadcast: on(6), PassCredentials: on(7), ReceiveBuffer: int(buffer >> 1), SendBuffer: int(buffer >> 2), Nonblock: on(12),
 	}
 	if on(8) {
 		o.Mode = Some(uint32(mode & 0o7777))

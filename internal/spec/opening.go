@@ -42,6 +42,8 @@ type Options struct {
 	PassCredentials bool           // SO_PASSCRED, on unix sockets, if the system has it
 	ReceiveBuffer   int            // SO_RCVBUF, in bytes; 0 for the system's
 	SendBuffer      int            // SO_SNDBUF, in bytes; 0 for the system's
+
+	Nonblock bool // commands get it with O_NONBLOCK set
 }
 
 // Optional is a value that may be unset, as the zero Optional is.
@@ -60,7 +62,7 @@ type option struct {
 	format  func(Options) string            // its value
 	parse   func(o *Options, v string) bool // says no of a value that is none
 	reset   func(o *Options)                // to its default
-	isPast  bool                            // it has no effect on a socket that is open
+	isPast  bool                            // an open socket does not have it: it says what to do before, or behind
 }
 
 // options has a row for each of Options, in the order of their text.
@@ -79,6 +81,7 @@ var options = []option{
 	flag("pass-credentials", isUnix, func(o *Options) *bool { return &o.PassCredentials }),
 	number("receive-buffer", 0, isAny, func(o *Options) *int { return &o.ReceiveBuffer }),
 	number("send-buffer", 0, isAny, func(o *Options) *int { return &o.SendBuffer }),
+	past(flag("nonblock", isAny, func(o *Options) *bool { return &o.Nonblock })),
 }
 
 func isAny(Type) bool     { return true }

@@ -42,6 +42,7 @@ var openingTextTests = []struct {
 		"unix::@x~pass-credentials~receive-buffer=1~send-buffer=2",
 	},
 	{"0", func(o *Options) { o.NoDelay, o.KeepAlive = true, true }, "tcp::127.0.0.1:0~no-delay~keep-alive"},
+	{"unix-dgram::/x", func(o *Options) { o.Nonblock = true }, "unix-dgram::/x~nonblock"},
 }
 
 func TestOpeningText(t *testing.T) {
@@ -128,23 +129,23 @@ func TestParseOpeningDecodes(t *testing.T) {
 var optionsForTypeTests = map[Type]Options{
 	"https": {
 		Backlog: 1, NoReuse: true, ReusePort: true, V6Only: Some(true), FreeBind: true, NoDelay: true, KeepAlive: true,
-		ReceiveBuffer: 1, SendBuffer: 2,
+		ReceiveBuffer: 1, SendBuffer: 2, Nonblock: true,
 	},
 	"udp": {
 		Backlog: DefaultBacklog, ReusePort: true, V6Only: Some(true), FreeBind: true, Broadcast: true,
-		ReceiveBuffer: 1, SendBuffer: 2,
+		ReceiveBuffer: 1, SendBuffer: 2, Nonblock: true,
 	},
 	"unix": {
 		Backlog: 1, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700), PassCredentials: true,
-		ReceiveBuffer: 1, SendBuffer: 2,
+		ReceiveBuffer: 1, SendBuffer: 2, Nonblock: true,
 	},
 	"unix-seqpacket": {
 		Backlog: 1, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700), PassCredentials: true,
-		ReceiveBuffer: 1, SendBuffer: 2,
+		ReceiveBuffer: 1, SendBuffer: 2, Nonblock: true,
 	},
 	"unix-dgram": {
 		Backlog: DefaultBacklog, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700), PassCredentials: true,
-		ReceiveBuffer: 1, SendBuffer: 2,
+		ReceiveBuffer: 1, SendBuffer: 2, Nonblock: true,
 	},
 }
 
@@ -152,7 +153,7 @@ func TestOptionsForType(t *testing.T) {
 	t.Parallel()
 	all := Options{
 		Backlog: 1, NoReuse: true, ReusePort: true, Mode: Some[uint32](0o600), MakeDirectories: true, DirectoryMode: Some[uint32](0o700),
-		V6Only: Some(true), FreeBind: true, NoDelay: true, KeepAlive: true, Broadcast: true, PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2,
+		V6Only: Some(true), FreeBind: true, NoDelay: true, KeepAlive: true, Broadcast: true, PassCredentials: true, ReceiveBuffer: 1, SendBuffer: 2, Nonblock: true,
 	}
 	for typ, want := range optionsForTypeTests {
 		if got := all.For(typ); got != want {
@@ -174,7 +175,7 @@ func TestDiffers(t *testing.T) {
 			t.Errorf("%+v differs in %q, want %q", o, got, want)
 		}
 	}
-	if got := (Options{Backlog: 77, Mode: Some[uint32](0o644), MakeDirectories: true, DirectoryMode: Some[uint32](0o700)}).Differs(kept); got != "" {
+	if got := (Options{Backlog: 77, Mode: Some[uint32](0o644), MakeDirectories: true, DirectoryMode: Some[uint32](0o700), Nonblock: true}).Differs(kept); got != "" {
 		t.Errorf("it differs in %q", got)
 	}
 }

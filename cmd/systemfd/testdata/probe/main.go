@@ -3,6 +3,7 @@
 //	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS and others that name descriptors, descriptors, limits, signals
 //	probe options    one line a descriptor: its socket options
 //	probe serve      answer every connection on descriptor 3 with "PID REQUEST", or every datagram
+//	server           called so, by a link: write the facts to the file "seen" beside it
 //	probe graceful [ADDRESS]
 //	                 the same for connections, until SIGTERM: then end what is accepted; ADDRESS: bind it first
 package main
@@ -13,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,6 +23,8 @@ import (
 
 func main() {
 	switch {
+	case filepath.Base(os.Args[0]) == "server":
+		see(filepath.Join(filepath.Dir(os.Args[0]), "seen"))
 	case len(os.Args) > 1 && os.Args[1] == "serve":
 		serve()
 	case len(os.Args) > 1 && os.Args[1] == "graceful":
@@ -29,6 +33,21 @@ func main() {
 		options()
 	default:
 		report()
+	}
+}
+
+// see writes the report to a file, which is there as a whole or not at all.
+func see(path string) {
+	part := fmt.Sprint(path, ".", os.Getpid())
+	f, err := os.Create(part)
+	if err != nil {
+		panic(err)
+	}
+	unix.CloseOnExec(int(f.Fd()))
+	os.Stdout = f
+	report()
+	if err := os.Rename(part, path); err != nil {
+		panic(err)
 	}
 }
 

@@ -1,0 +1,269 @@
+// Package launcher knows programs that start others: what they do to the process ID, the descriptors and the environment
+// of a server, and how systemfd gets right before that.
+package launcher
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/systemfd/systemfd/internal/handoff"
+	"github.com/systemfd/systemfd/internal/process"
+)
+
+// effect is what a launcher does to the sockets on their way to the server, the worse the greater.
+type effect int
+
+const (
+	becomes effect = iota // the server, by exec: such a row is there for the launcher that may follow
+	reloads               // the server, which loses the sockets at the first reload
+	forks                 // the server has another process ID
+	closes                // the server does not find the descriptors: closed, or replaced
+	hoards                // the same, and a process stays that would keep the sockets open
+	blocks                // the server finds nothing, and no way to a holder
+)
+
+// launcher is a program that starts the server, and how systemfd gets right before that. Its lists of flags are as in
+// arguments.go.
+type launcher struct {
+	name     string // base name of the program
+	word     string // the subcommand that makes it one; "" if it always is
+	flags    string // the flags any of which makes it one; "" if it always is
+	unless   string // the flags any of which makes it none
+	isLeader bool   // it is one only if it leads a process group
+	isScript bool   // it is one only if no file stands behind the word
+	effect   effect
+	drops    bool   // it drops the environment, unless add is there
+	values   string // its flags whose value is the next argument
+	operands int    // how many other arguments may stand before the command, or before the flag of text
+
+	// Where the command is.
+	ends    bool   // its arguments end in it
+	after   string // if they do: behind this word, in place of flags and operands
+	isKnown bool   // if they do: it looks for programs in a place of its own, so that systemfd cannot stand there
+	eats    bool   // if they do: it takes the first "--" for its own, wherever that is
+	isFar   bool   // if they do: it does not look for programs in our PATH
+	text    string // it is the value of one of these flags, for a shell
+	files   string // it is in one of these files; people know the last
+
+	// What to type.
+	puts    string // before the command; "systemfd --" if ""
+	add     string // arguments right behind its name and word, too
+	addFlag string // the flags by which these are there already
+	pattern string // arguments, if its own do not say where the command is
+	instead string // another line
+}
+
+// launcherOf returns the known launcher that argv is, and the word and flag that make it one; or nil.
+func launcherOf(argv []string) (l *launcher, because string) {
+	name := filepath.Base(argv[0])
+	for i := range launchers {
+		if l := &launchers[i]; l.name == name {
+			if because, ok := l.is(argv[1:]); ok {
+				return l, because
+			}
+		}
+	}
+	return shellOfText(argv), ""
+}
+
+// shellOfText returns the shell that argv is, if that starts a command of -c as a child. Its file tells, not its name: sh
+// is dash on some systems.
+func shellOfText(argv []string) *launcher {
+	name := ""
+	for i := range shells {
+		l := &shells[i]
+		text, at := l.textIn(argv)
+		if at == 0 || slices.Contains(words(text), "exec") {
+			continue
+		}
+		if name == "" {
+			name = programOf(argv[0])
+		}
+		if l.name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// programOf returns the base name of the file that a command runs, "." if there is none.
+func programOf(command string) string {
+	file, err := handoff.LookPath(command)
+	if err == nil {
+		file, err = filepath.EvalSymlinks(file)
+	}
+	if err != nil {
+		return "."
+	}
+	return filepath.Base(file)
+}
+
+// is reports whether a program of that name is this launcher with these arguments, and which word and flag say so.
+func (l *launcher) is(args []string) (because string, is bool) {
+	word, hasFlags, operands := l.word, l.flags == "", l.operands
+	for len(args) > 0 && args[0] != "--" {
+		arg := args[0]
+		args = args[min(span(arg, l.values), len(args)):]
+		switch {
+		case hasFlag(arg, l.unless, l.values):
+			return "", false
+		case !hasFlags && hasFlag(arg, l.flags, l.values):
+			flag, _, _ := strings.Cut(arg, "=")
+			hasFlags, because = true, join(because, flag)
+		case isFlag(arg):
+		case word != "" && arg == word:
+			word, because = "", join(because, arg)
+			if l.isScript && len(args) > 0 && strings.ContainsAny(args[0], "./") {
+				return "", false
+			}
+		case operands == 0: // the flags have ended
+			args = nil
+		default:
+			operands--
+		}
+	}
+	return because, word == "" && hasFlags && (!l.isLeader || process.LeadsGroup())
+}
+
+// commandIn returns where the command begins in argv, 0 if that is not known.
+func (l *launcher) commandIn(argv []string) int {
+	if l.after != "" {
+		return inside(slices.Index(argv, l.after)+1, argv)
+	}
+	operands := l.operands
+	for i := l.head(argv); i < len(argv); i += span(argv[i], l.values) {
+		switch {
+		case argv[i] == "--" && operands == 0:
+			return inside(i+1, argv)
+		case isFlag(argv[i]), isAssignment(argv[i]):
+		case operands == 0:
+			return i
+		default:
+			operands--
+		}
+	}
+	return 0
+}
+
+// inside returns an index of argv, or 0 if it is behind the end.
+func inside(i int, argv []string) int {
+	if i < len(argv) {
+		return i
+	}
+	return 0
+}
+
+// head is how many arguments are the name and the word of a launcher.
+func (l *launcher) head(argv []string) int {
+	if l.word == "" {
+		return 1
+	}
+	return slices.Index(argv, l.word) + 1
+}
+
+// textIn returns the command for a shell in argv, and which argument that is; 0 if there is none.
+func (l *launcher) textIn(argv []string) (text string, at int) {
+	operands, isNext := l.operands, false
+	for i := 1; i < len(argv) && argv[i] != "--"; i += span(argv[i], l.values) {
+		switch arg := argv[i]; {
+		case hasFlag(arg, l.text, l.values):
+			if _, text, ok := strings.Cut(arg, "="); ok {
+				return text, i
+			}
+			isNext = true // more flags may stand between
+		case isFlag(arg):
+		case isNext:
+			return arg, i
+		case operands == 0:
+			return "", 0
+		default:
+			operands--
+		}
+	}
+	return "", 0
+}
+
+// words are those of a text for a shell, as far as quotes and operators divide them.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n='\"();&|", r) })
+}
+
+// nests reports whether command has a systemfd of its own right before the server.
+func nests(command []string) bool {
+	return slices.ContainsFunc(command[1:], func(arg string) bool {
+		return slices.ContainsFunc(words(arg), func(word string) bool { return filepath.Base(word) == "systemfd" })
+	})
+}
+
+// Way is what stands between systemfd and the server: launchers, each the command of the one before.
+type Way struct {
+	argv  []string // COMMAND
+	last  known    // the one whose command is the server
+	worst known    // the one with the worst effect
+}
+
+// known is a launcher in a command; the zero known is none.
+type known struct {
+	*launcher
+	at   int    // where it begins
+	name string // with the word or flag that makes it a launcher
+}
+
+// Of looks for launchers in a command.
+func Of(command []string) Way {
+	w := Way{argv: command}
+	for at := 0; ; {
+		w.argv = splitText(w.argv, at)
+		l, because := launcherOf(w.argv[at:])
+		if l == nil {
+			return w
+		}
+		w.last = known{l, at, join(filepath.Base(w.argv[at]), because)}
+		if l.effect > w.effect() {
+			w.worst = w.last
+		}
+		next := 0
+		if l.ends {
+			next = l.commandIn(w.argv[at:])
+		}
+		if next == 0 {
+			return w
+		}
+		at += next
+	}
+}
+
+// effect is the worst of the launchers'.
+func (w Way) effect() effect {
+	if w.worst.launcher == nil {
+		return becomes
+	}
+	return w.worst.effect
+}
+
+// splitText returns argv with the words of env -S as arguments, unless there are quotes or the like in them.
+func splitText(argv []string, at int) []string {
+	if filepath.Base(argv[at]) != "env" || len(argv) < at+2 {
+		return argv
+	}
+	text, rest := "", argv[at+2:]
+	switch flag := argv[at+1]; {
+	case (flag == "-S" || flag == "--split-string") && len(rest) > 0:
+		text, rest = rest[0], rest[1:]
+	case strings.HasPrefix(flag, "--split-string="):
+		text = flag[len("--split-string="):]
+	case strings.HasPrefix(flag, "-S"):
+		text = flag[len("-S"):]
+	}
+	if text == "" || strings.ContainsAny(text, `'"\$#`) {
+		return argv
+	}
+	return slices.Concat(argv[:at+1], strings.Fields(text), rest)
+}
+
+// PassesPID reports whether the server has the process ID of the command.
+func (w Way) PassesPID() bool { return w.effect() < forks }
+
+// Closes reports whether the server does not find the descriptors, and can get them from a holder.
+func (w Way) Closes() bool { return w.effect() == closes || w.effect() == hoards }

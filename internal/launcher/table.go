@@ -1,0 +1,166 @@
+package launcher
+
+// launchers are the known ones, as measured on Linux: those of util-linux 2.38, coreutils 9.1, findutils 4.9 and others
+// of Debian 12, and Node's with Node 20. The tests run the real ones; a row that they do not run says by which version
+// it was measured. Of two rows that fit, the first counts.
+var launchers = [...]launcher{
+	// What becomes its command by exec.
+	{name: "catatonit", ends: true}, // 0.1.7; it forks, and mends LISTEN_PID itself
+	{name: "choom", ends: true, values: "n adjust p pid"},
+	{name: "chpst", ends: true, values: "u U b e / P n l L m d o p f c t"}, // runit 2.1.2
+	{name: "chrt", ends: true, operands: 1, values: "T D P p sched-runtime sched-deadline sched-period"},
+	{name: "direnv", word: "exec", ends: true, operands: 1},
+	{name: "env", flags: "- i ignore-environment", effect: blocks, ends: true, values: "u unset C chdir", isFar: true},
+	{name: "env", ends: true, values: "u unset C chdir"},
+	{name: "ionice", ends: true, values: "c class n classdata"},
+	{name: "nice", ends: true, values: "n adjustment"},
+	{name: "nohup", ends: true},
+	{name: "prlimit", ends: true},
+	{name: "setarch", ends: true, operands: 1},
+	{name: "setpriv", ends: true, values: "reuid ruid euid regid rgid egid groups inh-caps ambient-caps bounding-set securebits pdeathsig"},
+	{name: "softlimit", ends: true, values: "a c d f l m o p r s t"}, // daemontools 0.76
+	{name: "stdbuf", ends: true, values: "i input o output e error"},
+	{name: "taskset", ends: true, operands: 1},
+	{name: "valgrind", ends: true}, // 3.19
+
+	// What does that with a flag, or without.
+	{name: "flock", flags: "c command", effect: forks, text: "c command", operands: 1, pattern: `lock -c "systemfd -- ./server"`},
+	{name: "flock", unless: "F no-fork", effect: forks, ends: true, operands: 1, values: flockValues},
+	{name: "flock", ends: true, operands: 1, values: flockValues},
+	{name: "setsid", flags: "f fork", effect: forks, ends: true},
+	{name: "setsid", isLeader: true, effect: forks, ends: true},
+	{name: "setsid", ends: true},
+	{name: "strace", unless: "D DD DDD daemonize", effect: forks, ends: true, values: straceValues},
+	{name: "strace", ends: true, values: straceValues},
+	{name: "unshare", flags: "f fork", effect: forks, ends: true, values: unshareValues},
+	{name: "unshare", ends: true, values: unshareValues},
+
+	// What starts its command as a child.
+	{name: "bwrap", effect: forks, ends: true, after: "--", pattern: `--dev-bind / / -- systemfd -- ./server`}, // 0.8.0
+	{name: "dbus-run-session", effect: forks, ends: true, values: "config-file dbus-daemon"},
+	{name: "docker-init", effect: forks, ends: true, eats: true, values: "p e"}, // another name of tini
+	{name: "dumb-init", effect: forks, ends: true, values: "r rewrite"},
+	{name: "fakeroot", effect: forks, ends: true, values: "l lib f faked s i b"}, // 1.31
+	{name: "find", effect: forks, ends: true, after: "-exec", pattern: `. -maxdepth 0 -exec systemfd -- ./server \;`},
+	{name: "ltrace", effect: forks, ends: true, values: "a A D e F l n o p s u w x"},                              // 0.7.3
+	{name: "nix-shell", effect: forks, text: "run command", operands: 9, pattern: `--run "systemfd -- ./server"`}, // not measured again
+	{name: "parallel", effect: forks, ends: true, values: "j jobs a arg-file I S L n N P"},                        // 20221122
+	{name: "start_server", effect: forks, ends: true, after: "--", pattern: `-- systemfd -- ./server`},            // Server::Starter 0.35
+	{name: "script", effect: forks, text: "c command", operands: 1, pattern: `-qc "systemfd -- ./server" /dev/null`},
+	{name: "time", effect: forks, ends: true, values: "f format o output"},
+	{name: "timeout", effect: forks, ends: true, operands: 1, values: "k kill-after s signal"},
+	{name: "tini", effect: forks, ends: true, eats: true, values: "p e"},
+	{name: "xargs", effect: forks, ends: true, values: "a arg-file d delimiter E I L n max-args P max-procs s max-chars process-slot-var"},
+
+	// What runs its command as another user, or in another environment.
+	{name: "doas", effect: closes, ends: true, values: "C u", isFar: true}, // 6.8.2, with keepenv in doas.conf
+	{name: "firejail", effect: blocks, ends: true},                         // 0.9.72; it has a pid namespace of its own, too
+	{
+		name: "runuser", flags: "- l login", effect: forks, text: "c command", operands: 1, drops: true, add: keepOurs, addFlag: "w",
+		pattern: `-l -c "systemfd -- ./server" root`,
+	},
+	{name: "runuser", flags: "u user", effect: forks, ends: true, values: "u user g group G supp-group w whitelist-environment"},
+	{name: "runuser", effect: forks, text: "c command", operands: 1, pattern: `-c "systemfd -- ./server" root`},
+	{
+		name: "su", flags: "- l login", effect: forks, text: "c command", operands: 1, drops: true, add: keepOurs, addFlag: "w",
+		pattern: `-l -c "systemfd -- ./server"`,
+	},
+	{name: "su", effect: forks, text: "c command", operands: 1, pattern: `-c "systemfd -- ./server"`},
+	{name: "sudo", flags: "i login", effect: blocks, ends: true, values: sudoValues, isFar: true}, // 1.9.13
+	{name: "sudo", effect: closes, ends: true, values: sudoValues, add: "-E", addFlag: "E preserve-env", isFar: true},
+
+	// Debuggers.
+	{name: "dlv", effect: forks, pattern: `exec "$(command -v systemfd)" -- -- ./server`}, // 1.27.2
+	{name: "gdb", effect: forks, add: `-ex "set exec-wrapper systemfd --"`, addFlag: "ex"},
+	{name: "gdbserver", effect: forks, ends: true, operands: 1}, // 13.1
+
+	// Terminals.
+	{name: "expect", effect: closes, pattern: `-c "spawn systemfd -- ./server; set timeout -1; expect eof"`}, // 5.45.4
+	{name: "screen", effect: closes, ends: true, values: "c e h p s S t T x"},
+	{name: "tmux", effect: hoards, pattern: `new "systemfd -- ./server"`},
+	{name: "unbuffer", effect: closes, ends: true}, // 5.45.4
+
+	// Watchers.
+	{name: "air", effect: forks, pattern: `--build.full_bin "systemfd -- ./tmp/main"`},                               // 1.67.4
+	{name: "bun", word: "run", flags: "watch", effect: reloads, instead: entr + `bun server.ts'`},                    // 1.4.5
+	{name: "bun", flags: "watch", effect: reloads, instead: entr + `bun server.ts'`},                                 // 1.4.5
+	{name: "cargo", word: "watch", effect: forks, pattern: `watch -s "systemfd -- cargo run"`},                       // not measured again
+	{name: "chokidar", effect: closes, pattern: `. --initial -c "systemfd -- ./server"`},                             // 3.0.0
+	{name: "deno", word: "run", flags: "watch watch-hmr", effect: reloads, instead: entr + `deno run -A server.ts'`}, // 2.9.6
+	{name: "entr", flags: "s", effect: forks, pattern: `-nrs "exec systemfd -- ./server"`},
+	{name: "entr", effect: forks, ends: true},
+	{name: "gow", word: "run", effect: forks, add: `-exec "systemfd --"`, addFlag: "exec"}, // not measured again
+	{name: "hupper", effect: forks, instead: entr + `python3 server.py'`},                  // not measured again
+	{name: "node", flags: "watch watch-path", effect: closes, instead: nodemon + `server.js`},
+	{name: "node-dev", effect: closes, instead: nodemon + `server.js`}, // 8.0.0
+	{name: "node-supervisor", effect: closes, instead: nodemon + `server.js`},
+	{name: "nodemon", effect: closes, pattern: `--exec "systemfd -- node" server.js`},
+	{
+		name: "reflex", effect: forks, ends: true, eats: true,
+		values: "r regex R inverse-regex g glob G inverse-glob c config d decoration e t shutdown-timeout substitute",
+	},
+	{name: "supervisor", effect: closes, pattern: `-x systemfd -- -- node server.js`},                  // 0.12.0
+	{name: "ts-node-dev", effect: closes, instead: nodemonTS},                                          // not measured again
+	{name: "tsnd", effect: closes, instead: nodemonTS},                                                 // another name of ts-node-dev
+	{name: "tsx", effect: closes, instead: nodemonTS},                                                  // 4.23.15
+	{name: "watchexec", effect: forks, ends: true, after: "--", pattern: `-r -- systemfd -- ./server`}, // not measured again
+	{name: "watchfiles", effect: closes, pattern: `"systemfd -- ./server"`},                            // not measured again
+	{name: "watchmedo", effect: closes, pattern: `auto-restart -- sh -c "exec systemfd -- ./server"`},  // 2.2.1; it takes the first -- for itself
+	{name: "wgo", effect: forks, pattern: `go build -o server . :: systemfd -- ./server`},              // not measured again
+
+	// What finds its commands in a file.
+	{name: "bun", word: "run", isScript: true, effect: closes, files: "package.json"}, // 1.4.5
+	{name: "deno", word: "task", effect: forks, files: "deno.jsonc deno.json"},        // 2.9.6
+	{name: "foreman", effect: forks, files: "Procfile"},                               // 0.87.2
+	{name: "gmake", effect: forks, files: makefiles, puts: "+systemfd --"},
+	{name: "make", effect: forks, files: makefiles, puts: "+systemfd --"},
+	{name: "modd", effect: forks, files: "modd.conf"}, // 0.8.1
+	{name: "ninja", effect: forks, files: "build.ninja"},
+	{name: "npm", effect: closes, files: "package.json"},
+	{name: "overmind", effect: closes, files: "Procfile"},    // not measured again
+	{name: "pnpm", word: "exec", effect: closes, ends: true}, // 12.21.0
+	{name: "pnpm", effect: closes, files: "package.json"},    // the native program that 12 installs if it may passes them on
+	{name: "runsv", effect: forks, files: "run"},             // runit 2.1.2
+	{name: "runsvdir", effect: forks, files: "run"},
+	{name: "s6-supervise", effect: forks, files: "run"}, // s6 2.11.3
+	{name: "s6-svscan", effect: forks, files: "run"},
+	{name: "supervise", effect: forks, files: "run"},                 // daemontools 0.76
+	{name: "supervisord", effect: closes, files: "supervisord.conf"}, // 4.2.5
+	{name: "task", effect: forks, files: "Taskfile.yml"},             // 3.54.0
+	{name: "yarn", effect: closes, files: "package.json"},            // 1.22.22
+
+	// What takes several commands, or makes one.
+	{name: "concurrently", effect: closes, pattern: `"systemfd -- ./server"`}, // 9.2.5
+	{name: "go", word: "run", effect: forks, values: "C", add: `-exec "systemfd --"`, addFlag: "exec"},
+	{name: "mprocs", effect: closes, pattern: `"systemfd -- ./server"`}, // 0.9.6
+	{name: "npx", effect: closes, ends: true, isKnown: true, values: "p package w workspace", pattern: `-c "systemfd -- ./server"`},
+	{name: "pm2", effect: closes, instead: pm2},         // 7.0.4
+	{name: "pm2-runtime", effect: closes, instead: pm2}, // 7.0.4
+}
+
+// shells are those that start even a single command of -c as a child, unless exec stands before it. Others become it:
+// bash, zsh, ksh, yash and the sh of busybox.
+var shells = [...]launcher{
+	{name: "dash", effect: forks, values: "o", text: "c", puts: "exec", pattern: inShell},
+	{name: "elvish", effect: forks, text: "c", puts: "exec", pattern: inShell}, // 0.19.2
+	{name: "fish", effect: forks, values: "C init-command d debug f features o debug-output", text: "c command", puts: "exec", pattern: inShell},
+	{name: "mksh", effect: forks, values: "o", text: "c", puts: "exec", pattern: inShell}, // only of a list
+	{name: "nu", effect: forks, text: "c commands", puts: "exec", pattern: inShell},
+	{name: "tcsh", effect: forks, text: "c", puts: "exec", pattern: inShell},
+	{name: "xonsh", effect: forks, text: "c", puts: "exec", pattern: inShell}, // 0.13.4
+}
+
+// What several rows have.
+const (
+	inShell       = `-c "exec systemfd -- ./server"`
+	entr          = `sh -c 'ls | exec entr -nr systemfd -- `
+	nodemon       = `nodemon --exec "systemfd -- node" `
+	nodemonTS     = `nodemon --exec "systemfd -- node --import tsx" server.ts`
+	pm2           = `pm2-runtime start systemfd --interpreter none -- -- ./server`
+	makefiles     = "GNUmakefile makefile Makefile"
+	keepOurs      = "-w LISTEN_FDS,LISTEN_FDNAMES,SYSTEMFD_SOCKETS"
+	flockValues   = "w wait timeout E conflict-exit-code"
+	straceValues  = "a b e E I o O p P s S u U X attach columns trace-path summary-sort-by string-limit output user env"
+	sudoValues    = "u user g group h host p prompt C close-from r role t type T command-timeout U other-user D chdir R chroot"
+	unshareValues = "S setuid G setgid R root w wd propagation setgroups map-user map-group"
+)
