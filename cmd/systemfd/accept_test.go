@@ -54,7 +54,7 @@ func TestAccept(t *testing.T) {
 	p := testkit.NewProject(t)
 	l := p.Launch("env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no",
 		"systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "-s", "unix-seqpacket::./q",
-		"--accept", "--info-file", "info", "--", "sh", "-c", script)
+		"--accept", "--pid", "--info-file", "info", "--", "sh", "-c", script)
 	found := p.Addresses()
 	_, dualPort, err := net.SplitHostPort(found[2])
 	if err != nil {

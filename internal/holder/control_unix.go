@@ -59,7 +59,7 @@ func at(control string) (Client, error) {
 	switch isTheirs := statErr == nil && int(stat.Uid) != c.peer; {
 	case isTheirs && c.peer == 0:
 		c.peer = int(stat.Uid)
-	case isTheirs && !isOurs, errors.Is(statErr, unix.EACCES):
+	case isTheirs && !isOurs, c.peer != 0 && errors.Is(statErr, unix.EACCES):
 		return nil, &Error{
 			Text:   fmt.Sprintf("SYSTEMFD_HOLDER is %q: the holder of another user, and only that one and root may use it", control),
 			Remedy: fmt.Sprintf("as root, change the user behind systemfd: systemfd -- setpriv --reuid %d --regid %d --clear-groups COMMAND", c.peer, os.Getegid()),

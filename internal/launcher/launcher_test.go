@@ -265,7 +265,9 @@ func TestHintOfFile(t *testing.T) {
 		file, text string
 		isHint     bool
 	}{{"Makefile", "run:\n\t./server\n", true}, {"makefile", "run:\n\t+systemfd -- ./server\n", false}} {
-		testkit.Write(t, ".", test.file, test.text)
+		if err := os.WriteFile(test.file, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if got := w.Hint(Outer{}); (got != "") != test.isHint {
 			t.Errorf("with %q in %s: %q", test.text, test.file, got)
 		}
