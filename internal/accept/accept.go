@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/systemfd/systemfd/internal/child"
 	"github.com/systemfd/systemfd/internal/listenfds"
@@ -36,14 +35,8 @@ type server struct {
 	Service
 	children *child.Group
 	ending   chan struct{} // closed when no more is to be accepted
-	mu       sync.Mutex
-	short    time.Time // when descriptors or processes were lacking last
+	shortage child.Shortage
 }
-
-const (
-	retryAfter = 100 * time.Millisecond // before what failed for want of descriptors or processes is tried again
-	calm       = 10 * time.Second       // without a shortage, so that the next one is told
-)
 
 // room is how many descriptors it takes to accept: the runtime's own, a connection, and what starting a child needs.
 const room = 8
@@ -63,7 +56,7 @@ func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
 	}
 	startThreads()
 	service.Ready()
-	s := &server{Service: service, children: child.NewGroup(), ending: make(chan struct{})}
+	s := &server{Service: service, children: child.NewGroup(), ending: make(chan struct{}), shortage: child.Shortage{Warn: service.Warn}}
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { s.accept(l) })
@@ -76,10 +69,10 @@ func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
 	}
 	accepting.Wait()
 	s.CleanUp()
-	s.children.Signal(ending)
+	s.children.Pass(ending)
 	go func() {
 		for another := range signals {
-			s.children.Signal(another)
+			s.children.Pass(another)
 		}
 	}()
 	s.children.Wait()
@@ -116,7 +109,7 @@ func (s *server) accept(l socket.Listener) {
 			s.handle(conn, from)
 			conn.Close()
 		case !s.isEnding():
-			s.wait(fmt.Errorf("cannot accept: %w", err))
+			s.shortage.Wait(fmt.Errorf("cannot accept: %w", err), s.ending)
 		}
 	}
 }
@@ -143,21 +136,7 @@ func (s *server) handle(conn *os.File, from netip.AddrPort) {
 		case s.isEnding():
 			return
 		}
-		s.wait(err)
-	}
-}
-
-// wait lets a shortage pass, and tells of it once.
-func (s *server) wait(err error) {
-	s.mu.Lock()
-	if time.Since(s.short) > calm {
-		s.Warn(fmt.Errorf("%w; trying again until it works", err))
-	}
-	s.short = time.Now()
-	s.mu.Unlock()
-	select {
-	case <-s.ending:
-	case <-time.After(retryAfter):
+		s.shortage.Wait(err, s.ending)
 	}
 }
 
@@ -166,7 +145,9 @@ func (s *server) wait(err error) {
 func (s *server) start(conn *os.File, from netip.AddrPort) error {
 	if s.Inetd {
 		environ := listenfds.Environ(s.Environ, listenfds.Set{NoHolder: true})
-		return s.children.Start(s.File, s.Argv, withRemote(environ, from), []uintptr{conn.Fd(), conn.Fd(), 2})
+		return s.children.Start(child.Command{
+			File: s.File, Argv: s.Argv, Environ: withRemote(environ, from), Files: []uintptr{conn.Fd(), conn.Fd(), 2},
+		})
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -174,7 +155,8 @@ func (s *server) start(conn *os.File, from netip.AddrPort) error {
 	}
 	set := listenfds.Set{First: listenfds.Start, Count: 1, Names: []string{"connection"}, NoHolder: true}
 	argv := slices.Concat(s.Nested, []string{"--"}, s.Argv)
-	return s.children.Start(self, argv, withRemote(listenfds.Environ(s.Environ, set), from), []uintptr{0, 1, 2, conn.Fd()})
+	environ := withRemote(listenfds.Environ(s.Environ, set), from)
+	return s.children.Start(child.Command{File: self, Argv: argv, Environ: environ, Files: []uintptr{0, 1, 2, conn.Fd()}})
 }
 
 // withRemote sets REMOTE_ADDR and REMOTE_PORT, systemd.exec(5), of an inet connection; ones of somebody else's go.

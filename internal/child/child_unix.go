@@ -10,13 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func init() { platform = &system{hasRoom, start, kill, waitForAny, notify} }
+func init() { platform = &system{hasRoom, start, kill, waitForAny, notify, hasSent} }
 
-func start(file string, argv, environ []string, files []uintptr) (pid int, err error) {
-	attr := &syscall.ProcAttr{Env: environ, Files: files}
-	pid, err = syscall.ForkExec(file, argv, attr)
+func start(c Command) (pid int, err error) {
+	attr := &syscall.ProcAttr{Env: c.Environ, Files: c.Files}
+	if c.DiesWithUs {
+		attr.Sys = dieWithUs
+	}
+	pid, err = syscall.ForkExec(c.File, c.Argv, attr)
 	if errors.Is(err, unix.ENOEXEC) {
-		pid, err = syscall.ForkExec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), attr)
+		pid, err = syscall.ForkExec("/bin/sh", append([]string{"/bin/sh", c.File}, c.Argv[1:]...), attr)
 	}
 	return pid, err
 }
@@ -28,11 +31,30 @@ func kill(pid int, s os.Signal) {
 	}
 }
 
-func waitForAny() (pid int, err error) {
+func waitForAny() (pid int, end Status, err error) {
+	var status unix.WaitStatus
 	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-		pid, err = unix.Wait4(-1, nil, 0, nil)
+		pid, err = unix.Wait4(-1, &status, 0, nil)
 	}
-	return pid, err
+	if status.Signaled() {
+		return pid, Status{Signal: status.Signal()}, err
+	}
+	return pid, Status{Code: status.ExitStatus()}, err
+}
+
+// hasSent reports whether a signal is one that a terminal sends to its foreground process group, and that is ours and our
+// children's.
+func hasSent(s os.Signal) bool {
+	if s != unix.SIGINT && s != unix.SIGQUIT {
+		return false
+	}
+	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false // there is none
+	}
+	defer unix.Close(tty)
+	group, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
 }
 
 func hasRoom(count int) error {

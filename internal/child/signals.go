@@ -5,7 +5,9 @@ package child
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/systemfd/systemfd/internal/handoff"
 )
@@ -25,17 +27,28 @@ func Endings() chan os.Signal {
 }
 
 // DieOf ends this process by a signal, as it would have ended without us in the way. It ends with 128 and the number, as a
-// shell says it, if that is not to be had: process 1 has no default actions, and the Go runtime's answer to SIGQUIT
-// is a stack trace.
+// shell says it, if that is not to be had: process 1 has no default actions, and the Go runtime has its own for some.
 func DieOf(s os.Signal) {
 	handoff.WriteCounters()
 	number, _ := s.(syscall.Signal)
-	if s == syscall.SIGQUIT || os.Getpid() == 1 {
-		os.Exit(128 + int(number))
+	if !slices.Contains(traced, number) && os.Getpid() != 1 {
+		signal.Reset(s)
+		if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(s) == nil {
+			time.Sleep(time.Second) // it may take a moment
+		}
 	}
-	signal.Reset(s)
-	if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(s) != nil {
-		os.Exit(128 + int(number))
+	os.Exit(128 + int(number))
+}
+
+// traced are the signals that the Go runtime answers with a stack trace.
+var traced = []syscall.Signal{
+	syscall.SIGQUIT, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV,
+}
+
+// End ends this process as a child has ended.
+func (s Status) End() {
+	if s.Signal != 0 {
+		DieOf(s.Signal)
 	}
-	select {} // the signal may take a moment
+	os.Exit(s.Code)
 }

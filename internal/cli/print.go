@@ -121,6 +121,11 @@ func (p *printer) accepting(s takeover.Socket) {
 	p.say("accepting on " + s.Display() + keptOpen(s))
 }
 
+// proxying tells of a socket in front of COMMAND, which serves at a private port.
+func (p *printer) proxying(s takeover.Socket, port int) {
+	p.say(fmt.Sprintf("socket %s -> port %d%s", s.Display(), port, keptOpen(s)))
+}
+
 // keptOpen is for whom a socket was kept open, "" if it was not.
 func keptOpen(s takeover.Socket) string {
 	if s.Origin != takeover.Held {

@@ -25,6 +25,7 @@ type runFlags struct {
 	Hold     bool   `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
 	Lazy     bool   `help:"wait for the first connection or datagram, then become COMMAND"`
 	Accept   bool   `help:"stay, and start COMMAND once per connection"`
+	Proxy    bool   `help:"stand in front of COMMAND, which serves at the private port that\n{port} in its arguments and PORT say: for servers that take no socket"`
 	Inetd    bool   `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
 	InfoFile string `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once they are bound; - is stdout"`
 	Quiet    bool   `short:"q" help:"print only errors"`
@@ -71,6 +72,9 @@ func (h *handover) prepare() (err error) {
 		return err
 	}
 	h.flags.Accept = h.flags.Accept || h.wanted.accept
+	if err = h.flags.checkProxy(); err != nil {
+		return err
+	}
 	if h.flags.Lazy && h.flags.Accept {
 		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
 	}
@@ -83,6 +87,11 @@ func (h *handover) prepare() (err error) {
 	}
 	if err = h.flags.checkSockets(h.plan.Specs()); err != nil {
 		return err
+	}
+	if h.flags.Proxy {
+		if h.ports, err = h.pickPorts(h.plan.Specs()); err != nil {
+			return err
+		}
 	}
 	if h.environ, err = handoff.Reserve(os.Environ(), h.plan.Count()); err != nil {
 		return err
@@ -105,12 +114,17 @@ func (f *runFlags) checkSockets(specs []spec.Spec) error {
 	switch {
 	case len(specs) == 0 && f.Accept:
 		return &usageError{"--accept has no socket to accept on", "give it one: -s http::3000"}
+	case len(specs) == 0 && f.Proxy:
+		return &usageError{"--proxy has no socket to stand in front of", "give it one: -s http::3000"}
 	case len(specs) == 0 && f.Inetd:
 		return &usageError{"--inetd has no socket to put on stdin", "give it one: -s http::3000"}
 	}
 	for _, s := range specs {
 		if f.Accept && s.Type.Transport() == spec.Datagram {
 			return &usageError{fmt.Sprintf("--accept cannot accept on %s", s.Display()), "datagrams come without a connection: leave --accept out"}
+		}
+		if f.Proxy && s.Type.Transport() != spec.Stream {
+			return &usageError{fmt.Sprintf("--proxy cannot stand in front of %s", s.Display()), "it joins streams: tcp, http, https or unix"}
 		}
 	}
 	return nil
@@ -130,12 +144,13 @@ type handover struct {
 	sockets []takeover.Socket
 	holder  holder.Client // that keeps them, nil without one
 	isKept  bool          // it does so for us: --hold
+	ports   []int         // of --proxy: where COMMAND serves for each socket
 	undo    func()        // takes the info file back
 }
 
 // exec tells what is passed, and becomes COMMAND.
 func (h *handover) exec() error {
-	waits := h.flags.Accept || h.flags.Lazy && len(h.sockets) > 0
+	waits := h.flags.Accept || h.flags.Proxy || h.flags.Lazy && len(h.sockets) > 0
 	var signals chan os.Signal
 	if waits { // whoever reads what is announced may end us at once
 		signals = child.Endings()
@@ -146,6 +161,8 @@ func (h *handover) exec() error {
 	switch {
 	case h.flags.Accept:
 		return h.accept(signals)
+	case h.flags.Proxy:
+		return h.proxy(signals)
 	case waits:
 		h.ready()
 		if err := waitForTraffic(takeover.Sockets(h.sockets), signals, h.cleanUp); err != nil {
@@ -219,6 +236,8 @@ func (h *handover) announce() (err error) {
 		switch {
 		case h.flags.Accept:
 			h.printer.accepting(s)
+		case h.flags.Proxy:
+			h.printer.proxying(s, h.ports[i])
 		case s.Origin == takeover.Opened || s.IsFound:
 			h.printer.socket(s, listenfds.Start+i)
 		}

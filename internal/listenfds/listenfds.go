@@ -104,20 +104,17 @@ func parseNumber(variable, value string) (int, error) {
 // Variable is one variable of the environment.
 type Variable struct{ Name, Value string }
 
-// Variables returns what the environment has to say, in a fixed order. A set without descriptors needs none, but for
-// the word that no holder is to be looked for.
+// Variables returns what the environment has to say, in a fixed order. A set without descriptors may still say which
+// sockets there are, and that no holder is to be looked for.
 func (s Set) Variables() []Variable {
 	var all []Variable
 	if s.Holder != "" && s.Count > 0 || s.NoHolder {
 		all = append(all, Variable{Holder, s.Holder})
 	}
-	if s.Count == 0 {
-		return all
-	}
 	if s.Sockets != "" {
 		all = append(all, Variable{Sockets, s.Sockets})
 	}
-	if s.IsOnlyHeld {
+	if s.Count == 0 || s.IsOnlyHeld {
 		return all
 	}
 	all = append(all, Variable{FDs, strconv.Itoa(s.Count)}, Variable{FDNames, strings.Join(s.Names, ":")})

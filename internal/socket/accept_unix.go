@@ -29,7 +29,28 @@ func newListener(s Socket, nonblock bool) (Listener, error) {
 	return &listener{os.NewFile(uintptr(fd), s.Spec.Address()), nonblock}, nil
 }
 
-func (l *listener) Accept() (conn *os.File, from netip.AddrPort, err error) {
+func (l *listener) Accept() (conn *os.File, from netip.AddrPort, err error) { return l.accept(true) }
+
+func (l *listener) TryAccept() (conn *os.File, err error) {
+	conn, _, err = l.accept(false)
+	if errors.Is(err, unix.EAGAIN) {
+		err = nil
+	}
+	return conn, err
+}
+
+func (l *listener) Wait() error {
+	raw, err := l.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(own uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(own), Events: unix.POLLIN}}, 0)
+		return err == nil && n > 0
+	})
+}
+
+func (l *listener) accept(waits bool) (conn *os.File, from netip.AddrPort, err error) {
 	raw, err := l.file.SyscallConn()
 	if err != nil {
 		return nil, from, err
@@ -42,7 +63,7 @@ func (l *listener) Accept() (conn *os.File, from netip.AddrPort, err error) {
 		for errors.Is(acceptErr, unix.EINTR) || errors.Is(acceptErr, unix.ECONNABORTED) {
 			fd, peer, acceptErr = accept(int(own))
 		}
-		return !errors.Is(acceptErr, unix.EAGAIN)
+		return !waits || !errors.Is(acceptErr, unix.EAGAIN)
 	})
 	if err == nil {
 		err = acceptErr

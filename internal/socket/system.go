@@ -128,7 +128,14 @@ type Listener interface {
 	// Accept waits for a connection and returns it, and where it comes from: the zero AddrPort for a unix socket. After
 	// Close it fails.
 	Accept() (conn *os.File, from netip.AddrPort, err error)
-	Close() error // ends Accept
+
+	// Wait waits for a connection, and takes none. After Close it fails.
+	Wait() error
+
+	// TryAccept is Accept that does not wait: conn is nil if no connection is there any more.
+	TryAccept() (conn *os.File, err error)
+
+	Close() error // ends Accept and Wait
 }
 
 // NewListener accepts on a copy of the descriptor of s, in O_NONBLOCK, which is both's. Connections have O_NONBLOCK if

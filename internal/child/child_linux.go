@@ -1,0 +1,5 @@
+package child
+
+import "syscall"
+
+var dieWithUs = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
