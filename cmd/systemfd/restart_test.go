@@ -20,11 +20,13 @@ import (
 type endpoint struct {
 	name, network string
 	own           bool // it binds by itself, without systemfd
+	proxied       bool // it binds a port by itself, behind systemfd --proxy
 }
 
 var (
-	passed  = []endpoint{{"tcp", "tcp", false}, {"unix", "unix", false}}
-	unaided = []endpoint{{"tcp", "tcp", true}, {"unix", "unix", true}}
+	passed  = []endpoint{{name: "tcp", network: "tcp"}, {name: "unix", network: "unix"}}
+	proxied = []endpoint{{name: "proxied tcp", network: "tcp", proxied: true}, {name: "proxied unix", network: "unix", proxied: true}}
+	unaided = []endpoint{{name: "tcp", network: "tcp", own: true}, {name: "unix", network: "unix", own: true}}
 )
 
 // run starts the server in a loop, each round of which begins with gate, a command of the shell.
@@ -34,17 +36,26 @@ func (e endpoint) run(p *testkit.Project, gate string) (dial func() (net.Conn, e
 	loop := func(server string) []string {
 		return []string{"sh", "-c", "while " + gate + "; do " + server + "; done"}
 	}
+	opening := func(spec string, flags ...string) []string {
+		return append(append([]string{"systemfd", "-s", spec, "--info-file", "info"}, flags...), "--")
+	}
 	switch {
+	case e.proxied && e.network == "tcp":
+		p.Start(append(opening("0", "--proxy"), loop("probe graceful 127.0.0.1:{port}")...)...)
+		address = p.Opened()
+	case e.proxied:
+		p.Start(append(opening(address, "--proxy"), loop("probe graceful 127.0.0.1:{port}")...)...)
+		p.Opened()
 	case e.own && e.network == "tcp":
 		address = testkit.FreePort(p.T)
 		fallthrough
 	case e.own:
 		p.Start(loop("probe graceful " + address)...)
 	case e.network == "tcp":
-		p.Start(append([]string{"systemfd", "-s", "0", "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		p.Start(append(opening("0"), loop("systemfd -- probe graceful")...)...)
 		address = p.Opened()
 	default:
-		p.Start(append([]string{"systemfd", "-s", address, "--info-file", "info", "--"}, loop("systemfd -- probe graceful")...)...)
+		p.Start(append(opening(address), loop("systemfd -- probe graceful")...)...)
 		p.Opened()
 	}
 	return func() (net.Conn, error) { return net.DialTimeout(e.network, address, testkit.Patience) }
@@ -109,7 +120,7 @@ func requestBy(dial func() (net.Conn, error), number int) (pid int, err error) {
 // TestClientsOfAnAbsentServer connects 300 clients while there is no server: the next one answers them all.
 func TestClientsOfAnAbsentServer(t *testing.T) {
 	t.Parallel()
-	for _, e := range passed {
+	for _, e := range append(passed, proxied...) {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			dial, old, open := e.away(t)
@@ -247,6 +258,32 @@ func TestRestartUnderLoad(t *testing.T) {
 			l.drain()
 			t.Logf("%d requests, %d servers", l.next, len(l.dead)+1)
 			if len(l.dead) != 50 || len(l.failed) > 0 {
+				t.Errorf("%d restarts, %d of %d requests failed: %v", len(l.dead), len(l.failed), l.next, errors.Join(l.failed...))
+			}
+		})
+	}
+}
+
+// TestProxiedRestartUnderLoad restarts a server that binds a port by itself 20 times: nobody is refused, and nobody is lost but
+// those whom the server had taken, and reset when it ended.
+func TestProxiedRestartUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, e := range proxied {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLoad(t, e.run(testkit.NewProject(t), ":"))
+			l.until("the server", func() bool { return l.current != 0 })
+			for range 20 {
+				l.restart()
+			}
+			l.drain()
+			t.Logf("%d requests, %d servers, %d lost", l.next, len(l.dead)+1, len(l.failed))
+			for _, err := range l.failed {
+				if _, isDial := errors.AsType[*net.OpError](err); isDial && errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("a request failed: %v", err)
+				}
+			}
+			if len(l.dead) != 20 || len(l.failed) > 20*8 {
 				t.Errorf("%d restarts, %d of %d requests failed: %v", len(l.dead), len(l.failed), l.next, errors.Join(l.failed...))
 			}
 		})

@@ -27,6 +27,24 @@ func socketsJSON(sockets []socket.Socket, first int) []byte {
 	for i, s := range sockets {
 		infos = append(infos, passedInfo{first + i, infoOf(s)})
 	}
+	return listJSON(infos)
+}
+
+// proxiedInfo is a socket in front of a server.
+type proxiedInfo struct {
+	socketInfo
+	Port int `json:"port"` // where the server answers
+}
+
+func proxiedJSON(sockets []socket.Socket, ports []int) []byte {
+	var infos []proxiedInfo
+	for i, s := range sockets {
+		infos = append(infos, proxiedInfo{infoOf(s), ports[i]})
+	}
+	return listJSON(infos)
+}
+
+func listJSON(infos any) []byte {
 	text, _ := json.Marshal(map[string]any{"sockets": infos}) // only of strings and ints: cannot fail
 	return append(text, '\n')
 }

@@ -243,7 +243,7 @@ func (h *handover) announce() (err error) {
 		}
 	}
 	if h.flags.InfoFile != "" {
-		if h.undo, err = infofile.Write(stdout, h.flags.InfoFile, socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)); err != nil {
+		if h.undo, err = infofile.Write(stdout, h.flags.InfoFile, h.infos()); err != nil {
 			return err
 		}
 	}
@@ -251,6 +251,14 @@ func (h *handover) announce() (err error) {
 		return h.keep()
 	}
 	return nil
+}
+
+// infos describes the sockets as JSON.
+func (h *handover) infos() []byte {
+	if h.flags.Proxy {
+		return proxiedJSON(takeover.Sockets(h.sockets), h.ports)
+	}
+	return socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)
 }
 
 // cleanUp leaves nothing behind of what was opened and written.
