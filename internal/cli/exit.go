@@ -6,6 +6,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/takeover"
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
@@ -46,7 +47,7 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case is[*usageError](err), is[*spec.Error](err), is[*unitfile.Error](err), is[*unitfile.MapError](err):
+	case is[*usageError](err), is[*spec.Error](err), is[*unitfile.Error](err), is[*unitfile.MapError](err), is[*takeover.NameError](err):
 		return exitUsage
 	case is[subcommandError](err):
 		return exitSubcommand

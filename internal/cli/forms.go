@@ -16,6 +16,8 @@ var subcommands = []subcommand{
 	{"env", "-s SPEC...", "keep sockets open for this shell, between runs", grammar[envFlags], env},
 	{"status", "", "what is kept, and for whom", grammar[statusFlags], status},
 	{"stop", "[NAME...]", "close it", grammar[stopFlags], stop},
+	{"url", "[NAME]", "print the URL of a socket", grammar[addressFlags], url},
+	{"port", "[NAME]", "print the port of a socket", grammar[addressFlags], port},
 	{"inspect", "", "what this process was given", grammar[inspectFlags], inspect},
 	{"completion", "SHELL", "print the completion script for a shell", grammar[completionFlags], completion},
 }

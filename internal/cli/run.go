@@ -19,19 +19,20 @@ import (
 // runFlags are the flags of the main form, systemfd [flags] -- COMMAND.
 type runFlags struct {
 	openFlags
-	Append   bool   `help:"add the sockets to the inherited ones, or those kept open"`
-	Pid      *bool  `negatable:"" on:"set LISTEN_PID" off:"no LISTEN_PID" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
-	Nonblock bool   `help:"pass the descriptors with O_NONBLOCK set"`
-	Hold     bool   `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
-	Lazy     bool   `help:"wait for the first connection or datagram, then become COMMAND"`
-	Accept   bool   `help:"stay, and start COMMAND once per connection"`
-	Proxy    bool   `help:"stand in front of COMMAND, which serves at the private port that\n{port} in its arguments and PORT say: for servers that take no socket"`
-	Inetd    bool   `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
-	InfoFile string `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once they are bound; - is stdout"`
-	Quiet    bool   `short:"q" help:"print only errors"`
-	Color    string `placeholder:"WHEN" complete:"color" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
-	Help     bool   `short:"h" help:"print this help"`
-	Version  bool   `short:"V" help:"print the version"`
+	Append   bool     `help:"add the sockets to the inherited ones, or those kept open"`
+	Only     []string `sep:"none" placeholder:"NAME" complete:"socket" help:"pass only the sockets of that name; repeatable, in that order"`
+	Pid      *bool    `negatable:"" on:"set LISTEN_PID" off:"no LISTEN_PID" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
+	Nonblock bool     `help:"pass the descriptors with O_NONBLOCK set"`
+	Hold     bool     `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
+	Lazy     bool     `help:"wait for the first connection or datagram, then become COMMAND"`
+	Accept   bool     `help:"stay, and start COMMAND once per connection"`
+	Proxy    bool     `help:"stand in front of COMMAND, which serves at the private port that\n{port} in its arguments and PORT say: for servers that take no socket"`
+	Inetd    bool     `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
+	InfoFile string   `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once they are bound; - is stdout"`
+	Quiet    bool     `short:"q" help:"print only errors"`
+	Color    string   `placeholder:"WHEN" complete:"color" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
+	Help     bool     `short:"h" help:"print this help"`
+	Version  bool     `short:"V" help:"print the version"`
 }
 
 // run is the main form: arguments -> openings -> sockets -> descriptors -> exec. It returns if it failed, or if there
@@ -82,7 +83,10 @@ func (h *handover) prepare() (err error) {
 		return err
 	}
 	h.way = launcher.Of(h.argv)
-	if h.plan, err = takeover.Find(os.LookupEnv, h.wanted.openings, h.flags.Append); err != nil {
+	if err = h.flags.checkOnly(); err != nil {
+		return err
+	}
+	if h.plan, err = takeover.Find(os.LookupEnv, takeover.Wanted{Openings: h.wanted.openings, Append: h.flags.Append, Only: h.flags.Only}); err != nil {
 		return err
 	}
 	if err = h.flags.checkSockets(h.plan.Specs()); err != nil {
@@ -105,6 +109,19 @@ func (h *handover) prepare() (err error) {
 	h.holder = h.plan.Holder()
 	if len(h.sockets) == 0 { // all that there was has been stopped
 		return h.flags.checkSockets(nil)
+	}
+	return nil
+}
+
+// checkOnly refuses what --only would have no sense for.
+func (f *runFlags) checkOnly() error {
+	for i, name := range f.Only {
+		if slices.Contains(f.Only[:i], name) {
+			return &usageError{fmt.Sprintf("--only %s is given twice", name), "one passes all sockets of that name"}
+		}
+	}
+	if len(f.Only) > 0 && f.opens() && !f.Append {
+		return &usageError{"--only picks from the sockets that are there, and -s and --unit replace them", "leave --only out, or add --append"}
 	}
 	return nil
 }

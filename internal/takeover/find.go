@@ -24,6 +24,14 @@ type Plan struct {
 	holder    holder.Client  // of inherited and held; nil if there is none
 	asked     holder.Client  // for openings; nil if there is none
 	noHolder  bool           // SYSTEMFD_HOLDER is set and empty
+	only      []string       // names of what is inherited or held; nil stands for all
+}
+
+// Wanted is what the command is to get.
+type Wanted struct {
+	Openings []spec.Opening // to be opened
+	Append   bool           // they follow what is inherited or held; else they replace it
+	Only     []string       // names of what is inherited or held; nil stands for all
 }
 
 // Count is how many descriptors the command will get, at most.
@@ -44,14 +52,14 @@ func (p *Plan) Specs() (specs []spec.Spec) {
 	return specs
 }
 
-// Find looks at what the environment and the holder of the working directory say. With openings, these replace what is
-// inherited or held, or follow it if join says so. Lookup is os.LookupEnv. It opens nothing; inherited sockets that are
-// replaced are closed, if they are beyond doubt the ones described.
-func Find(lookup func(string) (string, bool), openings []spec.Opening, join bool) (*Plan, error) {
-	p := &Plan{openings: openings}
+// Find looks at what the environment and the holder of the working directory say. Lookup is os.LookupEnv. It opens nothing;
+// inherited sockets that the command is not to have are closed, if they are beyond doubt the ones described. An unknown name
+// is a *NameError.
+func Find(lookup func(string) (string, bool), w Wanted) (*Plan, error) {
+	p := &Plan{openings: w.Openings, only: w.Only}
 	set, err := listenfds.Parse(lookup)
 	p.noHolder = set.NoHolder
-	switch isReplaced := len(openings) > 0 && !join; {
+	switch isReplaced := len(w.Openings) > 0 && !w.Append; {
 	case isReplaced && err == nil:
 		forget(set)
 	case isReplaced: // what is wrong with the variables does not matter
@@ -60,9 +68,9 @@ func Find(lookup func(string) (string, bool), openings []spec.Opening, join bool
 	case listenfds.IsGiven(lookup):
 		err = p.take(set)
 	default:
-		p.lookHere()
+		err = p.lookHere()
 	}
-	if len(openings) > 0 {
+	if len(w.Openings) > 0 {
 		p.asked = p.whomToAsk(set.Holder)
 	}
 	return p, err
@@ -99,11 +107,13 @@ func (p *Plan) take(set listenfds.Set) error {
 	switch {
 	case isStale:
 		p.warn("the sockets from descriptor %d on are not the ones of %s; they are passed as they are", set.First, listenfds.Sockets)
-		p.inherit(sockets)
-		return nil
+		return p.inherit(sockets)
 	case isHeld:
 		if p.held, err = spec.ParseOpenings(set.Sockets); err != nil {
 			return &listenfds.Error{Variable: listenfds.Sockets, Value: set.Sockets, Problem: err.Error()}
+		}
+		if p.held, err = pick(p.held, spec.Opening.FDName, p.only); err != nil {
+			return err
 		}
 		p.holder, err = holder.At(set.Holder)
 		return err
@@ -117,8 +127,7 @@ func (p *Plan) take(set listenfds.Set) error {
 		p.warnNone()
 	}
 	p.described = set.Sockets != ""
-	p.inherit(sockets)
-	return err
+	return errors.Join(err, p.inherit(sockets))
 }
 
 func (p *Plan) warnNone() {
@@ -127,15 +136,26 @@ func (p *Plan) warnNone() {
 	}
 }
 
-func (p *Plan) inherit(sockets []socket.Socket) {
+// inherit closes what the command is not to have.
+func (p *Plan) inherit(sockets []socket.Socket) error {
+	picked, err := pick(sockets, func(s socket.Socket) string { return s.Name }, p.only)
+	if err != nil {
+		return err
+	}
 	for _, s := range sockets {
+		if !slices.ContainsFunc(picked, func(other socket.Socket) bool { return other.FD == s.FD }) {
+			s.Forget()
+		}
+	}
+	for _, s := range picked {
 		p.inherited = append(p.inherited, Socket{Socket: s, Origin: Inherited})
 	}
+	return nil
 }
 
-// lookHere asks the holder of the working directory, since no variable says anything. It is asked for all that it keeps,
+// lookHere asks the holder of the working directory, since no variable says anything. It is asked for all that is wanted,
 // or for nothing if somebody serves one of these. Whatever is wrong with it means that there is none.
-func (p *Plan) lookHere() {
+func (p *Plan) lookHere() error {
 	here, err := holder.Named("")
 	var state holder.State
 	if err == nil {
@@ -143,21 +163,26 @@ func (p *Plan) lookHere() {
 	}
 	if err != nil || !here.IsHere(state) || len(state.Sockets) == 0 {
 		p.warnNone()
-		return
+		return nil
 	}
-	if users := usersOf(state); len(users) > 0 {
+	wanted, err := pick(state.Sockets, func(k holder.Kept) string { return k.Opening.FDName() }, p.only)
+	if err != nil {
+		return err
+	}
+	if users := usersOf(wanted); len(users) > 0 {
 		p.warn("the sockets that are kept open for this folder are in use by %s; none is passed", process.Join(users))
-		return
+		return nil
 	}
 	p.holder, p.isFound = here, true
-	for _, kept := range state.Sockets {
+	for _, kept := range wanted {
 		p.held = append(p.held, kept.Opening)
 	}
+	return nil
 }
 
 // usersOf returns who has fetched sockets of a holder and lives, each once, but for our ancestors and us.
-func usersOf(state holder.State) (users []process.Process) {
-	for _, kept := range state.Sockets {
+func usersOf(sockets []holder.Kept) (users []process.Process) {
+	for _, kept := range sockets {
 		for _, user := range kept.Users {
 			if !process.IsAncestor(user.PID) && !slices.Contains(users, user) {
 				users = append(users, user)
