@@ -16,8 +16,8 @@ type system struct {
 	hasRoom    func(count int) error
 	start      func(c Command) (pid int, err error)
 	signal     func(pid int, s os.Signal)
-	notify     func(address, state string) error
 	waitForAny func() (pid int, end Status, err error)
+	notify     func(address, state string) error
 	hasSent    func(s os.Signal) bool // the terminal, to the whole process group
 }
 

@@ -40,7 +40,7 @@ func startIn(t *testing.T, g *Group, environ []string, argv ...string) running {
 	t.Cleanup(func() { g.Signal(syscall.SIGKILL) })
 	file, err := handoff.LookPath(argv[0])
 	if err == nil {
-		err = g.Start(file, argv, environ, []uintptr{stdin.Fd(), stdout.Fd(), 2, stdout.Fd()})
+		err = g.Start(Command{File: file, Argv: argv, Environ: environ, Files: []uintptr{stdin.Fd(), stdout.Fd(), 2, stdout.Fd()}})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -54,7 +54,8 @@ func TestEndingsIgnored(t *testing.T) {
 func TestDieOf(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[syscall.Signal]string{
-		syscall.SIGINT: "signal: interrupt", syscall.SIGTERM: "signal: terminated", syscall.SIGHUP: "signal: hangup", syscall.SIGQUIT: "exit status 131",
+		syscall.SIGINT: "signal: interrupt", syscall.SIGTERM: "signal: terminated", syscall.SIGHUP: "signal: hangup", syscall.SIGKILL: "signal: killed",
+		syscall.SIGQUIT: "exit status 131", syscall.SIGSEGV: "exit status 139",
 	} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()

@@ -65,7 +65,7 @@ func (h *handover) proxy(signals chan os.Signal) error {
 			File: h.file, Argv: h.argv, Environ: append(environ, fmt.Sprintf("PORT=%d", h.ports[0])),
 			Files: []uintptr{0, 1, 2}, DiesWithUs: true,
 		},
-		CleanUp: h.cleanUp, Warn: func(err error) { h.printer.warn(err.Error()) },
+		Ready: h.ready, CleanUp: h.cleanUp, Warn: func(err error) { h.printer.warn(err.Error()) },
 	}
 	for i, s := range sockets {
 		service.Fronts = append(service.Fronts, proxy.Front{Socket: s, Port: h.ports[i]})

@@ -23,6 +23,7 @@ import (
 type Service struct {
 	Command child.Command
 	Fronts  []Front
+	Ready   func() // before the first connection is accepted
 	CleanUp func() // when nothing more is accepted
 	Warn    func(error)
 }
@@ -66,6 +67,7 @@ func Serve(service Service, signals chan os.Signal) (child.Status, os.Signal, er
 	if err := p.children.Start(p.Command); err != nil {
 		return child.Status{}, nil, err
 	}
+	p.Ready()
 	for i, l := range listeners {
 		go p.serve(l, p.Fronts[i])
 	}
