@@ -224,7 +224,7 @@ func TestStart(t *testing.T) {
 
 func TestStartFails(t *testing.T) {
 	g := NewGroup()
-	err := g.Start("/no/such", []string{"such", "a"}, nil, []uintptr{0, 1, 2})
+	err := g.Start(Command{File: "/no/such", Argv: []string{"such", "a"}, Files: []uintptr{0, 1, 2}})
 	failure, ok := errors.AsType[*handoff.ExecError](err)
 	if !ok || failure.Name != "such" || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
