@@ -25,6 +25,7 @@ SPEC is [NAME=][TYPE::]VALUE:
   TYPE   tcp, http, https, udp, unix, unix-dgram or unix-seqpacket; without, tcp for
          a port and unix for a path
   VALUE  3000              127.0.0.1, that port; 0 is any free port
+         3000+             that port, or the next free one up to 3100
          127.0.0.1:3000, [::1]:3000, localhost:3000
          :3000             every address, IPv6 and IPv4
          ./app.sock, @app  a unix socket; a path has a /, @ is abstract (Linux)

@@ -86,7 +86,8 @@ func (o opener) get(wanted []spec.Opening, missing []int, kept []spec.Opening) (
 
 // overlap refuses what would be in the way of a kept socket, before it is opened: not every system does so.
 func overlap(wanted spec.Opening, kept []spec.Opening) error {
-	if i := slices.IndexFunc(kept, wanted.Overlaps); i >= 0 {
+	if i := slices.IndexFunc(kept, wanted.Overlaps); i >= 0 && !wanted.Next { // which takes another port
+
 		return &Error{
 			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), kept[i].Address()),
 			Remedy: "close that first: systemfd stop",

@@ -50,17 +50,37 @@ func openSocket(o spec.Opening) (Socket, error) {
 	return s, nil
 }
 
-// openInet binds the address of o. On a host without IPv6, [::] is 0.0.0.0.
+// openInet binds the address of o, or the next one that is free if that will do.
 func openInet(o spec.Opening) (Socket, error) {
+	wanted := o.Spec
+	for {
+		s, err := openPort(o)
+		switch isInUse := errors.Is(err, unix.EADDRINUSE); {
+		case err == nil:
+			return s, nil
+		case !isInUse || !wanted.Next:
+			return Socket{}, bindError(o.Spec, err)
+		case o.Port() == wanted.LastPort():
+			return Socket{}, &Error{
+				Spec: wanted, Text: fmt.Sprintf("cannot open %q: every port up to %d is in use", wanted, wanted.LastPort()),
+				Remedy: "take another port (0 is any free one)", Err: err,
+			}
+		}
+		o.Addr = netip.AddrPortFrom(o.Addr.Addr(), o.Port()+1)
+	}
+}
+
+// openPort binds the address of o. On a host without IPv6, [::] is 0.0.0.0.
+func openPort(o spec.Opening) (Socket, error) {
 	fd, err := listenInet(o)
 	if o.Addr.Addr() == spec.Any && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)) {
 		o.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), o.Addr.Port())
 		fd, err = listenInet(o)
 	}
 	if err != nil {
-		return Socket{}, bindError(o.Spec, err)
+		return Socket{}, err
 	}
-	o.Addr = boundTo(fd)
+	o.Addr, o.Next = boundTo(fd), false
 	return Socket{FD: fd, Opening: o}, nil
 }
 

@@ -99,9 +99,13 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 	if err != "" {
 		return err, fmt.Sprintf("write %s::3000, %s::127.0.0.1:3000 or %s::[::1]:3000", s.Type, s.Type, s.Type)
 	}
-	number, convErr := strconv.ParseUint(port, 10, 16)
+	digits, isNext := strings.CutSuffix(port, "+")
+	number, convErr := strconv.ParseUint(digits, 10, 16)
 	if convErr != nil {
 		return fmt.Sprintf("port %q is not a number from 0 to 65535", port), "0 stands for any free port"
+	}
+	if s.Next = isNext; isNext && number == 0 {
+		return "0 is any free port already", fmt.Sprintf("write %s::0", s.Type)
 	}
 
 	var addr netip.Addr
@@ -133,7 +137,7 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 func splitHostPort(value string) (host, port, problem string) {
 	i := strings.LastIndexByte(value, ':')
 	switch {
-	case i < 0 && strings.Trim(value, "0123456789") == "":
+	case i < 0 && strings.Trim(strings.TrimSuffix(value, "+"), "0123456789") == "":
 		return "127.0.0.1", value, ""
 	case i < 0, strings.HasSuffix(value, "]"), i == len(value)-1:
 		return "", "", "no port"

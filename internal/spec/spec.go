@@ -4,6 +4,7 @@
 package spec
 
 import (
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ type Spec struct {
 	Type Type           // never "" in a Spec that Parse returned
 	Host string         // a host name to resolve; "" where Addr says the address
 	Addr netip.AddrPort // of an inet type; with Host, only its port counts
+	Next bool           // if the port is in use, the next free one up to LastPort will do; never set of what is bound
 	Path string         // of a unix type; @NAME is abstract, unix(7)
 }
 
@@ -43,11 +45,27 @@ func (s Spec) Address() string {
 	case s.Path != "":
 		return s.Path
 	case s.Host != "":
-		return s.Host + ":" + strconv.Itoa(int(s.Addr.Port()))
+		return s.Host + ":" + strconv.Itoa(int(s.Addr.Port())) + s.plus()
 	case s.Addr.IsValid():
-		return s.Addr.String()
+		return s.Addr.String() + s.plus()
 	}
 	return ""
+}
+
+func (s Spec) plus() string {
+	if s.Next {
+		return "+"
+	}
+	return ""
+}
+
+// LastPort is the last port that 3000+ stands for: 3100, but never above 65535. Of a spec without "+" it is the port.
+func (s Spec) LastPort() uint16 {
+	const next = 100
+	if !s.Next {
+		return s.Port()
+	}
+	return uint16(min(int(s.Port())+next, math.MaxUint16))
 }
 
 // String returns the canonical form, from which Parse returns the same Spec. A name that a parent gave, and that Parse
@@ -85,7 +103,8 @@ type Identity struct {
 	Path      string
 }
 
-// Identity returns which socket s says, whatever it is called: http and tcp differ only in how they are printed.
+// Identity returns which socket s says, whatever it is called: http and tcp differ only in how they are printed. That of 3000+ is
+// that of 3000.
 func (s Spec) Identity() Identity {
 	k := s.Type.kind()
 	return Identity{k.family, k.transport, s.Host, s.Addr, s.Path}
@@ -94,12 +113,12 @@ func (s Spec) Identity() Identity {
 // SameSocket reports whether s and t say the same socket to the kernel.
 func (s Spec) SameSocket(t Spec) bool { return s.Identity() == t.Identity() }
 
-// MayBe reports whether s, which is bound, may be what opening wanted has made: port 0 becomes any, and [::] is 0.0.0.0
-// on a host without IPv6.
+// MayBe reports whether s, which is bound, may be what opening wanted has made: port 0 becomes any, 3000+ one of 3000 to 3100, and
+// [::] is 0.0.0.0 on a host without IPv6.
 func (s Spec) MayBe(wanted Spec) bool {
 	is, want := s.Identity(), wanted.Identity()
-	if want.Addr.Port() == 0 {
-		is.Addr = netip.AddrPortFrom(is.Addr.Addr(), 0)
+	if port := is.Addr.Port(); want.Addr.Port() == 0 || wanted.Next && port >= wanted.Port() && port <= wanted.LastPort() {
+		is.Addr = netip.AddrPortFrom(is.Addr.Addr(), want.Addr.Port())
 	}
 	if want.Addr.Addr() == Any && is.Addr.Addr() == netip.IPv4Unspecified() {
 		is.Addr = netip.AddrPortFrom(Any, is.Addr.Port())

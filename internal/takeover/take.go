@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/process"
@@ -198,7 +199,7 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 			return nil, err
 		}
 		p.openings[i] = o
-		if o.Path != "" || o.Addr.Port() != 0 {
+		if o.Path != "" || o.Addr.Port() != 0 && !p.isServed(o) {
 			o.Path = socket.Absolute(o.Path)
 			indexes, asked = append(indexes, i), append(asked, o)
 		}
@@ -223,6 +224,20 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 		p.holder = p.asked
 	}
 	return kept, nil
+}
+
+// isServed reports whether somebody serves a kept socket in place of which another port will do.
+func (p *Plan) isServed(o spec.Opening) bool {
+	if !o.Next {
+		return false
+	}
+	state, err := p.asked.Status()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(state.Sockets, func(k holder.Kept) bool {
+		return k.Opening.MayBe(o.Spec) && len(usersOf([]holder.Kept{k})) > 0
+	})
 }
 
 // usable refuses a kept socket that somebody else serves, or that is not as it was asked for.

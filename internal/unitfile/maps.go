@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/systemfd/systemfd/internal/shell"
@@ -152,9 +151,10 @@ func simple(name string) string { return path.Clean(withoutVar(path.Clean(name))
 // apply puts to in place of the address of s. If to is only a port, the IP address stays; between a path and a port,
 // the transport stays.
 func apply(from, to string, s spec.Spec) (spec.Spec, error) {
-	if port, err := strconv.ParseUint(to, 10, 16); err == nil && s.Path == "" {
-		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), uint16(port))
-		return s, nil
+	if number, _ := strings.CutSuffix(to, "+"); strings.Trim(number, "0123456789") == "" && s.Path == "" {
+		port, err := spec.Parse(string(s.Type) + "::" + to)
+		s.Addr, s.Next = netip.AddrPortFrom(s.Addr.Addr(), port.Port()), port.Next
+		return s, err
 	}
 	family := spec.Inet
 	if strings.Contains(to, "/") || strings.HasPrefix(to, "@") {

@@ -75,9 +75,14 @@ func (l *ledger) match(openings []spec.Opening) []int {
 	taken, tried := map[int]bool{}, map[spec.Identity]int{}
 	for i, o := range openings {
 		key := o.Identity()
-		for candidates := l.byKey[key]; tried[key] < len(candidates) && matched[i] == 0; tried[key]++ {
-			if n := candidates[tried[key]]; !taken[n] {
+		candidates := l.byKey[key]
+		for tried[key] < len(candidates) && taken[candidates[tried[key]]] {
+			tried[key]++
+		}
+		for _, n := range candidates[tried[key]:] {
+			if !taken[n] && l.items[n].bound.MayBe(o.Spec) { // 3001 is kept as 3000+, and is not 3000
 				matched[i], taken[n] = n, true
+				break
 			}
 		}
 	}
