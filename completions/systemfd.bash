@@ -14,12 +14,14 @@ _systemfd_form() {
 			'--reuse-port|--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
 			'--mode|--mode|permission bits of unix sockets [0666 less the umask]'
 			'--append|--append|add the sockets to the inherited ones, or those kept open'
+			'--only||pass only the sockets of that name; repeatable, in that order'
 			'--pid|--pid --no-pid|set LISTEN_PID'
 			'--no-pid|--pid --no-pid|no LISTEN_PID'
 			'--nonblock|--nonblock|pass the descriptors with O_NONBLOCK set'
 			'--hold|--hold|keep the sockets in a holder too, for as long as COMMAND lives'
 			'--lazy|--lazy|wait for the first connection or datagram, then become COMMAND'
 			'--accept|--accept|stay, and start COMMAND once per connection'
+			'--proxy|--proxy|stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket'
 			'--inetd|--inetd|with --accept, the connection on stdin and stdout; without, the first socket on stdin'
 			'--info-file|--info-file|write the sockets as JSON once they are bound; - is stdout'
 			'-q --quiet|-q --quiet|print only errors'
@@ -28,7 +30,7 @@ _systemfd_form() {
 			'-V --version|-V --version|print the version'
 		)
 		# what completes the values of flags, and of arguments
-		takes=' -s=spec --socket=spec -u=unit --unit=unit --map=map -b=none --backlog=none --mode=mode --info-file=file --color=color '
+		takes=' -s=spec --socket=spec -u=unit --unit=unit --map=map -b=none --backlog=none --mode=mode --only=socket --info-file=file --color=color '
 		args='' many=false
 		;;
 	'env')
@@ -73,6 +75,24 @@ _systemfd_form() {
 		# what completes the values of flags, and of arguments
 		takes=' '
 		args='holder' many=true
+		;;
+	'url')
+		# the spellings of each flag, the words beside which it makes no sense, and its help
+		flags=(
+			'-h --help|-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='socket' many=false
+		;;
+	'port')
+		# the spellings of each flag, the words beside which it makes no sense, and its help
+		flags=(
+			'-h --help|-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='socket' many=false
 		;;
 	'inspect')
 		# the spellings of each flag, the words beside which it makes no sense, and its help
@@ -151,7 +171,7 @@ _systemfd_words() {
 # if the command has begun; begin is its first word then.
 _systemfd_given() {
 	local i=1 word last=$((${#words[@]} - 1))
-	if ((last > 1)) && [[ ' ''env ''status ''stop ''inspect ''completion ' == *" ${words[1]} "* ]]; then
+	if ((last > 1)) && [[ ' ''env ''status ''stop ''url ''port ''inspect ''completion ' == *" ${words[1]} "* ]]; then
 		form=${words[1]} i=2
 	fi
 	_systemfd_form "$form"
@@ -194,6 +214,8 @@ _systemfd_word() {
 		_systemfd_add env 'keep sockets open for this shell, between runs'
 		_systemfd_add status 'what is kept, and for whom'
 		_systemfd_add stop 'close it'
+		_systemfd_add url 'print the URL of a socket'
+		_systemfd_add port 'print the port of a socket'
 		_systemfd_add inspect 'what this process was given'
 		_systemfd_add completion 'print the completion script for a shell'
 	fi
@@ -288,7 +310,7 @@ _systemfd_value() {
 		_systemfd_ask pid "$2"
 		_systemfd_option nosort
 		;;
-	holder | name) _systemfd_ask "$1" "$2" ;;
+	holder | name | socket) _systemfd_ask "$1" "$2" ;;
 	color)
 		_systemfd_add "$2"auto 'if stderr is a terminal'
 		_systemfd_add "$2"always 'also into a file or a pipe'

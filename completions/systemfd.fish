@@ -10,7 +10,7 @@ end
 function __systemfd_in -a form
     set -l words (__systemfd_words)
     contains -- -- $words; and return 1
-    if contains -- "$words[1]" env status stop inspect completion
+    if contains -- "$words[1]" env status stop url port inspect completion
         test "$words[1]" = "$form"
     else
         test -z "$form"
@@ -94,6 +94,10 @@ function __systemfd_name
     __systemfd_ask name
 end
 
+function __systemfd_socket
+    __systemfd_ask socket
+end
+
 function __systemfd_holder
     __systemfd_ask holder
 end
@@ -130,6 +134,8 @@ complete -c systemfd -n "__systemfd_in ''" -a -- -d 'COMMAND comes behind it'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a env -d 'keep sockets open for this shell, between runs'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a status -d 'what is kept, and for whom'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a stop -d 'close it'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a url -d 'print the URL of a socket'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a port -d 'print the port of a socket'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a inspect -d 'what this process was given'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a completion -d 'print the completion script for a shell'
 
@@ -142,12 +148,14 @@ complete -c systemfd -n "__systemfd_new '' --no-reuse" -l no-reuse -d 'do not se
 complete -c systemfd -n "__systemfd_new '' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
 complete -c systemfd -n "__systemfd_due --mode; or __systemfd_new '' --mode" -l mode -d 'permission bits of unix sockets [0666 less the umask]' -x -a '(__systemfd_mode)'
 complete -c systemfd -n "__systemfd_new '' --append" -l append -d 'add the sockets to the inherited ones, or those kept open'
+complete -c systemfd -n "__systemfd_new ''" -l only -d 'pass only the sockets of that name; repeatable, in that order' -x -a '(__systemfd_socket)'
 complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l pid -d 'set LISTEN_PID'
 complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l no-pid -d 'no LISTEN_PID'
 complete -c systemfd -n "__systemfd_new '' --nonblock" -l nonblock -d 'pass the descriptors with O_NONBLOCK set'
 complete -c systemfd -n "__systemfd_new '' --hold" -l hold -d 'keep the sockets in a holder too, for as long as COMMAND lives'
 complete -c systemfd -n "__systemfd_new '' --lazy" -l lazy -d 'wait for the first connection or datagram, then become COMMAND'
 complete -c systemfd -n "__systemfd_new '' --accept" -l accept -d 'stay, and start COMMAND once per connection'
+complete -c systemfd -n "__systemfd_new '' --proxy" -l proxy -d 'stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket'
 complete -c systemfd -n "__systemfd_new '' --inetd" -l inetd -d 'with --accept, the connection on stdin and stdout; without, the first socket on stdin'
 complete -c systemfd -n "__systemfd_due --info-file; or __systemfd_new '' --info-file" -l info-file -d 'write the sockets as JSON once they are bound; - is stdout' -r -F
 complete -c systemfd -n "__systemfd_new '' -q --quiet" -s q -l quiet -d 'print only errors'
@@ -182,6 +190,14 @@ complete -c systemfd -n '__systemfd_in status' -a '(__systemfd_flags)'
 complete -c systemfd -n "__systemfd_new 'stop' --all" -l all -d 'close everything that is kept open for you'
 complete -c systemfd -n "__systemfd_new 'stop' -h --help" -s h -l help -d 'print this help'
 complete -c systemfd -n '__systemfd_in stop' -a '(__systemfd_holder)'
+
+# systemfd url
+complete -c systemfd -n "__systemfd_new 'url' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in url; and test (count (__systemfd_words)) -eq 1' -a '(__systemfd_socket)'
+
+# systemfd port
+complete -c systemfd -n "__systemfd_new 'port' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in port; and test (count (__systemfd_words)) -eq 1' -a '(__systemfd_socket)'
 
 # systemfd inspect
 complete -c systemfd -n "__systemfd_new 'inspect' --json" -l json -d 'print the same as JSON'

@@ -14,12 +14,14 @@ const systemfd_forms = {
             {names: ["--reuse-port"], unless: ["--reuse-port"], kind: "", help: "set SO_REUSEPORT on TCP and UDP sockets"}
             {names: ["--mode"], unless: ["--mode"], kind: "mode", help: "permission bits of unix sockets [0666 less the umask]"}
             {names: ["--append"], unless: ["--append"], kind: "", help: "add the sockets to the inherited ones, or those kept open"}
+            {names: ["--only"], unless: [], kind: "socket", help: "pass only the sockets of that name; repeatable, in that order"}
             {names: ["--pid"], unless: ["--pid" "--no-pid"], kind: "", help: "set LISTEN_PID"}
             {names: ["--no-pid"], unless: ["--pid" "--no-pid"], kind: "", help: "no LISTEN_PID"}
             {names: ["--nonblock"], unless: ["--nonblock"], kind: "", help: "pass the descriptors with O_NONBLOCK set"}
             {names: ["--hold"], unless: ["--hold"], kind: "", help: "keep the sockets in a holder too, for as long as COMMAND lives"}
             {names: ["--lazy"], unless: ["--lazy"], kind: "", help: "wait for the first connection or datagram, then become COMMAND"}
             {names: ["--accept"], unless: ["--accept"], kind: "", help: "stay, and start COMMAND once per connection"}
+            {names: ["--proxy"], unless: ["--proxy"], kind: "", help: "stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket"}
             {names: ["--inetd"], unless: ["--inetd"], kind: "", help: "with --accept, the connection on stdin and stdout; without, the first socket on stdin"}
             {names: ["--info-file"], unless: ["--info-file"], kind: "file", help: "write the sockets as JSON once they are bound; - is stdout"}
             {names: ["-q" "--quiet"], unless: ["-q" "--quiet"], kind: "", help: "print only errors"}
@@ -65,6 +67,20 @@ const systemfd_forms = {
             {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
     }
+    "url": {
+        args: "socket"
+        many: false
+        flags: [
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
+        ]
+    }
+    "port": {
+        args: "socket"
+        many: false
+        flags: [
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
+        ]
+    }
     "inspect": {
         args: ""
         many: false
@@ -86,6 +102,8 @@ const systemfd_subcommands = [
     {value: "env", description: "keep sockets open for this shell, between runs"}
     {value: "status", description: "what is kept, and for whom"}
     {value: "stop", description: "close it"}
+    {value: "url", description: "print the URL of a socket"}
+    {value: "port", description: "print the port of a socket"}
     {value: "inspect", description: "what this process was given"}
     {value: "completion", description: "print the completion script for a shell"}
 ]
@@ -202,7 +220,7 @@ def "nu-complete systemfd value" [kind: string, before: string, text: string, wo
             let from = $text | parse --regex '^(?<from>[^=]*=)' | get from.0? | default ""
             if $from == "" { nu-complete systemfd ask map $before $words } else { nu-complete systemfd files $"($before)($from)" ($text | str replace $from "") "*" }
         }
-        "holder" | "name" | "pid" => { nu-complete systemfd ask $kind $before $words }
+        "holder" | "name" | "pid" | "socket" => { nu-complete systemfd ask $kind $before $words }
         _ => { $systemfd_values | get -o $kind | default [] | update value { $"($before)($in)" } }
     }
 }

@@ -17,12 +17,14 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
                 @{ Names = @('--reuse-port'); Unless = @('--reuse-port'); Kind = ''; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
                 @{ Names = @('--mode'); Unless = @('--mode'); Kind = 'mode'; Help = 'permission bits of unix sockets [0666 less the umask]' }
                 @{ Names = @('--append'); Unless = @('--append'); Kind = ''; Help = 'add the sockets to the inherited ones, or those kept open' }
+                @{ Names = @('--only'); Unless = @(); Kind = 'socket'; Help = 'pass only the sockets of that name; repeatable, in that order' }
                 @{ Names = @('--pid'); Unless = @('--pid', '--no-pid'); Kind = ''; Help = 'set LISTEN_PID' }
                 @{ Names = @('--no-pid'); Unless = @('--pid', '--no-pid'); Kind = ''; Help = 'no LISTEN_PID' }
                 @{ Names = @('--nonblock'); Unless = @('--nonblock'); Kind = ''; Help = 'pass the descriptors with O_NONBLOCK set' }
                 @{ Names = @('--hold'); Unless = @('--hold'); Kind = ''; Help = 'keep the sockets in a holder too, for as long as COMMAND lives' }
                 @{ Names = @('--lazy'); Unless = @('--lazy'); Kind = ''; Help = 'wait for the first connection or datagram, then become COMMAND' }
                 @{ Names = @('--accept'); Unless = @('--accept'); Kind = ''; Help = 'stay, and start COMMAND once per connection' }
+                @{ Names = @('--proxy'); Unless = @('--proxy'); Kind = ''; Help = 'stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket' }
                 @{ Names = @('--inetd'); Unless = @('--inetd'); Kind = ''; Help = 'with --accept, the connection on stdin and stdout; without, the first socket on stdin' }
                 @{ Names = @('--info-file'); Unless = @('--info-file'); Kind = 'file'; Help = 'write the sockets as JSON once they are bound; - is stdout' }
                 @{ Names = @('-q', '--quiet'); Unless = @('-q', '--quiet'); Kind = ''; Help = 'print only errors' }
@@ -68,6 +70,20 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
                 @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
         }
+        'url' = @{
+            Args = 'socket'
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
+            )
+        }
+        'port' = @{
+            Args = 'socket'
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
+            )
+        }
         'inspect' = @{
             Args = ''
             ManyArgs = $false
@@ -88,6 +104,8 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
         @{ Text = 'env'; Help = 'keep sockets open for this shell, between runs' }
         @{ Text = 'status'; Help = 'what is kept, and for whom' }
         @{ Text = 'stop'; Help = 'close it' }
+        @{ Text = 'url'; Help = 'print the URL of a socket' }
+        @{ Text = 'port'; Help = 'print the port of a socket' }
         @{ Text = 'inspect'; Help = 'what this process was given' }
         @{ Text = 'completion'; Help = 'print the completion script for a shell' }
     )
@@ -183,7 +201,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             'unit' { Add-File $before $text '*.socket' }
             'file' { Add-File $before $text '*' }
             'map' { if ($text -match '^([^=]*=)(.*)$') { Add-File ($before + $Matches[1]) $Matches[2] '*' } else { Add-Asked $kind $before } }
-            { $_ -in 'holder', 'name', 'pid' } { Add-Asked $kind $before }
+            { $_ -in 'holder', 'name', 'pid', 'socket' } { Add-Asked $kind $before }
             default { $values[$kind] | Where-Object { $_ } | ForEach-Object { Add-Candidate ($before + $_.Text) $_.Help } }
         }
     }

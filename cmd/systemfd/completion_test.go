@@ -25,7 +25,7 @@ import (
 // called shared, and the program frob, whose own completion says alpha and beta.
 var completed = []struct{ line, want string }{
 	// words
-	{"systemfd ", "-- completion env inspect status stop"},
+	{"systemfd ", "-- completion env inspect port status stop url"},
 	{"systemfd st", "status stop"},
 	{"systemfd -q ", "--"},
 	{"systemfd -q st", ""},
@@ -40,7 +40,7 @@ var completed = []struct{ line, want string }{
 	// flags, once
 	{"systemfd --no-", "--no-pid --no-reuse"},
 	{"systemfd --pid --no-", "--no-reuse"},
-	{"systemfd --no-pid --p", ""},
+	{"systemfd --no-pid --pi", ""},
 	{"systemfd -q --q", ""},
 	{"systemfd --color auto --co", ""},
 	{"systemfd --color=auto --co", ""},
@@ -81,6 +81,8 @@ var completed = []struct{ line, want string }{
 	{"systemfd stop ", "shared web"},
 	{"systemfd stop shared ", "web"},
 	{"systemfd stop web shared ", ""},
+	{"systemfd url ", "shared web"},
+	{"systemfd --only web --only ", "shared"},
 	{"systemfd env --name s", "shared"},
 	{"systemfd env --name=", "--name=shared"},
 

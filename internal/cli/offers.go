@@ -26,6 +26,7 @@ type offer struct{ text, note string }
 var offers = map[string]func(typed []string) ([]offer, error){
 	"holder": closable,
 	"name":   holders,
+	"socket": called,
 	"map":    unmapped,
 	"pid":    owners,
 }
@@ -61,6 +62,15 @@ func closable([]string) ([]offer, error) {
 		}
 	}
 	return found, errors.Join(err, hereErr)
+}
+
+// called are the sockets that --only, url and port know by their names.
+func called([]string) (found []offer, err error) {
+	openings, err := openingsHere()
+	for _, o := range openings {
+		found = append(found, offer{o.FDName(), o.Display()})
+	}
+	return found, err
 }
 
 func holders([]string) ([]offer, error) {

@@ -28,7 +28,7 @@ func TestDrift(t *testing.T) {
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	g := grammar()
-	known := []string{"", "none", "spec", "unit", "file", "map", "pid", "holder", "name"}
+	known := []string{"", "none", "spec", "unit", "file", "map", "pid", "holder", "name", "socket"}
 	for kind := range g.Values {
 		known = append(known, kind)
 	}
