@@ -1,5 +1,7 @@
 //go:build unix
 
+// SPDX-License-Identifier: MIT-0
+
 // Restart shows what systemfd is for: a server restarts again and again under load, and no request is lost.
 //
 //	go run ./examples/restart
