@@ -264,3 +264,43 @@ func linkVite(t *testing.T, p *testkit.Project) {
 		t.Fatal(err)
 	}
 }
+
+// TestExampleProcfile has foreman start the Procfile, twice on sockets that are kept.
+func TestExampleProcfile(t *testing.T) {
+	t.Parallel()
+	testkit.Need(t, "foreman", "node")
+	e := exampleNamed(t, "Procfile")
+	p := e.copied(t)
+	p.KeepHere("-s", "web=http::0", "-s", "api=http::0")
+	addresses := map[string]string{}
+	for _, s := range p.Held() {
+		addresses[s.Name] = s.Address
+	}
+	line := strings.NewReplacer("3000", addresses["web"], "4000", addresses["api"]).Replace(e.line)
+	for range 2 {
+		r := p.Start("sh", "-c", "exec "+line)
+		for name, address := range addresses {
+			text, err := testkit.GetHTTP(address)
+			if err != nil || !strings.HasPrefix(text, "Hello from "+name+",") {
+				t.Errorf("%s answers %q, %v", name, text, err)
+			}
+		}
+		r.Send(syscall.SIGTERM)
+		r.AwaitEnd()
+	}
+}
+
+// TestExampleSuite runs the test suite, which passes, and with another server fails.
+func TestExampleSuite(t *testing.T) {
+	t.Parallel()
+	testkit.Need(t, "node")
+	e := exampleNamed(t, "a test suite")
+	p := e.copied(t)
+	if got := testkit.Finish(t, p.Command("sh", "-c", e.line)); got.Status != 0 || !strings.Contains(got.Out, "pass 1\n") {
+		t.Errorf("status %d, %s%s", got.Status, got.Out, got.Err)
+	}
+	p.Write("server.js", strings.Replace(p.Read("server.js"), "Hello", "Goodbye", 1))
+	if got := testkit.Finish(t, p.Command("sh", "-c", e.line)); got.Status != 1 || !strings.Contains(got.Out, "fail 1\n") {
+		t.Errorf("with another server: status %d, %s%s", got.Status, got.Out, got.Err)
+	}
+}
