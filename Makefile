@@ -11,19 +11,16 @@ export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 DEBIAN := bash bash-completion bubblewrap busybox coreutils dash dbus-bin dbus-daemon dbus-session-bus-common direnv dumb-init \
 	elixir elvish entr expect findutils fish gcc gdb git gnupg groff-base gunicorn ksh libarchive-tools libc6-dev \
 	libsystemd-dev lintian make man-db mandoc mksh mount nginx-light ninja-build nix-bin openssh-client openssh-server \
-	parallel php-cli php-fpm procps python3-dotenv python3-systemd python3-twisted python3-watchdog rpm rubocop ruby ruby- \
-	foreman ruby-minitest ruby-webrick screen strace sudo systemd tcsh time tini tmux util-linux xonsh yash zsh
+	parallel php-cli php-fpm procps python3-dotenv python3-systemd python3-twisted python3-watchdog rpm rubocop ruby \
+	ruby-foreman ruby-minitest ruby-webrick screen strace sudo systemd tcsh time tini tmux util-linux xonsh yash zsh
 
 # Debian packages of which only the .socket units are wanted; they are unpacked, not installed.
 UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus-user-session dirmngr dmeventd docker.io \
 	dovecot-core erlang-base gpg-agent gpsd libvirt-daemon-system mpd multipath-tools open-iscsi openssh-server pcscd pipewire \
 	pipewire-pulse podman pulseaudio rpcbind sane-utils snapd spice-vdagent sssd-common systemd systemd-journal-remote udev uuid-runtime
 
-<<<<<<< HEAD
-NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm@12.21.0 tree-sitter-powershell@0.26.4 tsx@4.23.15 web-tree-sitter@0.27.1 yarn@1.22.22
-=======
-NPM := nodemon@3.1.14 nushell@0.115.1 tree-sitter-powershell@0.26.4 vite@6.4.6 web-tree-sitter@0.27.1
->>>>>>> eb7a0ef (Examples: the smallest server that takes a passed socket, in ten languages; a Procfile, Vite and a test suite; each is run by a test)
+NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm@12.21.0 tree-sitter-powershell@0.26.4 \
+	tsx@4.23.15 vite@6.4.6 web-tree-sitter@0.27.1 yarn@1.22.22
 
 GO_TOOLS := \
 	github.com/cespare/reflex@v0.3.1 \
