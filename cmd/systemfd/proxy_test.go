@@ -25,20 +25,6 @@ func proxying(p *testkit.Project, flags []string, command ...string) (r *testkit
 	return r, p.Opened()
 }
 
-// get asks a web server until it answers.
-func get(t *testing.T, url string) string {
-	t.Helper()
-	return testkit.Find(t, "an answer of "+url, func() (string, bool) {
-		response, err := http.Get(url)
-		if err != nil {
-			return "", false
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		return string(body), err == nil && response.StatusCode == http.StatusOK
-	})
-}
-
 // webServers know only a port number.
 var webServers = []struct {
 	name    string
@@ -169,7 +155,7 @@ while True:
 func TestProxySignals(t *testing.T) {
 	t.Parallel()
 	for script, want := range map[string]string{
-		"exec sleep 1000":                                       "terminated",
+		"exec sleep 1000": "terminated",
 		`trap "exit 5" TERM; : >ready; while :; do sleep 1; done`: "5",
 	} {
 		p := testkit.NewProject(t)
