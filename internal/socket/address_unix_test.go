@@ -32,8 +32,8 @@ func TestResolve(t *testing.T) {
 
 	tests := []struct{ text, problem, hint string }{
 		{"no-such-host.invalid:80", `cannot resolve host "no-such-host.invalid": `, ""},
+		{"web:3000", `cannot resolve host "web": `, "a host stands before the colon; a name for the socket is followed by =, as in web=3000"},
 		{"udp::" + strings.Repeat("a", 64) + ".invalid:80", `cannot resolve host "` + strings.Repeat("a", 64) + `.invalid": no such host`, ""},
-		{"http:3000", `cannot resolve host "http": `, "a type is followed by two colons: http::PORT"},
 	}
 	for _, test := range tests {
 		err := openFails(t, test.text, options)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/systemfd/systemfd/internal/spec"
 )
@@ -33,8 +34,8 @@ func Resolve(o spec.Opening) (spec.Opening, error) {
 
 func resolveError(s spec.Spec, err error) error {
 	e := &Error{Spec: s, Text: fmt.Sprintf("cannot resolve host %q: %v", s.Host, reason(err)), Err: err}
-	if slices.Contains(spec.Types(), spec.Type(s.Host)) {
-		e.Remedy = fmt.Sprintf("a type is followed by two colons: %s::PORT", s.Host)
+	if !strings.Contains(s.Host, ".") {
+		e.Remedy = fmt.Sprintf("a host stands before the colon; a name for the socket is followed by =, as in %s=%d", s.Host, s.Port())
 	}
 	return e
 }

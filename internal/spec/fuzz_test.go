@@ -13,6 +13,11 @@ func FuzzParse(f *testing.F) {
 			if bad, ok := err.(*Error); !ok || bad.Text != text || bad.Problem == "" || bad.Hint() == "" {
 				t.Fatalf("Parse(%q): %#v", text, err)
 			}
+			for _, right := range err.(*Error).Right {
+				if _, err := Parse(right); err != nil {
+					t.Fatalf("Parse(%q): %q was meant: %v", text, right, err)
+				}
+			}
 			return
 		}
 		if s.Type.Family() == "" || s.Address() == "" || s.Display() == "" || s.FDName() == "" {

@@ -1,29 +1,17 @@
 package spec
 
-import (
-	"fmt"
-	"strings"
-)
-
-// typeRemedy says what to write in place of an unknown type.
-func typeRemedy(typ, value string) string {
+// typeNames returns the name of every type.
+func typeNames() []string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
 		names[i] = string(k.name)
 	}
-	all := "the types are " + strings.Join(names, ", ")
-	if strings.Contains(typ, ":") || typ == "" {
-		return "an IPv6 address needs brackets, as in [::1]:3000; " + all
-	}
-	if near := nearest(strings.ToLower(typ), names); near != "" {
-		return fmt.Sprintf("did you mean %s::%s? %s", near, value, all)
-	}
-	return all
+	return names
 }
 
-// nearest returns the name at the smallest edit distance from word, "" if none is nearer than 3.
-func nearest(word string, names []string) string {
-	best, bestDistance := "", 3
+// Nearest returns the name at the smallest edit distance from word, "" if none is nearer than 3, or less for a short word.
+func Nearest(word string, names []string) string {
+	best, bestDistance := "", min(3, (len(word)+1)/2+1)
 	for _, name := range names {
 		if d := distance(word, name); d < bestDistance {
 			best, bestDistance = name, d

@@ -205,10 +205,10 @@ func ParseOpening(text string) (Opening, error) {
 	o := Opening{Options: Defaults()}
 	var problem string
 	if o.Spec, problem, _ = parseValue(percentDecode(rest)); problem != "" {
-		return Opening{}, &Error{text, problem, ""}
+		return Opening{}, &Error{Text: text, Problem: problem}
 	}
 	if o.Name = percentDecode(name); named && !isPassable(o.Name) {
-		return Opening{}, &Error{text, fmt.Sprintf("bad name %q", o.Name), ""}
+		return Opening{}, &Error{Text: text, Problem: fmt.Sprintf("bad name %q", o.Name)}
 	}
 	for hasOptions {
 		var field string
@@ -216,7 +216,7 @@ func ParseOpening(text string) (Opening, error) {
 		name, value, _ := strings.Cut(field, "=")
 		i := slices.IndexFunc(options, func(row option) bool { return row.name == name })
 		if i < 0 || !options[i].parse(&o.Options, value) {
-			return Opening{}, &Error{text, fmt.Sprintf("bad option %q", field), ""}
+			return Opening{}, &Error{Text: text, Problem: fmt.Sprintf("bad option %q", field)}
 		}
 	}
 	o.Options = o.For(o.Type)
@@ -256,7 +256,10 @@ func ParseOpenings(text string) ([]Opening, error) {
 // plain holds what stands for itself in an encoded opening.
 const plain = letters + "._/:@+=-"
 
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+const (
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" + digits
+	digits  = "0123456789"
+)
 
 // encodeName encodes what would end a name or make it a path, too.
 func encodeName(name string) string {

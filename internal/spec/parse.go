@@ -11,26 +11,94 @@ import (
 type Error struct {
 	Text    string // the specification as given
 	Problem string
-	Remedy  string // what would be right
+	Remedy  string   // what would be right
+	Right   []string // the specifications that were meant, if one can guess; several if Text says several
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("bad socket %q: %s", e.Text, e.Problem) }
 
 // Hint returns what to write instead.
-func (e *Error) Hint() string { return e.Remedy }
+func (e *Error) Hint() string {
+	if len(e.Right) > 0 {
+		return "write " + strings.Join(e.Right, " and ")
+	}
+	return e.Remedy
+}
 
-// Parse reads [NAME=][TYPE::]VALUE. Its errors are *Error.
+// Parse reads [NAME=][TYPE::]VALUE, or a URL in place of TYPE and VALUE. Its errors are *Error.
 func Parse(text string) (Spec, error) {
+	s, problem, remedy := parse(text)
+	if problem == "" {
+		return s, nil
+	}
+	right := meant(text)
+	if len(right) > 1 {
+		problem = "it says more than one socket"
+	}
+	return Spec{}, &Error{text, problem, remedy, right}
+}
+
+func parse(text string) (s Spec, problem, remedy string) {
 	name, rest, named := cutName(text)
-	s, problem, remedy := parseValue(rest)
 	if named && !ValidName(name) {
-		problem, remedy = fmt.Sprintf("bad name %q", name), "a name has 1 to 255 of A-Z a-z 0-9 . _ @ + -"
+		return s, fmt.Sprintf("bad name %q", name), "a name has 1 to 255 of A-Z a-z 0-9 . _ @ + -"
+	}
+	rest, problem = cutURL(rest)
+	if problem == "" {
+		problem = unlikely(rest)
 	}
 	if problem != "" {
-		return Spec{}, &Error{text, problem, remedy}
+		return s, problem, "write TYPE::HOST:PORT, or a path that begins with / or ./"
 	}
+	s, problem, remedy = parseValue(rest)
 	s.Name = name
-	return s, nil
+	return s, problem, remedy
+}
+
+// cutURL returns a URL as we print it, http://127.0.0.1:3000/, as TYPE::VALUE; anything else as it is.
+func cutURL(text string) (rest, problem string) {
+	scheme, address, ok := strings.Cut(text, "://")
+	t := Type(strings.ToLower(scheme))
+	if !ok || !isTCP(t) {
+		return text, ""
+	}
+	address = strings.TrimSuffix(address, "/")
+	if i := strings.IndexByte(address, '/'); i >= 0 {
+		return "", fmt.Sprintf("a socket has no path, as %q", address[i:])
+	}
+	return string(t) + "::" + address, ""
+}
+
+// unlikely says why text is refused although it could be read: as a path or a host that nobody means. With TYPE:: or ./
+// before it, it is taken.
+func unlikely(text string) (problem string) {
+	_, value, typed := cutType(text)
+	before, _, hasColon := strings.Cut(text, ":")
+	host, path, hasSlash := strings.Cut(text, "/")
+	switch {
+	case hasSlash && strings.HasPrefix(value, "~"):
+		return "~ was not expanded: a shell does that only where an unquoted word begins"
+	case typed || strings.HasPrefix(text, "@"):
+		return ""
+	case hasColon && Type(strings.ToLower(before)).Family() != "":
+		return fmt.Sprintf("%q is followed by two colons", before)
+	case hasSlash && strings.HasSuffix(host, ":") && isHostName(before):
+		return fmt.Sprintf("unknown type %q", before)
+	case hasSlash && (hasColon && isAddress(host) || isNumber(host) && isPortSuffix(path)):
+		return fmt.Sprintf("%q is an address, and has no path", host)
+	}
+	return ""
+}
+
+// isPortSuffix reports whether others write text behind the slash of a port: 53/udp, or 3000/.
+func isPortSuffix(text string) bool { return text == "" || isInet(Type(strings.ToLower(text))) }
+
+func isNumber(text string) bool { return text != "" && strings.Trim(text, digits) == "" }
+
+func isAddress(text string) bool {
+	var s Spec
+	problem, _ := s.setAddress(text)
+	return problem == ""
 }
 
 // parseValue reads [TYPE::]VALUE.
@@ -49,9 +117,20 @@ func parseValue(text string) (s Spec, problem, remedy string) {
 	case Unix:
 		problem, remedy = s.setPath(value)
 	default:
-		problem, remedy = fmt.Sprintf("unknown type %q", typ), typeRemedy(typ, value)
+		problem, remedy = typeProblem(typ, text), "the types are "+strings.Join(typeNames(), ", ")
 	}
 	return s, problem, remedy
+}
+
+// typeProblem says what is wrong with text, which begins with typ and two colons.
+func typeProblem(typ, text string) string {
+	switch i := strings.LastIndexByte(text, ':'); {
+	case isUntyped(text):
+		return `no type before "::"`
+	case isBareIPv6(text), isBareIPv6(text[:i]):
+		return "an IPv6 address needs brackets"
+	}
+	return fmt.Sprintf("unknown type %q", typ)
 }
 
 // cutName splits at the "=" behind a name; one behind "::", a "/" or a leading "@" belongs to the value.
@@ -66,7 +145,7 @@ func cutName(text string) (name, rest string, ok bool) {
 // cutType splits at the "::" behind a type; one in [::1], or in a path, belongs to the value.
 func cutType(text string) (typ, value string, ok bool) {
 	typ, value, ok = strings.Cut(text, "::")
-	if !ok || isPath(typ) || strings.HasPrefix(typ, "[") {
+	if !ok || isPath(typ) || strings.Contains(typ, "[") {
 		return "", text, false
 	}
 	return typ, value, true
@@ -99,8 +178,8 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 	if err != "" {
 		return err, fmt.Sprintf("write %s::3000, %s::127.0.0.1:3000 or %s::[::1]:3000", s.Type, s.Type, s.Type)
 	}
-	digits, isNext := strings.CutSuffix(port, "+")
-	number, convErr := strconv.ParseUint(digits, 10, 16)
+	first, isNext := strings.CutSuffix(port, "+")
+	number, convErr := strconv.ParseUint(first, 10, 16)
 	if convErr != nil {
 		return fmt.Sprintf("port %q is not a number from 0 to 65535", port), "0 stands for any free port"
 	}
@@ -118,7 +197,7 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 			return fmt.Sprintf("bad IPv6 address %q", host), "write it as in [::1]:3000 or [fe80::1%eth0]:3000"
 		}
 		addr = ip.Unmap()
-	case strings.Trim(host, "0123456789.") == "":
+	case strings.Trim(host, digits+".") == "":
 		ip, parseErr := netip.ParseAddr(host)
 		if parseErr != nil {
 			return fmt.Sprintf("bad IP address %q", host), "write four numbers from 0 to 255, as in 127.0.0.1:3000"
@@ -137,12 +216,15 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 func splitHostPort(value string) (host, port, problem string) {
 	i := strings.LastIndexByte(value, ':')
 	switch {
-	case i < 0 && strings.Trim(strings.TrimSuffix(value, "+"), "0123456789") == "":
+	case i < 0 && strings.Trim(value, digits+"+-") == "": // ParseUint says what is wrong with a sign
 		return "127.0.0.1", value, ""
 	case i < 0, strings.HasSuffix(value, "]"), i == len(value)-1:
 		return "", "", "no port"
 	}
 	host, port = value[:i], value[i+1:]
+	if end := strings.IndexByte(value, ']'); end > i {
+		return "", "", fmt.Sprintf("no colon behind %q", value[:end+1])
+	}
 	if strings.HasPrefix(host, "[") != strings.HasSuffix(host, "]") {
 		return "", "", fmt.Sprintf("unpaired bracket in %q", host)
 	}
