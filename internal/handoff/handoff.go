@@ -4,6 +4,8 @@ package handoff
 
 import (
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
 )
@@ -31,7 +33,13 @@ type ExecError struct {
 	Err  error
 }
 
-func (e *ExecError) Error() string { return fmt.Sprintf("cannot run %q: %v", e.Name, e.Err) }
+func (e *ExecError) Error() string {
+	if e.Err == fs.ErrNotExist && !strings.Contains(e.Name, "/") {
+		return fmt.Sprintf("cannot run %q: not found in PATH", e.Name)
+	}
+	return fmt.Sprintf("cannot run %q: %v", e.Name, e.Err)
+}
+
 func (e *ExecError) Unwrap() error { return e.Err }
 
 // DescriptorError says why the descriptors from 3 on cannot be had.

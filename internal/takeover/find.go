@@ -130,9 +130,12 @@ func (p *Plan) take(set listenfds.Set) error {
 	return errors.Join(err, p.inherit(sockets))
 }
 
+// NoSockets is the warning that there is nothing to pass.
+const NoSockets = "no sockets to pass: there is no -s, and no LISTEN_FDS in the environment"
+
 func (p *Plan) warnNone() {
 	if len(p.openings) == 0 {
-		p.warn("no sockets to pass: there is no -s, and no LISTEN_FDS in the environment")
+		p.warn(NoSockets)
 	}
 }
 

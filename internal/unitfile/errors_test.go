@@ -51,6 +51,20 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestErrorIsShort: a file of another kind may have long lines.
+func TestErrorIsShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1000)
+	unit, err := parseText("app.socket", long+"\n[Socket]\nListenStream=80\n"+long+"\n["+long+"\n", spec.Defaults())
+	if err == nil || len(err.Error()) > 120 {
+		t.Errorf("%+v, %v", unit, err)
+	}
+	unit, err = parseText("app.socket", long+"\n[Socket]\nListenStream=80\n"+long+"\n="+long, spec.Defaults())
+	if err != nil || len(unit.Warnings) != 3 || len(strings.Join(unit.Warnings, "")) > 360 {
+		t.Errorf("%q, %v", unit.Warnings, err)
+	}
+}
+
 var valueErrorTests = []struct {
 	keys, values []string
 	want         string // with %[1]s for the key and %[2]q for the value

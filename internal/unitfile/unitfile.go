@@ -107,7 +107,7 @@ func (p *parser) read(source Source) error {
 	for _, l := range logicalLines(source.Text) {
 		if name, ok := strings.CutPrefix(l.text, "["); ok {
 			if section, ok = strings.CutSuffix(name, "]"); !ok {
-				return p.fail(l.number, "bad section header %q", l.text)
+				return p.fail(l.number, "bad section header %.60q", l.text)
 			}
 			if directives()[section] == nil && !strings.HasPrefix(section, "X-") {
 				p.warn(l.number, "unknown section %q", section)
@@ -127,12 +127,12 @@ func (p *parser) assignment(section string, l line) error {
 	key, value = strings.Trim(key, blanks), strings.Trim(value, blanks)
 	switch {
 	case section == "":
-		p.warn(l.number, "skipped %q, which stands before any section", l.text)
+		p.warn(l.number, "skipped %.60q, which stands before any section", l.text)
 	case directives()[section] == nil: // not ours
 	case !ok:
-		p.warn(l.number, `skipped %q, which has no "="`, l.text)
+		p.warn(l.number, `skipped %.60q, which has no "="`, l.text)
 	case key == "":
-		p.warn(l.number, `skipped %q, which has no name before "="`, l.text)
+		p.warn(l.number, `skipped %.60q, which has no name before "="`, l.text)
 	case !strings.HasPrefix(key, "X-"):
 		return p.directive(section, key, value, l.number)
 	}
