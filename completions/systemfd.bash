@@ -6,24 +6,24 @@ _systemfd_form() {
 	'')
 		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'-s --socket||open a socket; repeatable, in the order of the descriptors'
+			'-s --socket||open a socket; repeatable, in descriptor order'
 			'-u --unit||open the sockets of a systemd .socket unit; repeatable'
 			'--map||bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
-			'-b --backlog|-b --backlog|listen queue, in connections [4096]; the system may cap it'
+			'-b --backlog|-b --backlog|listen queue [4096 connections, capped by the system]'
 			'--no-reuse|--no-reuse|do not set SO_REUSEADDR on TCP sockets'
 			'--reuse-port|--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
 			'--mode|--mode|permission bits of unix sockets [0666 less the umask]'
-			'--append|--append|add the sockets to the inherited ones, or those kept open'
+			'--append|--append|add the sockets to inherited ones, or those kept open'
 			'--only||pass only the sockets of that name; repeatable, in that order'
 			'--pid|--pid --no-pid|set LISTEN_PID'
 			'--no-pid|--pid --no-pid|no LISTEN_PID'
 			'--nonblock|--nonblock|pass the descriptors with O_NONBLOCK set'
 			'--hold|--hold|keep the sockets in a holder too, for as long as COMMAND lives'
-			'--lazy|--lazy|wait for the first connection or datagram, then become COMMAND'
+			'--lazy|--lazy|wait for the first client, then become COMMAND'
 			'--accept|--accept|stay, and start COMMAND once per connection'
-			'--proxy|--proxy|stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket'
+			'--proxy|--proxy|stay in front of COMMAND, which takes no socket, and serves at the port that {port} in its arguments and PORT say'
 			'--inetd|--inetd|with --accept, the connection on stdin and stdout; without, the first socket on stdin'
-			'--info-file|--info-file|write the sockets as JSON once they are bound; - is stdout'
+			'--info-file|--info-file|write the sockets as JSON once bound; - is stdout'
 			'-q --quiet|-q --quiet|print only errors'
 			'--color|--color|colour on stderr: auto, always or never [auto]'
 			'-h --help|-h --help|print this help'
@@ -36,10 +36,10 @@ _systemfd_form() {
 	'env')
 		# the spellings of each flag, the words beside which it makes no sense, and its help
 		flags=(
-			'-s --socket||open a socket; repeatable, in the order of the descriptors'
+			'-s --socket||open a socket; repeatable, in descriptor order'
 			'-u --unit||open the sockets of a systemd .socket unit; repeatable'
 			'--map||bind TO where a unit says FROM (a port, an address or a path); - leaves it out'
-			'-b --backlog|-b --backlog|listen queue, in connections [4096]; the system may cap it'
+			'-b --backlog|-b --backlog|listen queue [4096 connections, capped by the system]'
 			'--no-reuse|--no-reuse|do not set SO_REUSEADDR on TCP sockets'
 			'--reuse-port|--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
 			'--mode|--mode|permission bits of unix sockets [0666 less the umask]'
@@ -48,7 +48,7 @@ _systemfd_form() {
 			'--unset|--unset|take it all back, and close the sockets'
 			'--no-listen|--no-listen|leave LISTEN_* out: for shells in which podman is used'
 			'--owner|--owner|the process that the sockets are kept for [this shell]'
-			'--name|--name|share a holder of this name [that of this folder]'
+			'--name|--name|share a holder of this name [that of this directory]'
 			'-q --quiet|-q --quiet|print only errors'
 			'-h --help|-h --help|print this help'
 		)
@@ -113,6 +113,24 @@ _systemfd_form() {
 		takes=' '
 		args='completion' many=false
 		;;
+	'help')
+		# the spellings of each flag, the words beside which it makes no sense, and its help
+		flags=(
+			'-h --help|-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='form' many=false
+		;;
+	'version')
+		# the spellings of each flag, the words beside which it makes no sense, and its help
+		flags=(
+			'-h --help|-h --help|print this help'
+		)
+		# what completes the values of flags, and of arguments
+		takes=' '
+		args='' many=false
+		;;
 	esac
 }
 
@@ -171,7 +189,7 @@ _systemfd_words() {
 # if the command has begun; begin is its first word then.
 _systemfd_given() {
 	local i=1 word last=$((${#words[@]} - 1))
-	if ((last > 1)) && [[ ' ''env ''status ''stop ''url ''port ''inspect ''completion ' == *" ${words[1]} "* ]]; then
+	if ((last > 1)) && [[ ' ''env ''status ''stop ''url ''port ''inspect ''completion ''help ''version ' == *" ${words[1]} "* ]]; then
 		form=${words[1]} i=2
 	fi
 	_systemfd_form "$form"
@@ -218,6 +236,8 @@ _systemfd_word() {
 		_systemfd_add port 'print the port of a socket'
 		_systemfd_add inspect 'what this process was given'
 		_systemfd_add completion 'print the completion script for a shell'
+		_systemfd_add help 'print this help, or that of a form'
+		_systemfd_add version 'print the version'
 	fi
 	if [[ -z $form ]]; then
 		_systemfd_add -- 'COMMAND comes behind it'
@@ -322,6 +342,17 @@ _systemfd_value() {
 		_systemfd_add "$2"nushell 'the script for nushell'
 		_systemfd_add "$2"powershell 'the script for powershell'
 		_systemfd_add "$2"zsh 'the script for zsh'
+		;;
+	form)
+		_systemfd_add "$2"env 'keep sockets open for this shell, between runs'
+		_systemfd_add "$2"status 'what is kept, and for whom'
+		_systemfd_add "$2"stop 'close it'
+		_systemfd_add "$2"url 'print the URL of a socket'
+		_systemfd_add "$2"port 'print the port of a socket'
+		_systemfd_add "$2"inspect 'what this process was given'
+		_systemfd_add "$2"completion 'print the completion script for a shell'
+		_systemfd_add "$2"help 'print this help, or that of a form'
+		_systemfd_add "$2"version 'print the version'
 		;;
 	mode)
 		_systemfd_add "$2"0600 'only you'

@@ -10,7 +10,7 @@ end
 function __systemfd_in -a form
     set -l words (__systemfd_words)
     contains -- -- $words; and return 1
-    if contains -- "$words[1]" env status stop url port inspect completion
+    if contains -- "$words[1]" env status stop url port inspect completion help version
         test "$words[1]" = "$form"
     else
         test -z "$form"
@@ -115,6 +115,10 @@ function __systemfd_completion
     printf '%s\t%s\n' 'bash' 'the script for bash' 'fish' 'the script for fish' 'nushell' 'the script for nushell' 'powershell' 'the script for powershell' 'zsh' 'the script for zsh'
 end
 
+function __systemfd_form
+    printf '%s\t%s\n' 'env' 'keep sockets open for this shell, between runs' 'status' 'what is kept, and for whom' 'stop' 'close it' 'url' 'print the URL of a socket' 'port' 'print the port of a socket' 'inspect' 'what this process was given' 'completion' 'print the completion script for a shell' 'help' 'print this help, or that of a form' 'version' 'print the version'
+end
+
 function __systemfd_mode
     printf '%s\t%s\n' '0600' 'only you' '0660' 'you and the group' '0666' 'everybody'
 end
@@ -138,36 +142,38 @@ complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a url -d 'print
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a port -d 'print the port of a socket'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a inspect -d 'what this process was given'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a completion -d 'print the completion script for a shell'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a help -d 'print this help, or that of a form'
+complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a version -d 'print the version'
 
 # the main form
-complete -c systemfd -n "__systemfd_new ''" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
+complete -c systemfd -n "__systemfd_new ''" -s s -l socket -d 'open a socket; repeatable, in descriptor order' -x -a '(__systemfd_spec)'
 complete -c systemfd -n "__systemfd_new ''" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
 complete -c systemfd -n "__systemfd_new ''" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
-complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new '' -b --backlog" -s b -l backlog -d 'listen queue, in connections [4096]; the system may cap it' -x
+complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new '' -b --backlog" -s b -l backlog -d 'listen queue [4096 connections, capped by the system]' -x
 complete -c systemfd -n "__systemfd_new '' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
 complete -c systemfd -n "__systemfd_new '' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
 complete -c systemfd -n "__systemfd_due --mode; or __systemfd_new '' --mode" -l mode -d 'permission bits of unix sockets [0666 less the umask]' -x -a '(__systemfd_mode)'
-complete -c systemfd -n "__systemfd_new '' --append" -l append -d 'add the sockets to the inherited ones, or those kept open'
+complete -c systemfd -n "__systemfd_new '' --append" -l append -d 'add the sockets to inherited ones, or those kept open'
 complete -c systemfd -n "__systemfd_new ''" -l only -d 'pass only the sockets of that name; repeatable, in that order' -x -a '(__systemfd_socket)'
 complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l pid -d 'set LISTEN_PID'
 complete -c systemfd -n "__systemfd_new '' --pid --no-pid" -l no-pid -d 'no LISTEN_PID'
 complete -c systemfd -n "__systemfd_new '' --nonblock" -l nonblock -d 'pass the descriptors with O_NONBLOCK set'
 complete -c systemfd -n "__systemfd_new '' --hold" -l hold -d 'keep the sockets in a holder too, for as long as COMMAND lives'
-complete -c systemfd -n "__systemfd_new '' --lazy" -l lazy -d 'wait for the first connection or datagram, then become COMMAND'
+complete -c systemfd -n "__systemfd_new '' --lazy" -l lazy -d 'wait for the first client, then become COMMAND'
 complete -c systemfd -n "__systemfd_new '' --accept" -l accept -d 'stay, and start COMMAND once per connection'
-complete -c systemfd -n "__systemfd_new '' --proxy" -l proxy -d 'stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket'
+complete -c systemfd -n "__systemfd_new '' --proxy" -l proxy -d 'stay in front of COMMAND, which takes no socket, and serves at the port that {port} in its arguments and PORT say'
 complete -c systemfd -n "__systemfd_new '' --inetd" -l inetd -d 'with --accept, the connection on stdin and stdout; without, the first socket on stdin'
-complete -c systemfd -n "__systemfd_due --info-file; or __systemfd_new '' --info-file" -l info-file -d 'write the sockets as JSON once they are bound; - is stdout' -r -F
+complete -c systemfd -n "__systemfd_due --info-file; or __systemfd_new '' --info-file" -l info-file -d 'write the sockets as JSON once bound; - is stdout' -r -F
 complete -c systemfd -n "__systemfd_new '' -q --quiet" -s q -l quiet -d 'print only errors'
 complete -c systemfd -n "__systemfd_due --color; or __systemfd_new '' --color" -l color -d 'colour on stderr: auto, always or never [auto]' -x -a '(__systemfd_color)'
 complete -c systemfd -n "__systemfd_new '' -h --help" -s h -l help -d 'print this help'
 complete -c systemfd -n "__systemfd_new '' -V --version" -s V -l version -d 'print the version'
 
 # systemfd env
-complete -c systemfd -n "__systemfd_new 'env'" -s s -l socket -d 'open a socket; repeatable, in the order of the descriptors' -x -a '(__systemfd_spec)'
+complete -c systemfd -n "__systemfd_new 'env'" -s s -l socket -d 'open a socket; repeatable, in descriptor order' -x -a '(__systemfd_spec)'
 complete -c systemfd -n "__systemfd_new 'env'" -s u -l unit -d 'open the sockets of a systemd .socket unit; repeatable' -x -a '(__systemfd_unit)'
 complete -c systemfd -n "__systemfd_new 'env'" -l map -d 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' -x -a '(__systemfd_map)'
-complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new 'env' -b --backlog" -s b -l backlog -d 'listen queue, in connections [4096]; the system may cap it' -x
+complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new 'env' -b --backlog" -s b -l backlog -d 'listen queue [4096 connections, capped by the system]' -x
 complete -c systemfd -n "__systemfd_new 'env' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
 complete -c systemfd -n "__systemfd_new 'env' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
 complete -c systemfd -n "__systemfd_due --mode; or __systemfd_new 'env' --mode" -l mode -d 'permission bits of unix sockets [0666 less the umask]' -x -a '(__systemfd_mode)'
@@ -176,7 +182,7 @@ complete -c systemfd -n "__systemfd_new 'env' --json" -l json -d 'print the vari
 complete -c systemfd -n "__systemfd_new 'env' --unset" -l unset -d 'take it all back, and close the sockets'
 complete -c systemfd -n "__systemfd_new 'env' --no-listen" -l no-listen -d 'leave LISTEN_* out: for shells in which podman is used'
 complete -c systemfd -n "__systemfd_due --owner; or __systemfd_new 'env' --owner" -l owner -d 'the process that the sockets are kept for [this shell]' -x -k -a '(__systemfd_pid)'
-complete -c systemfd -n "__systemfd_due --name; or __systemfd_new 'env' --name" -l name -d 'share a holder of this name [that of this folder]' -x -a '(__systemfd_name)'
+complete -c systemfd -n "__systemfd_due --name; or __systemfd_new 'env' --name" -l name -d 'share a holder of this name [that of this directory]' -x -a '(__systemfd_name)'
 complete -c systemfd -n "__systemfd_new 'env' -q --quiet" -s q -l quiet -d 'print only errors'
 complete -c systemfd -n "__systemfd_new 'env' -h --help" -s h -l help -d 'print this help'
 complete -c systemfd -n '__systemfd_in env' -a '(__systemfd_flags)'
@@ -207,3 +213,11 @@ complete -c systemfd -n '__systemfd_in inspect' -a '(__systemfd_flags)'
 # systemfd completion
 complete -c systemfd -n "__systemfd_new 'completion' -h --help" -s h -l help -d 'print this help'
 complete -c systemfd -n '__systemfd_in completion; and test (count (__systemfd_words)) -eq 1' -a '(__systemfd_completion)'
+
+# systemfd help
+complete -c systemfd -n "__systemfd_new 'help' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in help; and test (count (__systemfd_words)) -eq 1' -a '(__systemfd_form)'
+
+# systemfd version
+complete -c systemfd -n "__systemfd_new 'version' -h --help" -s h -l help -d 'print this help'
+complete -c systemfd -n '__systemfd_in version' -a '(__systemfd_flags)'

@@ -6,24 +6,24 @@ const systemfd_forms = {
         args: ""
         many: false
         flags: [
-            {names: ["-s" "--socket"], unless: [], kind: "spec", help: "open a socket; repeatable, in the order of the descriptors"}
+            {names: ["-s" "--socket"], unless: [], kind: "spec", help: "open a socket; repeatable, in descriptor order"}
             {names: ["-u" "--unit"], unless: [], kind: "unit", help: "open the sockets of a systemd .socket unit; repeatable"}
             {names: ["--map"], unless: [], kind: "map", help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
-            {names: ["-b" "--backlog"], unless: ["-b" "--backlog"], kind: "none", help: "listen queue, in connections [4096]; the system may cap it"}
+            {names: ["-b" "--backlog"], unless: ["-b" "--backlog"], kind: "none", help: "listen queue [4096 connections, capped by the system]"}
             {names: ["--no-reuse"], unless: ["--no-reuse"], kind: "", help: "do not set SO_REUSEADDR on TCP sockets"}
             {names: ["--reuse-port"], unless: ["--reuse-port"], kind: "", help: "set SO_REUSEPORT on TCP and UDP sockets"}
             {names: ["--mode"], unless: ["--mode"], kind: "mode", help: "permission bits of unix sockets [0666 less the umask]"}
-            {names: ["--append"], unless: ["--append"], kind: "", help: "add the sockets to the inherited ones, or those kept open"}
+            {names: ["--append"], unless: ["--append"], kind: "", help: "add the sockets to inherited ones, or those kept open"}
             {names: ["--only"], unless: [], kind: "socket", help: "pass only the sockets of that name; repeatable, in that order"}
             {names: ["--pid"], unless: ["--pid" "--no-pid"], kind: "", help: "set LISTEN_PID"}
             {names: ["--no-pid"], unless: ["--pid" "--no-pid"], kind: "", help: "no LISTEN_PID"}
             {names: ["--nonblock"], unless: ["--nonblock"], kind: "", help: "pass the descriptors with O_NONBLOCK set"}
             {names: ["--hold"], unless: ["--hold"], kind: "", help: "keep the sockets in a holder too, for as long as COMMAND lives"}
-            {names: ["--lazy"], unless: ["--lazy"], kind: "", help: "wait for the first connection or datagram, then become COMMAND"}
+            {names: ["--lazy"], unless: ["--lazy"], kind: "", help: "wait for the first client, then become COMMAND"}
             {names: ["--accept"], unless: ["--accept"], kind: "", help: "stay, and start COMMAND once per connection"}
-            {names: ["--proxy"], unless: ["--proxy"], kind: "", help: "stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket"}
+            {names: ["--proxy"], unless: ["--proxy"], kind: "", help: "stay in front of COMMAND, which takes no socket, and serves at the port that {port} in its arguments and PORT say"}
             {names: ["--inetd"], unless: ["--inetd"], kind: "", help: "with --accept, the connection on stdin and stdout; without, the first socket on stdin"}
-            {names: ["--info-file"], unless: ["--info-file"], kind: "file", help: "write the sockets as JSON once they are bound; - is stdout"}
+            {names: ["--info-file"], unless: ["--info-file"], kind: "file", help: "write the sockets as JSON once bound; - is stdout"}
             {names: ["-q" "--quiet"], unless: ["-q" "--quiet"], kind: "", help: "print only errors"}
             {names: ["--color"], unless: ["--color"], kind: "color", help: "colour on stderr: auto, always or never [auto]"}
             {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
@@ -34,10 +34,10 @@ const systemfd_forms = {
         args: ""
         many: false
         flags: [
-            {names: ["-s" "--socket"], unless: [], kind: "spec", help: "open a socket; repeatable, in the order of the descriptors"}
+            {names: ["-s" "--socket"], unless: [], kind: "spec", help: "open a socket; repeatable, in descriptor order"}
             {names: ["-u" "--unit"], unless: [], kind: "unit", help: "open the sockets of a systemd .socket unit; repeatable"}
             {names: ["--map"], unless: [], kind: "map", help: "bind TO where a unit says FROM (a port, an address or a path); - leaves it out"}
-            {names: ["-b" "--backlog"], unless: ["-b" "--backlog"], kind: "none", help: "listen queue, in connections [4096]; the system may cap it"}
+            {names: ["-b" "--backlog"], unless: ["-b" "--backlog"], kind: "none", help: "listen queue [4096 connections, capped by the system]"}
             {names: ["--no-reuse"], unless: ["--no-reuse"], kind: "", help: "do not set SO_REUSEADDR on TCP sockets"}
             {names: ["--reuse-port"], unless: ["--reuse-port"], kind: "", help: "set SO_REUSEPORT on TCP and UDP sockets"}
             {names: ["--mode"], unless: ["--mode"], kind: "mode", help: "permission bits of unix sockets [0666 less the umask]"}
@@ -46,7 +46,7 @@ const systemfd_forms = {
             {names: ["--unset"], unless: ["--unset"], kind: "", help: "take it all back, and close the sockets"}
             {names: ["--no-listen"], unless: ["--no-listen"], kind: "", help: "leave LISTEN_* out: for shells in which podman is used"}
             {names: ["--owner"], unless: ["--owner"], kind: "pid", help: "the process that the sockets are kept for [this shell]"}
-            {names: ["--name"], unless: ["--name"], kind: "name", help: "share a holder of this name [that of this folder]"}
+            {names: ["--name"], unless: ["--name"], kind: "name", help: "share a holder of this name [that of this directory]"}
             {names: ["-q" "--quiet"], unless: ["-q" "--quiet"], kind: "", help: "print only errors"}
             {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
@@ -96,6 +96,20 @@ const systemfd_forms = {
             {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
         ]
     }
+    "help": {
+        args: "form"
+        many: false
+        flags: [
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
+        ]
+    }
+    "version": {
+        args: ""
+        many: false
+        flags: [
+            {names: ["-h" "--help"], unless: ["-h" "--help"], kind: "", help: "print this help"}
+        ]
+    }
 }
 
 const systemfd_subcommands = [
@@ -106,6 +120,8 @@ const systemfd_subcommands = [
     {value: "port", description: "print the port of a socket"}
     {value: "inspect", description: "what this process was given"}
     {value: "completion", description: "print the completion script for a shell"}
+    {value: "help", description: "print this help, or that of a form"}
+    {value: "version", description: "print the version"}
 ]
 
 const systemfd_values = {
@@ -120,6 +136,17 @@ const systemfd_values = {
         {value: "nushell", description: "the script for nushell"}
         {value: "powershell", description: "the script for powershell"}
         {value: "zsh", description: "the script for zsh"}
+    ]
+    form: [
+        {value: "env", description: "keep sockets open for this shell, between runs"}
+        {value: "status", description: "what is kept, and for whom"}
+        {value: "stop", description: "close it"}
+        {value: "url", description: "print the URL of a socket"}
+        {value: "port", description: "print the port of a socket"}
+        {value: "inspect", description: "what this process was given"}
+        {value: "completion", description: "print the completion script for a shell"}
+        {value: "help", description: "print this help, or that of a form"}
+        {value: "version", description: "print the version"}
     ]
     mode: [
         {value: "0600", description: "only you"}

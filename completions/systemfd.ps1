@@ -9,24 +9,24 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             Args = ''
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('-s', '--socket'); Unless = @(); Kind = 'spec'; Help = 'open a socket; repeatable, in the order of the descriptors' }
+                @{ Names = @('-s', '--socket'); Unless = @(); Kind = 'spec'; Help = 'open a socket; repeatable, in descriptor order' }
                 @{ Names = @('-u', '--unit'); Unless = @(); Kind = 'unit'; Help = 'open the sockets of a systemd .socket unit; repeatable' }
                 @{ Names = @('--map'); Unless = @(); Kind = 'map'; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
-                @{ Names = @('-b', '--backlog'); Unless = @('-b', '--backlog'); Kind = 'none'; Help = 'listen queue, in connections [4096]; the system may cap it' }
+                @{ Names = @('-b', '--backlog'); Unless = @('-b', '--backlog'); Kind = 'none'; Help = 'listen queue [4096 connections, capped by the system]' }
                 @{ Names = @('--no-reuse'); Unless = @('--no-reuse'); Kind = ''; Help = 'do not set SO_REUSEADDR on TCP sockets' }
                 @{ Names = @('--reuse-port'); Unless = @('--reuse-port'); Kind = ''; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
                 @{ Names = @('--mode'); Unless = @('--mode'); Kind = 'mode'; Help = 'permission bits of unix sockets [0666 less the umask]' }
-                @{ Names = @('--append'); Unless = @('--append'); Kind = ''; Help = 'add the sockets to the inherited ones, or those kept open' }
+                @{ Names = @('--append'); Unless = @('--append'); Kind = ''; Help = 'add the sockets to inherited ones, or those kept open' }
                 @{ Names = @('--only'); Unless = @(); Kind = 'socket'; Help = 'pass only the sockets of that name; repeatable, in that order' }
                 @{ Names = @('--pid'); Unless = @('--pid', '--no-pid'); Kind = ''; Help = 'set LISTEN_PID' }
                 @{ Names = @('--no-pid'); Unless = @('--pid', '--no-pid'); Kind = ''; Help = 'no LISTEN_PID' }
                 @{ Names = @('--nonblock'); Unless = @('--nonblock'); Kind = ''; Help = 'pass the descriptors with O_NONBLOCK set' }
                 @{ Names = @('--hold'); Unless = @('--hold'); Kind = ''; Help = 'keep the sockets in a holder too, for as long as COMMAND lives' }
-                @{ Names = @('--lazy'); Unless = @('--lazy'); Kind = ''; Help = 'wait for the first connection or datagram, then become COMMAND' }
+                @{ Names = @('--lazy'); Unless = @('--lazy'); Kind = ''; Help = 'wait for the first client, then become COMMAND' }
                 @{ Names = @('--accept'); Unless = @('--accept'); Kind = ''; Help = 'stay, and start COMMAND once per connection' }
-                @{ Names = @('--proxy'); Unless = @('--proxy'); Kind = ''; Help = 'stand in front of COMMAND, which serves at the private port that {port} in its arguments and PORT say: for servers that take no socket' }
+                @{ Names = @('--proxy'); Unless = @('--proxy'); Kind = ''; Help = 'stay in front of COMMAND, which takes no socket, and serves at the port that {port} in its arguments and PORT say' }
                 @{ Names = @('--inetd'); Unless = @('--inetd'); Kind = ''; Help = 'with --accept, the connection on stdin and stdout; without, the first socket on stdin' }
-                @{ Names = @('--info-file'); Unless = @('--info-file'); Kind = 'file'; Help = 'write the sockets as JSON once they are bound; - is stdout' }
+                @{ Names = @('--info-file'); Unless = @('--info-file'); Kind = 'file'; Help = 'write the sockets as JSON once bound; - is stdout' }
                 @{ Names = @('-q', '--quiet'); Unless = @('-q', '--quiet'); Kind = ''; Help = 'print only errors' }
                 @{ Names = @('--color'); Unless = @('--color'); Kind = 'color'; Help = 'colour on stderr: auto, always or never [auto]' }
                 @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
@@ -37,10 +37,10 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             Args = ''
             ManyArgs = $false
             Flags = @(
-                @{ Names = @('-s', '--socket'); Unless = @(); Kind = 'spec'; Help = 'open a socket; repeatable, in the order of the descriptors' }
+                @{ Names = @('-s', '--socket'); Unless = @(); Kind = 'spec'; Help = 'open a socket; repeatable, in descriptor order' }
                 @{ Names = @('-u', '--unit'); Unless = @(); Kind = 'unit'; Help = 'open the sockets of a systemd .socket unit; repeatable' }
                 @{ Names = @('--map'); Unless = @(); Kind = 'map'; Help = 'bind TO where a unit says FROM (a port, an address or a path); - leaves it out' }
-                @{ Names = @('-b', '--backlog'); Unless = @('-b', '--backlog'); Kind = 'none'; Help = 'listen queue, in connections [4096]; the system may cap it' }
+                @{ Names = @('-b', '--backlog'); Unless = @('-b', '--backlog'); Kind = 'none'; Help = 'listen queue [4096 connections, capped by the system]' }
                 @{ Names = @('--no-reuse'); Unless = @('--no-reuse'); Kind = ''; Help = 'do not set SO_REUSEADDR on TCP sockets' }
                 @{ Names = @('--reuse-port'); Unless = @('--reuse-port'); Kind = ''; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
                 @{ Names = @('--mode'); Unless = @('--mode'); Kind = 'mode'; Help = 'permission bits of unix sockets [0666 less the umask]' }
@@ -49,7 +49,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
                 @{ Names = @('--unset'); Unless = @('--unset'); Kind = ''; Help = 'take it all back, and close the sockets' }
                 @{ Names = @('--no-listen'); Unless = @('--no-listen'); Kind = ''; Help = 'leave LISTEN_* out: for shells in which podman is used' }
                 @{ Names = @('--owner'); Unless = @('--owner'); Kind = 'pid'; Help = 'the process that the sockets are kept for [this shell]' }
-                @{ Names = @('--name'); Unless = @('--name'); Kind = 'name'; Help = 'share a holder of this name [that of this folder]' }
+                @{ Names = @('--name'); Unless = @('--name'); Kind = 'name'; Help = 'share a holder of this name [that of this directory]' }
                 @{ Names = @('-q', '--quiet'); Unless = @('-q', '--quiet'); Kind = ''; Help = 'print only errors' }
                 @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
@@ -99,6 +99,20 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
                 @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
             )
         }
+        'help' = @{
+            Args = 'form'
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
+            )
+        }
+        'version' = @{
+            Args = ''
+            ManyArgs = $false
+            Flags = @(
+                @{ Names = @('-h', '--help'); Unless = @('-h', '--help'); Kind = ''; Help = 'print this help' }
+            )
+        }
     }
     $subcommands = @(
         @{ Text = 'env'; Help = 'keep sockets open for this shell, between runs' }
@@ -108,6 +122,8 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
         @{ Text = 'port'; Help = 'print the port of a socket' }
         @{ Text = 'inspect'; Help = 'what this process was given' }
         @{ Text = 'completion'; Help = 'print the completion script for a shell' }
+        @{ Text = 'help'; Help = 'print this help, or that of a form' }
+        @{ Text = 'version'; Help = 'print the version' }
     )
     $values = @{
         color = @(
@@ -121,6 +137,17 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
             @{ Text = 'nushell'; Help = 'the script for nushell' }
             @{ Text = 'powershell'; Help = 'the script for powershell' }
             @{ Text = 'zsh'; Help = 'the script for zsh' }
+        )
+        form = @(
+            @{ Text = 'env'; Help = 'keep sockets open for this shell, between runs' }
+            @{ Text = 'status'; Help = 'what is kept, and for whom' }
+            @{ Text = 'stop'; Help = 'close it' }
+            @{ Text = 'url'; Help = 'print the URL of a socket' }
+            @{ Text = 'port'; Help = 'print the port of a socket' }
+            @{ Text = 'inspect'; Help = 'what this process was given' }
+            @{ Text = 'completion'; Help = 'print the completion script for a shell' }
+            @{ Text = 'help'; Help = 'print this help, or that of a form' }
+            @{ Text = 'version'; Help = 'print the version' }
         )
         mode = @(
             @{ Text = '0600'; Help = 'only you' }

@@ -25,12 +25,13 @@ import (
 // called shared, and the program frob, whose own completion says alpha and beta.
 var completed = []struct{ line, want string }{
 	// words
-	{"systemfd ", "-- completion env inspect port status stop url"},
+	{"systemfd ", "-- completion env help inspect port status stop url version"},
 	{"systemfd st", "status stop"},
 	{"systemfd -q ", "--"},
 	{"systemfd -q st", ""},
 	{"systemfd completion ", "bash fish nushell powershell zsh"},
 	{"systemfd completion zsh z", ""},
+	{"systemfd help s", "status stop"},
 	{"systemfd status --", "--help --json"},
 	{"systemfd --", flagWords("", "--") + " --"},
 	{"systemfd env ", flagWords("env", "-")},

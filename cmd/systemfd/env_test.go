@@ -3,9 +3,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/creack/pty"
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -150,62 +146,6 @@ func TestUnknownShell(t *testing.T) {
 	}
 	testkit.Says(t, got.Err, `error: unknown shell "rc"`, "hint: --shell takes .*fish.*--json")
 	p.AwaitNothing()
-}
-
-// envOnTerminalTests are hints for shells.
-var envOnTerminalTests = map[string]string{
-	"sh":         `eval "$(systemfd env -s http::0 --shell sh)"`,
-	"fish":       "systemfd env -s http::0 --shell fish | source",
-	"csh":        "eval `systemfd env -s http::0 --shell csh`",
-	"powershell": "systemfd env -s http::0 --shell powershell | Out-String | Invoke-Expression",
-	"xonsh":      "execx($(systemfd env -s http::0 --shell xonsh))",
-	"elvish":     "eval (systemfd env -s http::0 --shell elvish | slurp)",
-	"dotenv":     "systemfd env -s http::0 --shell dotenv >.env",
-}
-
-// TestEnvOnTerminal prints to a terminal, so that nothing evaluates the code.
-func TestEnvOnTerminal(t *testing.T) {
-	t.Parallel()
-	for name, hint := range envOnTerminalTests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := testkit.NewProject(t)
-			got, status := onTerminal(p, "systemfd", "env", "-s", "http::0", "--shell", name)
-			fail := "false;\n"
-			for _, d := range []dialect{powershell, xonsh, elvish} {
-				if d.name == name {
-					fail = d.fail + "\n"
-				}
-			}
-			if name == "dotenv" {
-				fail = ""
-			}
-			want := fail + "error: standard output is a terminal, nothing would evaluate the code\nhint: " + hint + "\n"
-			if got != want || status != 1 {
-				t.Errorf("exit %d, and %q; want %q", status, got, want)
-			}
-			if entries, err := os.ReadDir(p.Runtime); err != nil || len(entries) > 0 || len(p.Holders()) > 0 {
-				t.Errorf("the runtime folder has %v, %v; the holders are %v", entries, err, p.Holders())
-			}
-		})
-	}
-}
-
-// onTerminal runs a command on a terminal, and returns what it has put there.
-func onTerminal(p *testkit.Project, argv ...string) (screen string, status int) {
-	p.T.Helper()
-	cmd := p.Command(argv...)
-	tty, err := pty.Start(cmd)
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	defer tty.Close()
-	text, err := io.ReadAll(tty)
-	if !errors.Is(err, syscall.EIO) { // which is how the end of the last process on it reads
-		p.T.Fatal(err)
-	}
-	cmd.Wait()
-	return strings.ReplaceAll(string(text), "\r\n", "\n"), cmd.ProcessState.ExitCode()
 }
 
 // belowShell is a command in a shell that was started with the sockets of withSockets, and has LISTEN_* of another process.

@@ -7,7 +7,6 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/systemfd/systemfd/internal/handoff"
 )
@@ -31,19 +30,18 @@ func Endings() chan os.Signal {
 func DieOf(s os.Signal) {
 	handoff.WriteCounters()
 	number, _ := s.(syscall.Signal)
-	if !slices.Contains(traced, number) && os.Getpid() != 1 {
-		signal.Reset(s)
-		if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(s) == nil {
-			time.Sleep(time.Second) // it may take a moment
-		}
+	if !slices.Contains(deadly, number) || os.Getpid() == 1 {
+		os.Exit(128 + int(number))
 	}
-	os.Exit(128 + int(number))
+	signal.Reset(s)
+	if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(s) != nil {
+		os.Exit(128 + int(number))
+	}
+	select {} // the signal may take a moment
 }
 
-// traced are the signals that the Go runtime answers with a stack trace.
-var traced = []syscall.Signal{
-	syscall.SIGQUIT, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV,
-}
+// deadly are the signals that end a Go program without a word. Others it ignores, or answers with a stack trace.
+var deadly = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL}
 
 // End ends this process as a child has ended.
 func (s Status) End() {

@@ -55,7 +55,7 @@ func TestDieOf(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[syscall.Signal]string{
 		syscall.SIGINT: "signal: interrupt", syscall.SIGTERM: "signal: terminated", syscall.SIGHUP: "signal: hangup", syscall.SIGKILL: "signal: killed",
-		syscall.SIGQUIT: "exit status 131", syscall.SIGSEGV: "exit status 139",
+		syscall.SIGQUIT: "exit status 131", syscall.SIGSEGV: "exit status 139", syscall.SIGUSR1: "exit status 138",
 	} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()

@@ -19,6 +19,7 @@ func Main(args []string, version Version) int {
 	if args[0] == daemon.Command {
 		return daemon.Main(args[1:])
 	}
+	args = withoutForms(args)
 	own, command, split := splitCommand(args)
 	var err error
 	if s := findSubcommand(args[0]); s != nil {
@@ -27,6 +28,7 @@ func Main(args []string, version Version) int {
 		err = run(p, own, command, split, version)
 	}
 	if err != nil {
+		err = amended(err, args)
 		p.fail(err)
 	}
 	return exitStatus(err)

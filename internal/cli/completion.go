@@ -3,9 +3,11 @@ package cli
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/systemfd/systemfd/completions"
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
 // completionFlags are the arguments of systemfd completion.
@@ -14,15 +16,16 @@ type completionFlags struct {
 	Help  bool   `short:"h" help:"print this help"`
 }
 
-const completionHelp = `systemfd completion prints the script by which a shell completes systemfd, the command
-behind "--" included. Packages install it; otherwise:
+const completionHelp = `systemfd completion prints the script by which a shell completes systemfd, the
+command behind "--" included. Packages install it; otherwise:
 
 Usage: systemfd completion SHELL
 
   bash        in ~/.bashrc: eval "$(systemfd completion bash)"
   zsh         in ~/.zshrc, after compinit: source <(systemfd completion zsh)
   fish        in config.fish: systemfd completion fish | source
-  powershell  in $PROFILE: systemfd completion powershell | Out-String | Invoke-Expression
+  powershell  in $PROFILE: systemfd completion powershell | Out-String |
+                Invoke-Expression
   nushell     once: systemfd completion nushell | save -f ~/systemfd.nu
               in config.nu: source ~/systemfd.nu
 
@@ -50,9 +53,24 @@ func completion(p *printer, args []string) error {
 		}
 		names = append(names, script.Shell)
 	}
-	problem := fmt.Sprintf("unknown shell %q", flags.Shell)
+	hint := "systemfd completion takes " + strings.Join(names, ", ")
 	if flags.Shell == "" {
-		problem = "no shell"
+		return &usageError{"no shell", hint}
 	}
-	return &usageError{problem, "systemfd completion takes " + strings.Join(names, ", ")}
+	if near := nearCompletion(flags.Shell, names); near != "" {
+		hint = "systemfd completion " + near
+	}
+	return &usageError{fmt.Sprintf("unknown shell %q", flags.Shell), hint}
+}
+
+// nearCompletion returns which of names a shell is called here, "" if it is none.
+func nearCompletion(shell string, names []string) string {
+	switch name := filepath.Base(shell); name {
+	case "nu":
+		return "nushell"
+	case "pwsh":
+		return "powershell"
+	default:
+		return spec.Nearest(name, names)
+	}
 }

@@ -1,14 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/mattn/go-isatty"
 
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
@@ -22,19 +22,20 @@ import (
 // envFlags are the flags of systemfd env.
 type envFlags struct {
 	openFlags
-	Shell    string `placeholder:"SHELL" complete:"shell" default:"sh" help:"for which shell: sh (bash, dash, ksh, zsh), fish, csh\n(tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for\nan env file [sh]"`
+	Shell    string `placeholder:"SHELL" complete:"shell" help:"for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for an env file [sh]"`
 	JSON     bool   `name:"json" help:"print the variables as a JSON object; null is to be unset"`
 	Unset    bool   `help:"take it all back, and close the sockets"`
 	NoListen bool   `help:"leave LISTEN_* out: for shells in which podman is used"`
-	Owner    int    `placeholder:"PID" complete:"pid" help:"the process that the sockets are kept for [this shell]"`
-	Name     string `placeholder:"NAME" complete:"name" help:"share a holder of this name [that of this folder]"`
+	Owner    string `placeholder:"PID" complete:"pid" help:"the process that the sockets are kept for [this shell]"`
+	Name     string `placeholder:"NAME" complete:"name" help:"share a holder of this name [that of this directory]"`
 	Quiet    bool   `short:"q" help:"print only errors"`
 	Help     bool   `short:"h" help:"print this help"`
 }
 
-const envHelp = `systemfd env keeps sockets open for this shell, while nothing serves them, and prints
-what the shell has to evaluate: from then on "systemfd -- COMMAND" gets them.
-Without -s and -u it addresses to this shell the sockets that it was started with.
+const envHelp = `systemfd env keeps sockets open for this shell, while nothing serves them, and
+prints what the shell has to evaluate: from then on "systemfd -- COMMAND" gets
+them. Without -s and -u it addresses to this shell the sockets that it was
+started with.
 
 Usage: eval "$(systemfd env -s SPEC...)"
        systemfd env -s SPEC... --shell fish | source
@@ -52,32 +53,30 @@ type export struct {
 
 // env is systemfd env. On standard output there is nothing but code; on failure code that makes the eval fail.
 func env(p *printer, args []string) error {
-	flags := envFlags{Shell: "sh"}
-	if err := parseFlags(&flags, args); err != nil {
-		if typed := valuesOf("--shell", "--shell", args); len(typed) > 0 {
-			flags.Shell = typed[len(typed)-1]
-		}
-		p.answer(shellOf(&flags).Fail())
-		return err
-	}
-	if flags.Help {
+	var flags envFlags
+	err := parseFlags(&flags, args)
+	if err == nil && flags.Help {
 		p.flagHelp(envHelp, &flags)
 		return nil
 	}
+	if typed := valuesOf("--shell", "--shell", args); err != nil && len(typed) > 0 {
+		flags.Shell = typed[len(typed)-1]
+	}
 	p.quiet = flags.Quiet
-	exports, err := exportsFor(p, &flags, args)
+	var exports []export
+	if err == nil {
+		exports, err = exportsFor(p, &flags, args)
+	}
 	switch {
-	case err != nil && flags.JSON:
-		return err
+	case err != nil && (flags.JSON || p.isOnTerminal()):
 	case err != nil:
 		p.answer(shellOf(&flags).Fail())
-		return err
 	case flags.JSON:
 		p.answer(exportsJSON(exports))
 	default:
 		p.answer(exportsCode(exports, shellOf(&flags)))
 	}
-	return nil
+	return err
 }
 
 // shellOf returns the shell that flags name; code for sh makes every other one fail too.
@@ -89,43 +88,95 @@ func shellOf(flags *envFlags) shell.Shell {
 	return s
 }
 
-func exportsFor(p *printer, flags *envFlags, args []string) ([]export, error) {
-	if _, ok := shell.Lookup(flags.Shell); !ok {
-		return nil, &usageError{fmt.Sprintf("unknown shell %q", flags.Shell), "--shell takes " + strings.Join(shell.Names(), ", ") + "; other shells can read --json"}
-	}
-	if err := flags.checkDotenv(); err != nil {
+func exportsFor(p *printer, flags *envFlags, args []string) (exports []export, err error) {
+	if err := flags.check(); err != nil {
 		return nil, err
 	}
-	if f, ok := p.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return nil, &failure{"standard output is a terminal, nothing would evaluate the code", shellOf(flags).Eval(shell.Join(append([]string{"systemfd", "env"}, args...)))}
+	isOwn := !flags.Unset && !flags.opens()
+	w, err := flags.wanted()
+	if isOwn && err == nil {
+		exports, err = ownExports()
+	}
+	if err == nil {
+		err = flags.checkDotenvNames(w.openings)
 	}
 	switch {
+	case err != nil:
+		w.tell(p)
+		return nil, err
+	case p.isOnTerminal():
+		return nil, &failure{"standard output is a terminal, nothing would evaluate the code", envLine(args, flags.Shell, flags.JSON)}
 	case flags.Unset:
 		return unsetExports(flags)
-	case flags.opens():
-		return keepExports(p, flags)
+	case !isOwn:
+		return keepExports(p, flags, w)
 	}
-	return ownExports()
+	return exports, nil
+}
+
+// check finds what would be left undone without a word.
+func (f *envFlags) check() error {
+	if f.Shell != "" {
+		if err := checkShell(f.Shell); err != nil {
+			return err
+		}
+	}
+	if err := f.checkDotenv(); err != nil {
+		return err
+	}
+	isOwn := !f.Unset && !f.opens()
+	switch {
+	case f.JSON && f.Shell != "":
+		return superfluous("--json is the same for every shell", "leave --shell out", "shell")
+	case f.Unset && (f.opens() || len(f.Map) > 0 || f.Mode != ""):
+		return superfluous("--unset opens nothing", "leave the rest out", "socket", "unit", "map", "mode", "backlog", "no-reuse", "reuse-port")
+	case isOwn && (f.Owner != "" || f.Name != "" || f.NoListen || len(f.Map) > 0 || f.Mode != ""):
+		return withoutSocket("there is nothing to keep open")
+	}
+	return nil
+}
+
+// envLine is the line by which the shell of the user evaluates systemfd env with these arguments.
+func envLine(args []string, shellName string, isJSON bool) string {
+	parent := process.Name(os.Getppid())
+	line := func(more ...string) string { return shell.Join(slices.Concat([]string{"systemfd", "env"}, args, more)) }
+	sh, _ := shell.Lookup("sh")
+	s, isKnown := shell.Lookup(cmp.Or(shellName, parent))
+	switch isNushell := shellName == "" && parent == "nu"; {
+	case isNushell && isJSON:
+		return line() + " | from json | load-env"
+	case isNushell:
+		return line("--json") + " | from json | load-env"
+	case isJSON:
+		return line() + " | cat"
+	case !isKnown:
+		return sh.Eval(line())
+	case shellName == "" && s != sh:
+		return s.Eval(line("--shell", parent))
+	}
+	return s.Eval(line())
 }
 
 // owner returns for whom the sockets are kept open.
 func (f *envFlags) owner() (int, error) {
-	if f.Owner != 0 {
-		return f.Owner, nil
+	if f.Owner != "" {
+		return parseOwner(f.Owner)
 	}
 	return process.DefaultOwner()
 }
 
+// parseOwner reads the number of --owner.
+func parseOwner(text string) (int, error) {
+	pid, err := strconv.ParseInt(text, 0, 32)
+	if err != nil || pid < 1 {
+		return 0, &usageError{fmt.Sprintf("--owner %q is not a process ID", text), "without --owner, it is the shell"}
+	}
+	return int(pid), nil
+}
+
 // keepExports claims sockets, and names them and their holder.
-func keepExports(p *printer, flags *envFlags) ([]export, error) {
-	w, err := flags.wanted()
+func keepExports(p *printer, flags *envFlags, w wanted) ([]export, error) {
 	w.tell(p)
-	if err == nil {
-		err = flags.checkDotenvNames(w.openings)
-	}
-	if err != nil {
-		return nil, err
-	}
 	owner, err := flags.owner()
 	if err != nil {
 		return nil, err
@@ -137,7 +188,7 @@ func keepExports(p *printer, flags *envFlags) ([]export, error) {
 	claimed, err := keeper.Claim(owner, w.openings)
 	p.warn(claimed.Warnings...)
 	if err != nil {
-		return nil, w.withMapHint(err)
+		return nil, w.explained(err)
 	}
 	if w.accept {
 		p.warn("Accept=yes is not kept: it is systemfd --accept -- COMMAND that accepts")
@@ -190,7 +241,7 @@ func ownExports() ([]export, error) {
 	case err != nil && set.Holder != "":
 		err = heldOnly(set)
 	case err == nil && len(sockets) == 0:
-		err = &failure{"this shell was started without sockets", `say which to keep open: eval "$(systemfd env -s http::3000)"`}
+		err = &failure{"this shell was started without sockets", "say which to keep open: " + envLine([]string{"-s", "http::3000"}, "", false)}
 	}
 	if err != nil {
 		return nil, err
@@ -208,12 +259,11 @@ func heldOnly(set listenfds.Set) error {
 		return &failure{"this shell has no sockets of its own, a holder keeps them", "systemfd -- COMMAND gets them"}
 	}
 	openings, _ := spec.ParseOpenings(set.Sockets)
-	again := []string{"systemfd", "env"}
+	var again []string
 	for _, o := range openings {
 		again = append(again, "-s", o.Spec.String())
 	}
-	sh, _ := shell.Lookup("sh")
-	return &failure{"the holder of this shell has ended, and its sockets are closed", "open them again: " + sh.Eval(shell.Join(again))}
+	return &failure{"the holder of this shell has ended, and its sockets are closed", "open them again: " + envLine(again, "", false)}
 }
 
 // unsetExports drops the owner's claim.

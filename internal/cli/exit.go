@@ -47,7 +47,8 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case is[*usageError](err), is[*spec.Error](err), is[*unitfile.Error](err), is[*unitfile.MapError](err), is[*takeover.NameError](err):
+	case is[*usageError](err), is[*parseError](err), is[*lineError](err), is[*spec.Error](err), is[*unitfile.Error](err),
+		is[*unitfile.MapError](err), is[*takeover.NameError](err):
 		return exitUsage
 	case is[subcommandError](err):
 		return exitSubcommand

@@ -20,6 +20,32 @@ var subcommands = []subcommand{
 	{"port", "[NAME]", "print the port of a socket", grammar[addressFlags], port},
 	{"inspect", "", "what this process was given", grammar[inspectFlags], inspect},
 	{"completion", "SHELL", "print the completion script for a shell", grammar[completionFlags], completion},
+	{"help", "[FORM]", "print this help, or that of a form", grammar[helpFlags], nil},
+	{"version", "", "print the version", grammar[versionFlags], nil},
+}
+
+// helpFlags are the arguments of systemfd help. It has no run: withoutForms says what it stands for.
+type helpFlags struct {
+	Form string `arg:"" optional:"" complete:"form" help:"of which to print the help"`
+	Help bool   `short:"h" help:"print this help"`
+}
+
+// versionFlags are those of systemfd version, which withoutForms carries out, too.
+type versionFlags struct {
+	Help bool `short:"h" help:"print this help"`
+}
+
+// withoutForms returns args with --help and --version for the forms that are called so.
+func withoutForms(args []string) []string {
+	switch {
+	case args[0] == "version":
+		return append([]string{"--version"}, args[1:]...)
+	case args[0] != "help":
+		return args
+	case len(args) > 1 && findSubcommand(args[1]) != nil:
+		return withoutForms(append([]string{args[1], "--help"}, args[2:]...))
+	}
+	return append([]string{"--help"}, args[1:]...)
 }
 
 func grammar[F any]() any { return new(F) }

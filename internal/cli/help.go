@@ -8,8 +8,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-const helpHead = `systemfd opens sockets and hands them to COMMAND by the systemd socket-activation
-protocol, so that COMMAND can restart without dropping a connection.
+const helpHead = `systemfd opens sockets and hands them to COMMAND by the systemd
+socket-activation protocol, so that COMMAND can restart without dropping a
+connection.
 
 Usage: systemfd [-s SPEC]... [flags] -- COMMAND [ARG...]
 
@@ -22,20 +23,21 @@ Examples:
       systemfd again below the watcher: for servers that check LISTEN_PID
 
 SPEC is [NAME=][TYPE::]VALUE:
-  TYPE   tcp, http, https, udp, unix, unix-dgram or unix-seqpacket; without, tcp for
-         a port and unix for a path
+  TYPE   tcp, http, https, udp, unix, unix-dgram or unix-seqpacket; without, tcp
+         for a port and unix for a path
   VALUE  3000              127.0.0.1, that port; 0 is any free port
          3000+             that port, or the next free one up to 3100
          127.0.0.1:3000, [::1]:3000, localhost:3000
          :3000             every address, IPv6 and IPv4
          ./app.sock, @app  a unix socket; a path has a /, @ is abstract (Linux)
+         A URL is TYPE and VALUE in one: http://127.0.0.1:3000/
   NAME   what LISTEN_FDNAMES calls it; without, the TYPE
 
 Other forms, each with --help:
 `
 
 const helpTail = `
-Exit status: that of COMMAND; 2 for a wrong command line, 125 where systemfd fails,
+Exit status: that of COMMAND; 2 for a wrong command line, 125 if systemfd fails,
 126 if COMMAND cannot be executed, 127 if it is not found.
 `
 
@@ -46,7 +48,13 @@ func (p *printer) help(w io.Writer) {
 
 // flagHelp prints a subcommand's help: head, then the flags of its grammar.
 func (p *printer) flagHelp(head string, grammar any) {
-	io.WriteString(p.out, head+flagTable(grammar))
+	io.WriteString(p.out, reflowed(head)+flagTable(grammar))
+}
+
+// reflowed is text whose first paragraph, which is prose, fits into a terminal.
+func reflowed(text string) string {
+	prose, rest, _ := strings.Cut(text, "\n\n")
+	return strings.Join(wrapped(prose, helpWidth), "\n") + "\n\n" + rest
 }
 
 // subcommandTable lists the other forms, a line each.
@@ -65,9 +73,31 @@ func flagTable(grammar any) string {
 		if flag.Hidden {
 			continue
 		}
-		fmt.Fprintf(&b, "  %-22s %s\n", flagUsage(flag), strings.ReplaceAll(flag.Help, "\n", "\n"+strings.Repeat(" ", 25)))
+		for i, text := range wrapped(flag.Help, helpWidth-len("  ")-flagWidth-len(" ")) {
+			usage := ""
+			if i == 0 {
+				usage = flagUsage(flag)
+			}
+			fmt.Fprintf(&b, "  %-*s %s\n", flagWidth, usage, text)
+		}
 	}
 	return b.String()
+}
+
+// helpWidth is that of a terminal; flagWidth that of the flags in it.
+const helpWidth, flagWidth = 80, 22
+
+// wrapped returns text in lines that are not longer than width, unless a word is.
+func wrapped(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+len(" ")+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
 }
 
 // flagUsage is how a flag is typed: -b, --backlog=N.

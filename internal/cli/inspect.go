@@ -22,9 +22,9 @@ type inspectFlags struct {
 	Help bool `short:"h" help:"print this help"`
 }
 
-const inspectHelp = `systemfd inspect tells what this process was given by the socket-activation protocol, and
-whether a reader that checks everything, as sd_listen_fds(3) does, would take it, and a
-server could use it: if not, why, and exit status 1.
+const inspectHelp = `systemfd inspect tells what this process was given by the socket-activation
+protocol, and whether a reader that checks everything, as sd_listen_fds(3) does,
+would take it, and a server could use it: if not, why, and exit status 1.
 
 Usage: systemfd -s http::3000 -- systemfd inspect [--json]
 
@@ -75,7 +75,11 @@ func inspect(p *printer, args []string) error {
 	if len(strict) == 0 {
 		problem = "no server could use what is there: "
 	}
-	return &failure{problem + strings.Join(refusals, "; "), "systemfd right before the program gives it sockets of its own: systemfd -- COMMAND"}
+	hint := "systemfd right before the program gives it sockets of its own: systemfd -- systemfd inspect"
+	if set.Count == 0 && set.Holder == "" {
+		hint = "systemfd -s http::3000 -- systemfd inspect"
+	}
+	return &failure{problem + strings.Join(refusals, "; "), hint}
 }
 
 // connection is the name of what Accept=yes of systemd.socket(5), and --accept, pass: no listener.

@@ -18,10 +18,10 @@ import (
 
 // openFlags say what to open and how; the main form and env share them.
 type openFlags struct {
-	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"open a socket; repeatable, in the order of the descriptors"`
+	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"open a socket; repeatable, in descriptor order"`
 	Unit      []string `short:"u" sep:"none" placeholder:"FILE" complete:"unit" help:"open the sockets of a systemd .socket unit; repeatable"`
-	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM (a port, an address or a\npath); - leaves it out"`
-	Backlog   int      `short:"b" placeholder:"N" default:"4096" help:"listen queue, in connections [4096]; the system may cap it"`
+	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM (a port, an address or a path); - leaves it out"`
+	Backlog   string   `short:"b" placeholder:"N" default:"4096" help:"listen queue [4096 connections, capped by the system]"`
 	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
 	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
 	Mode      string   `placeholder:"OCTAL" complete:"mode" help:"permission bits of unix sockets [0666 less the umask]"`
@@ -54,16 +54,14 @@ func (f *openFlags) wanted() (w wanted, err error) {
 		return w, err
 	}
 	for _, text := range f.Socket {
-		s, err := spec.Parse(text)
-		if err == nil {
-			err = socket.Check(s)
-		}
-		if err != nil {
+		if err := w.addSocket(text, options); err != nil {
 			return w, err
 		}
-		w.openings, w.units = append(w.openings, spec.Opening{Spec: s, Options: options.For(s.Type)}), append(w.units, "")
 	}
 	maps, err := unitfile.ParseMaps(f.Map)
+	if err == nil && len(f.Map) > 0 && len(f.Unit) == 0 {
+		err = &usageError{withoutUnit, ""}
+	}
 	if err != nil {
 		return w, err
 	}
@@ -72,19 +70,58 @@ func (f *openFlags) wanted() (w wanted, err error) {
 			return w, err
 		}
 	}
-	if err = maps.Unused(); err == nil && f.opens() && len(w.openings) == 0 {
-		err = &usageError{"--map leaves out every socket of " + strings.Join(f.Unit, ", "), "leave one in"}
+	if err = maps.Unused(); err == nil {
+		err = f.checkOpenings(w.openings)
 	}
 	return w, err
 }
 
-// options returns what the flags say of all sockets.
-func (f *openFlags) options() (spec.Options, error) {
-	if f.Backlog < 1 || f.Backlog > math.MaxInt32 {
-		return spec.Options{}, &usageError{fmt.Sprintf("--backlog %d is not a number of connections from 1 to %d", f.Backlog, math.MaxInt32), ""}
+// addSocket adds what -s says.
+func (w *wanted) addSocket(text string, options spec.Options) error {
+	s, err := spec.Parse(text)
+	if err == nil {
+		err = socket.Check(s)
 	}
-	mode, err := parseMode(f.Mode)
-	return spec.Options{Backlog: f.Backlog, NoReuse: f.NoReuse, ReusePort: f.ReusePort, Mode: mode}, err
+	w.openings, w.units = append(w.openings, spec.Opening{Spec: s, Options: options.For(s.Type)}), append(w.units, "")
+	return err
+}
+
+// withoutUnit is what is wrong with --map if there is nothing that it could change.
+const withoutUnit = "--map changes what a unit says, and there is no --unit"
+
+// checkOpenings finds what would say nothing of any socket.
+func (f *openFlags) checkOpenings(openings []spec.Opening) error {
+	has := func(family spec.Family) bool {
+		return slices.ContainsFunc(openings, func(o spec.Opening) bool { return o.Type.Family() == family })
+	}
+	switch {
+	case !f.opens():
+	case len(openings) == 0:
+		return &usageError{"--map leaves out every socket of " + strings.Join(f.Unit, ", "), "leave one in"}
+	case f.Mode != "" && !has(spec.Unix):
+		return superfluous("--mode is for unix sockets, and none is to be opened", "leave it out", "mode")
+	case f.ReusePort && !has(spec.Inet):
+		return superfluous("--reuse-port is for TCP and UDP sockets, and none is to be opened", "leave it out", "reuse-port")
+	}
+	return nil
+}
+
+// options returns what the flags say of all sockets.
+func (f *openFlags) options() (o spec.Options, err error) {
+	o.NoReuse, o.ReusePort = f.NoReuse, f.ReusePort
+	if o.Backlog, err = parseBacklog(f.Backlog); err == nil {
+		o.Mode, err = parseMode(f.Mode)
+	}
+	return o, err
+}
+
+// parseBacklog reads the number of --backlog.
+func parseBacklog(text string) (int, error) {
+	n, err := strconv.ParseInt(text, 0, 32)
+	if err != nil || n < 1 {
+		return 0, &usageError{fmt.Sprintf("--backlog %q is not a number of connections from 1 to %d", text, math.MaxInt32), ""}
+	}
+	return int(n), nil
 }
 
 // parseMode reads the permission bits of --mode; unset is the default.
@@ -102,11 +139,15 @@ func parseMode(text string) (mode spec.Optional[uint32], err error) {
 // mappable are failures that another port or path does not have.
 var mappable = []error{fs.ErrPermission, syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EROFS}
 
-// withMapHint names the way out if a unit asks for what this user, or this host, does not have.
-func (w wanted) withMapHint(err error) error {
+// explained names the way out if two sockets of the line are in each other's way, or if a unit asks for what this user, or
+// this host, does not have.
+func (w wanted) explained(err error) error {
 	failed, ok := errors.AsType[*socket.Error](err)
 	if !ok || !slices.ContainsFunc(mappable, func(target error) bool { return errors.Is(err, target) }) {
 		return err
+	}
+	if twice := w.twice(failed.Spec); twice != nil {
+		return twice
 	}
 	i := slices.IndexFunc(w.openings, func(o spec.Opening) bool {
 		return o.Port() == failed.Spec.Port() && socket.Absolute(o.Path) == failed.Spec.Path
@@ -120,4 +161,22 @@ func (w wanted) withMapHint(err error) error {
 		from, to = strconv.Itoa(port), strconv.Itoa((port+8000)%(math.MaxUint16+1))
 	}
 	return &socket.Error{Text: err.Error(), Remedy: fmt.Sprintf("bind something else where %s says so: --map %s=%s", w.units[i], from, to), Err: err}
+}
+
+// twice is the error of two openings that want what failed; nil if there are no two.
+func (w wanted) twice(failed spec.Spec) error {
+	for i, a := range w.openings {
+		for _, b := range w.openings[:i] {
+			isPath := a.Path != "" && socket.Absolute(a.Path) == failed.Path && socket.Absolute(b.Path) == failed.Path
+			switch isPort := a.Port() == failed.Port() && a.Path == ""; {
+			case isPath, isPort && a.SameSocket(b.Spec):
+				return givenTwice(a.Address()+" is given twice", a.Spec)
+			case isPort && a.Overlaps(b) && a.Addr.Addr().IsUnspecified():
+				return givenTwice(a.Address()+" is every address, "+b.Address()+" too", b.Spec)
+			case isPort && a.Overlaps(b):
+				return givenTwice(b.Address()+" is every address, "+a.Address()+" too", a.Spec)
+			}
+		}
+	}
+	return nil
 }

@@ -146,6 +146,12 @@ func forWhom(owners []process.Process) string {
 	return " for " + strings.Join(names, "; ")
 }
 
+// isOnTerminal reports whether what is asked for goes to a terminal.
+func (p *printer) isOnTerminal() bool {
+	f, ok := p.out.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
 // say tells what was done.
 func (p *printer) say(text string) {
 	if !p.quiet {

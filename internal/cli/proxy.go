@@ -20,14 +20,14 @@ func (f *runFlags) checkProxy() error {
 		name    string
 		isGiven bool
 	}{
-		{"--accept", f.Accept},
-		{"--lazy", f.Lazy},
-		{"--inetd", f.Inetd},
-		{"--nonblock", f.Nonblock},
-		{"--pid", f.Pid != nil},
+		{"accept", f.Accept},
+		{"lazy", f.Lazy},
+		{"inetd", f.Inetd},
+		{"nonblock", f.Nonblock},
+		{"pid", f.Pid != nil},
 	} {
 		if f.Proxy && other.isGiven {
-			return &usageError{"--proxy and " + other.name + " do not go together", "below --proxy COMMAND gets a port, and no socket: leave one of them out"}
+			return superfluous("--proxy and --"+other.name+" do not go together", "below --proxy COMMAND gets a port, and no socket", other.name)
 		}
 	}
 	return nil

@@ -19,18 +19,18 @@ import (
 // runFlags are the flags of the main form, systemfd [flags] -- COMMAND.
 type runFlags struct {
 	openFlags
-	Append   bool     `help:"add the sockets to the inherited ones, or those kept open"`
+	Append   bool     `help:"add the sockets to inherited ones, or those kept open"`
 	Only     []string `sep:"none" placeholder:"NAME" complete:"socket" help:"pass only the sockets of that name; repeatable, in that order"`
-	Pid      *bool    `negatable:"" on:"set LISTEN_PID" off:"no LISTEN_PID" help:"set LISTEN_PID always, or never\n[set, but not for launchers known to change the pid]"`
+	Pid      *bool    `negatable:"" on:"set LISTEN_PID" off:"no LISTEN_PID" help:"set LISTEN_PID always, or never [set, but not for launchers known to change the pid]"`
 	Nonblock bool     `help:"pass the descriptors with O_NONBLOCK set"`
 	Hold     bool     `help:"keep the sockets in a holder too, for as long as COMMAND lives"`
-	Lazy     bool     `help:"wait for the first connection or datagram, then become COMMAND"`
+	Lazy     bool     `help:"wait for the first client, then become COMMAND"`
 	Accept   bool     `help:"stay, and start COMMAND once per connection"`
-	Proxy    bool     `help:"stand in front of COMMAND, which serves at the private port that\n{port} in its arguments and PORT say: for servers that take no socket"`
-	Inetd    bool     `help:"with --accept, the connection on stdin and stdout;\nwithout, the first socket on stdin"`
-	InfoFile string   `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once they are bound; - is stdout"`
+	Proxy    bool     `help:"stay in front of COMMAND, which takes no socket, and serves at the port that {port} in its arguments and PORT say"`
+	Inetd    bool     `help:"with --accept, the connection on stdin and stdout; without, the first socket on stdin"`
+	InfoFile string   `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once bound; - is stdout"`
 	Quiet    bool     `short:"q" help:"print only errors"`
-	Color    string   `placeholder:"WHEN" complete:"color" default:"auto" enum:"auto,always,never" help:"colour on stderr: auto, always or never [auto]"`
+	Color    string   `placeholder:"WHEN" complete:"color" default:"auto" help:"colour on stderr: auto, always or never [auto]"`
 	Help     bool     `short:"h" help:"print this help"`
 	Version  bool     `short:"V" help:"print the version"`
 }
@@ -42,6 +42,9 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	if err := parseFlags(&flags, args); err != nil {
 		return err
 	}
+	if err := checkColor(flags.Color); err != nil {
+		return err
+	}
 	p.quiet, p.color = flags.Quiet, wantsColor(flags.Color, os.Stderr)
 	switch {
 	case flags.Help:
@@ -51,13 +54,16 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 		p.answer(version.String())
 		return nil
 	case !split:
-		return &usageError{"no command", `put "--" before it: systemfd -s http::3000 -- ./server`}
+		return &usageError{"no command", ""}
 	case len(command) == 0:
-		return &usageError{`no command after "--"`, "systemfd -s http::3000 -- ./server"}
+		return &usageError{`no command behind "--"`, ""}
 	}
 	h := &handover{printer: p, flags: &flags, args: args, argv: command, plan: &takeover.Plan{}}
 	err := h.prepare()
 	h.wanted.tell(p)
+	if is[*lineError](err) { // which says so
+		h.plan.Warnings = slices.DeleteFunc(h.plan.Warnings, func(text string) bool { return text == takeover.NoSockets })
+	}
 	p.warn(h.plan.Warnings...)
 	if err != nil {
 		return err
@@ -77,7 +83,7 @@ func (h *handover) prepare() (err error) {
 		return err
 	}
 	if h.flags.Lazy && h.flags.Accept {
-		return &usageError{"--lazy and --accept do not go together", "--accept waits for connections anyway, and so does a unit with Accept=yes"}
+		return superfluous("--lazy and --accept do not go together", "--accept, and a unit with Accept=yes, wait for connections anyway", "lazy")
 	}
 	if h.file, err = handoff.LookPath(h.argv[0]); err != nil {
 		return err
@@ -101,7 +107,7 @@ func (h *handover) prepare() (err error) {
 		return err
 	}
 	if h.sockets, err = h.plan.Take(); err != nil {
-		return h.wanted.withMapHint(err)
+		return h.wanted.explained(err)
 	}
 	for i := range h.sockets {
 		h.sockets[i].Nonblock = h.sockets[i].Nonblock || h.flags.Nonblock
@@ -130,15 +136,15 @@ func (f *runFlags) checkOnly() error {
 func (f *runFlags) checkSockets(specs []spec.Spec) error {
 	switch {
 	case len(specs) == 0 && f.Accept:
-		return &usageError{"--accept has no socket to accept on", "give it one: -s http::3000"}
+		return withoutSocket("--accept has no socket to accept on")
 	case len(specs) == 0 && f.Proxy:
-		return &usageError{"--proxy has no socket to stand in front of", "give it one: -s http::3000"}
+		return withoutSocket("--proxy has no socket to stand in front of")
 	case len(specs) == 0 && f.Inetd:
-		return &usageError{"--inetd has no socket to put on stdin", "give it one: -s http::3000"}
+		return withoutSocket("--inetd has no socket to put on stdin")
 	}
 	for _, s := range specs {
 		if f.Accept && s.Type.Transport() == spec.Datagram {
-			return &usageError{fmt.Sprintf("--accept cannot accept on %s", s.Display()), "datagrams come without a connection: leave --accept out"}
+			return superfluous(fmt.Sprintf("--accept cannot accept on %s", s.Display()), "datagrams come without a connection", "accept")
 		}
 		if f.Proxy && s.Type.Transport() != spec.Stream {
 			return &usageError{fmt.Sprintf("--proxy cannot stand in front of %s", s.Display()), "it joins streams: tcp, http, https or unix"}

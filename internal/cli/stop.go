@@ -176,8 +176,7 @@ func closeKept(p *printer, c holder.Client, openings []spec.Opening) error {
 		p.say(text)
 	}
 	if len(openings) == 0 && os.Getenv(listenfds.Holder) == c.Control() {
-		sh, _ := shell.Lookup("sh")
-		p.hint("unset the variables of this shell: " + sh.Eval("systemfd env --unset"))
+		p.hint("unset the variables of this shell: " + envLine([]string{"--unset"}, "", false))
 	}
 	return nil
 }

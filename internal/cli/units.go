@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,6 +71,9 @@ func unitSources(path string) ([]unitfile.Source, error) {
 		if text, err = file.Read(main); errors.Is(err, fs.ErrNotExist) {
 			return nil, &usageError{fmt.Sprintf("cannot read unit %q: neither it nor its template %q is there", path, template), ""}
 		}
+	}
+	if err == nil && bytes.IndexByte(text, 0) >= 0 {
+		err = errors.New("it is no text")
 	}
 	if err != nil {
 		return nil, unreadable("unit", main, err)

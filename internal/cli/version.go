@@ -14,7 +14,11 @@ func (v Version) String() string {
 	if info != nil {
 		v = v.or(info)
 	}
-	return fmt.Sprintf("systemfd %s (commit %s, %s %s/%s)", v.Number, v.Commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	built := fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if v.Commit != "" {
+		built = "commit " + v.Commit + ", " + built
+	}
+	return fmt.Sprintf("systemfd %s (%s)", v.Number, built)
 }
 
 // or fills in what was not stamped from what the go command noted.
@@ -26,9 +30,6 @@ func (v Version) or(info *debug.BuildInfo) Version {
 		if setting.Key == "vcs.revision" && v.Commit == "" {
 			v.Commit = setting.Value
 		}
-	}
-	if v.Commit == "" {
-		v.Commit = "unknown"
 	}
 	return v
 }

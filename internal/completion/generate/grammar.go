@@ -24,11 +24,21 @@ func grammar() completion.Grammar {
 		"shell":      shells(),
 		"completion": scripts(),
 		"type":       types(),
+		"form":       forms(),
 	}}
 	for _, form := range cli.Forms() {
 		g.Forms = append(g.Forms, completion.NewForm(form.Name, form.Summary, form.Model))
 	}
 	return g
+}
+
+// forms is what systemfd help takes.
+func forms() []completion.Value {
+	var values []completion.Value
+	for _, form := range cli.Forms()[1:] {
+		values = append(values, completion.Value{Text: form.Name, Help: form.Summary})
+	}
+	return values
 }
 
 // shells is what systemfd env --shell takes.
