@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -265,5 +266,41 @@ func TestProxyReset(t *testing.T) {
 	}
 	if _, err := request(testkit.DialAny(t, "tcp", address), 1); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestProxyNodemon has nodemon restart a server 20 times behind --proxy, while clients ask: nobody is refused.
+func TestProxyNodemon(t *testing.T) {
+	t.Parallel()
+	testkit.Need(t, "nodemon")
+	p := testkit.NewProject(t)
+	p.Write("watched", "")
+	_, address := proxying(p, nil, "nodemon", "--watch", "watched", "--signal", "SIGTERM", "--delay", "10ms", "--exec", "exec probe graceful 127.0.0.1:{port}") // nodemon waits for its shell
+	l := newLoad(t, func() (net.Conn, error) { return net.DialTimeout("tcp", address, testkit.Patience) })
+	l.until("the server", func() bool { return l.current != 0 })
+	for range 20 {
+		old, written := l.current, time.Time{}
+		l.dead[old] = true
+		l.until("the next server", func() bool {
+			if time.Since(written) > time.Second {
+				written = time.Now()
+				p.Write("watched", written.String())
+			}
+			return l.current != old
+		})
+	}
+	l.drain()
+	t.Logf("%d requests, %d servers, %d lost", l.next, len(l.dead)+1, len(l.failed))
+	checkLost(t, l.failed)
+}
+
+// checkLost fails the test if a client was refused, or waited in vain. Those that a server has taken, and not served before it
+// ended, are reset.
+func checkLost(t *testing.T, failed []error) {
+	t.Helper()
+	for _, err := range failed {
+		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a request failed: %v", err)
+		}
 	}
 }
