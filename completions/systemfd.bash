@@ -139,6 +139,10 @@ _systemfd() {
 	COMPREPLY=() notes=()
 	_systemfd_words
 	if ! _systemfd_given; then
+		if [[ $given == *' --proxy '* && $cur == \{* ]]; then # the private port
+			COMPREPLY=('{port}')
+			return
+		fi
 		_systemfd_command "${starts[begin]}"
 	elif [[ -n $kind ]]; then
 		_systemfd_value "$kind" '' "$cur"

@@ -36,6 +36,11 @@ function __systemfd_command
     contains -- -- (__systemfd_words)
 end
 
+# succeeds behind --proxy, if a brace is typed: the private port
+function __systemfd_proxy
+    contains -- --proxy (__systemfd_words); and string match -q '{*' -- (commandline -ct)
+end
+
 # what the command completes itself
 function __systemfd_of_command
     set -l words (__systemfd_words)
@@ -134,6 +139,7 @@ end
 complete -c systemfd -e
 complete -c systemfd -f
 complete -c systemfd -n __systemfd_command -a '(__systemfd_of_command)'
+complete -c systemfd -n '__systemfd_command; and __systemfd_proxy' -a "'{port}'" -d 'the private port'
 complete -c systemfd -n "__systemfd_in ''" -a -- -d 'COMMAND comes behind it'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a env -d 'keep sockets open for this shell, between runs'
 complete -c systemfd -n 'test (count (__systemfd_words)) -eq 0' -a status -d 'what is kept, and for whom'

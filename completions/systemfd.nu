@@ -189,6 +189,9 @@ def "nu-complete systemfd" [spans: list<string>] {
     let word = $spans | last
     let form = if ($words.0? | default "") in $systemfd_subcommands.value { $words.0 } else { "" }
     let dashes = $words | enumerate | where item == "--" | get index.0?
+    if $form == "" and $dashes != null and "--proxy" in ($words | first $dashes) and ($word | str starts-with "{") {
+        return [{value: "{port}", description: "the private port"}]
+    }
     if $form == "" and $dashes != null {
         return (nu-complete systemfd command ($spans | skip ($dashes + 2)))
     }

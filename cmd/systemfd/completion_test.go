@@ -92,6 +92,7 @@ var completed = []struct{ line, want string }{
 	{"systemfd -s http::0 -- ./sub/s", "./sub/serve"},
 	{"systemfd -s web=http::0 -- frob ", "alpha beta"},
 	{"systemfd -s http::0 -- frob alpha b", "beta"},
+	{"systemfd -s 0 --proxy -- frob {p", "{port}"},
 	{"systemfd -- systemfd -s web=ht", "web=http:: web=https::"},
 }
 
