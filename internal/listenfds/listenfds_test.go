@@ -119,7 +119,7 @@ var environTests = map[string]struct {
 	set  Set
 	want []string
 }{
-	"none": {Set{First: 3, PID: 7, Sockets: "tcp::1", Holder: "/run/h"}, nil},
+	"none": {Set{First: 3, PID: 7, Sockets: "tcp::1", Holder: "/run/h"}, []string{"SYSTEMFD_SOCKETS=tcp::1"}},
 	"one": {
 		Set{First: 3, Count: 1, Names: []string{"http"}, Sockets: "http::127.0.0.1:80", PID: 7},
 		[]string{"SYSTEMFD_SOCKETS=http::127.0.0.1:80", "LISTEN_FDS=1", "LISTEN_FDNAMES=http", "LISTEN_PID=7", "LISTEN_FDS_FIRST_FD=3"},
