@@ -8,6 +8,7 @@ import (
 
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/shell"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/takeover"
 )
@@ -62,27 +63,28 @@ func address(p *printer, args []string, help, what string, get func(spec.Opening
 		return err
 	}
 	var names []string
+	var called []spec.Opening
 	for _, o := range openings {
 		names = append(names, o.FDName())
-		if flags.Name != "" && o.FDName() != flags.Name {
-			continue
+		if flags.Name == "" || o.FDName() == flags.Name {
+			called = append(called, o)
 		}
-		text := get(o)
-		if text != "" {
+	}
+	for _, o := range called {
+		if text := get(o); text != "" {
 			p.answer(text)
 			return nil
-		}
-		if flags.Name != "" {
-			return &failure{fmt.Sprintf("%q has no %s: it is %s", flags.Name, what, o.Display()), reachHint(o)}
 		}
 	}
 	switch {
 	case len(openings) == 0:
-		return &failure{"no sockets were given to this process, and none are kept open for this directory", `open some: eval "$(systemfd env -s http::3000)"`}
-	case flags.Name != "":
+		return &failure{"no sockets were given to this process, and none are kept open for this directory", "open some: " + envLine([]string{"-s", "http::3000"}, "", false)}
+	case len(called) == 0:
 		return &failure{fmt.Sprintf("no socket is called %q", flags.Name), "the names are: " + strings.Join(names, ", ")}
+	case flags.Name != "":
+		return &failure{fmt.Sprintf("%q has no %s: it is %s", flags.Name, what, called[0].Display()), reachHint(called[0])}
 	}
-	return &failure{fmt.Sprintf("no socket has a %s", what), reachHint(openings[0])}
+	return &failure{fmt.Sprintf("no socket has a %s", what), reachHint(called[0])}
 }
 
 // openingsHere returns the sockets of this environment, or else those of the holder of this directory.
@@ -92,7 +94,11 @@ func openingsHere() ([]spec.Opening, error) {
 		return nil, err
 	}
 	if set.Sockets != "" {
-		return spec.ParseOpenings(set.Sockets)
+		openings, err := spec.ParseOpenings(set.Sockets)
+		if err != nil {
+			return nil, &listenfds.Error{Variable: listenfds.Sockets, Value: set.Sockets, Problem: err.Error()}
+		}
+		return openings, nil
 	}
 	sockets, _, err := takeover.Inherit(set)
 	if err != nil {
@@ -135,9 +141,9 @@ func reachableURL(o spec.Opening) string {
 func reachHint(o spec.Opening) string {
 	switch {
 	case o.IsAbstract():
-		return "curl --abstract-unix-socket " + strings.TrimPrefix(o.Path, "@") + " http://localhost/"
+		return "curl --abstract-unix-socket " + shell.Quote(strings.TrimPrefix(o.Path, "@")) + " http://localhost/"
 	case o.Path != "":
-		return "curl --unix-socket " + o.Path + " http://localhost/"
+		return "curl --unix-socket " + shell.Quote(o.Path) + " http://localhost/"
 	case o.Type.Transport() == spec.Stream:
 		return fmt.Sprintf("systemfd port prints its port; opened as http::%s it has a URL", o.Address())
 	}

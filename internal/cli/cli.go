@@ -22,10 +22,15 @@ func Main(args []string, version Version) int {
 	args = withoutForms(args)
 	own, command, split := splitCommand(args)
 	var err error
-	if s := findSubcommand(args[0]); s != nil {
-		err = asSubcommandError(s.run(p, args[1:]))
-	} else {
+	switch s := findSubcommand(args[0]); {
+	case s == nil:
 		err = run(p, own, command, split, version)
+	case s.run != nil:
+		err = asSubcommandError(s.run(p, args[1:]))
+	default: // help and version, with more than withoutForms knows
+		if err = parseFlags(s.grammar(), args[1:]); err == nil {
+			p.help(p.out)
+		}
 	}
 	if err != nil {
 		err = amended(err, args)

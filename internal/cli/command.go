@@ -106,8 +106,9 @@ func isIdentifier(text string) bool {
 // shellWords returns the command that a line of a shell is.
 func shellWords(line string) []string {
 	if strings.ContainsAny(line, "\"'`$\\;|&<>*?(){}~") {
-		if i := max(strings.LastIndex(line, "&&"), strings.LastIndex(line, "; ")) + len("&&"); i > 1 && !strings.Contains(line, "|") {
-			line = line[:i] + " exec" + line[i:] // some shells would fork
+		i := max(strings.LastIndex(line, "&& "), strings.LastIndex(line, "; "))
+		if start := i + strings.Index(line[max(i, 0):], " "); i >= 0 && !strings.Contains(line, "|") {
+			line = line[:start] + " exec" + line[start:] // some shells would fork
 		}
 		return []string{"sh", "-c", line}
 	}

@@ -24,7 +24,7 @@ var subcommands = []subcommand{
 	{"version", "", "print the version", grammar[versionFlags], nil},
 }
 
-// helpFlags are the arguments of systemfd help. It has no run: withoutForms says what it stands for.
+// helpFlags are the arguments of systemfd help. What it stands for is carried out by withoutForms.
 type helpFlags struct {
 	Form string `arg:"" optional:"" complete:"form" help:"of which to print the help"`
 	Help bool   `short:"h" help:"print this help"`
@@ -38,12 +38,14 @@ type versionFlags struct {
 // withoutForms returns args with --help and --version for the forms that are called so.
 func withoutForms(args []string) []string {
 	switch {
-	case args[0] == "version":
-		return append([]string{"--version"}, args[1:]...)
-	case args[0] != "help":
+	case args[0] == "version" && len(args) == 1:
+		return []string{"--version"}
+	case args[0] != "help" || len(args) > 2:
 		return args
-	case len(args) > 1 && findSubcommand(args[1]) != nil:
-		return withoutForms(append([]string{args[1], "--help"}, args[2:]...))
+	case len(args) == 2 && contains("help version", args[1]):
+		return []string{"--help"}
+	case len(args) == 2 && findSubcommand(args[1]) != nil:
+		return []string{args[1], "--help"}
 	}
 	return append([]string{"--help"}, args[1:]...)
 }

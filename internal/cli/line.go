@@ -105,6 +105,9 @@ func (l *line) readFlag(word string) {
 		next = l.rest[0]
 	}
 	switch takes := l.takesValue(w.name); {
+	case w.isShort && w.hasValue && !takes && strings.Trim(w.value, "-") == "":
+		l.wrong(fmt.Sprintf("unknown flag %q", word), "")
+		w.value = ""
 	case w.isShort && w.hasValue && !takes:
 		l.rest = append([]string{"-" + w.value}, l.rest...)
 		w.value = ""

@@ -169,7 +169,7 @@ func (w wanted) twice(failed spec.Spec) error {
 		for _, b := range w.openings[:i] {
 			isPath := a.Path != "" && socket.Absolute(a.Path) == failed.Path && socket.Absolute(b.Path) == failed.Path
 			switch isPort := a.Port() == failed.Port() && a.Path == ""; {
-			case isPath, isPort && a.SameSocket(b.Spec):
+			case isPath, isPort && a.SameSocket(b.Spec) && !a.Next && !b.Next:
 				return givenTwice(a.Address()+" is given twice", a.Spec)
 			case isPort && a.Overlaps(b) && a.Addr.Addr().IsUnspecified():
 				return givenTwice(a.Address()+" is every address, "+b.Address()+" too", b.Spec)

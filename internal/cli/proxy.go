@@ -16,6 +16,7 @@ import (
 
 // checkProxy refuses flags that say what COMMAND does with descriptors, since below --proxy it gets none.
 func (f *runFlags) checkProxy() error {
+	var given []string
 	for _, other := range []struct {
 		name    string
 		isGiven bool
@@ -27,32 +28,50 @@ func (f *runFlags) checkProxy() error {
 		{"pid", f.Pid != nil},
 	} {
 		if f.Proxy && other.isGiven {
-			return superfluous("--proxy and --"+other.name+" do not go together", "below --proxy COMMAND gets a port, and no socket", other.name)
+			given = append(given, other.name)
+		}
+	}
+	if given == nil {
+		return nil
+	}
+	return superfluous("--proxy and --"+given[0]+" do not go together", "below --proxy COMMAND gets a port, and no socket", given...)
+}
+
+func fdNames(specs []spec.Spec) (names []string) {
+	for _, s := range specs {
+		names = append(names, s.FDName())
+	}
+	return names
+}
+
+// checkPorts refuses a {port:NAME} that is none of these.
+func (h *handover) checkPorts(names []string) error {
+	for _, name := range proxy.Names(h.argv) {
+		if h.flags.Proxy && name != "" && !slices.Contains(names, name) {
+			return &usageError{fmt.Sprintf("{port:%s}: no socket is called %q", name, name), "the names are: " + strings.Join(names, ", ")}
 		}
 	}
 	return nil
 }
 
-// pickPorts picks a private port for each socket, and puts them into the arguments of COMMAND.
-func (h *handover) pickPorts(specs []spec.Spec) (ports []int, err error) {
-	names := make([]string, len(specs))
-	for i, s := range specs {
-		names[i] = s.FDName()
+// pickPorts picks a private port for each socket, and puts them into the arguments of COMMAND. The sockets are open, so that none of
+// their ports is picked.
+func (h *handover) pickPorts() (err error) {
+	var names []string
+	for _, s := range h.sockets {
+		names = append(names, s.Name)
 	}
-	wanted := proxy.Names(h.argv)
-	for _, name := range wanted {
-		if name != "" && !slices.Contains(names, name) {
-			return nil, &usageError{fmt.Sprintf("{port:%s}: no socket is called %q", name, name), "the names are: " + strings.Join(names, ", ")}
-		}
+	if err = h.checkPorts(names); err != nil { // one was stopped
+		return err
 	}
-	if ports, err = proxy.FreePorts(len(specs)); err != nil {
-		return nil, err
+	if h.ports, err = proxy.FreePorts(len(h.sockets)); err != nil {
+		return err
 	}
-	if len(wanted) == 0 {
+	if len(proxy.Names(h.argv)) == 0 {
 		h.printer.hint("no {port} in the command: it has to listen on the port that PORT says")
 	}
-	h.argv = proxy.Fill(h.argv, func(name string) string { return strconv.Itoa(ports[max(slices.Index(names, name), 0)]) })
-	return ports, nil
+	h.argv = proxy.Fill(h.argv, func(name string) string { return strconv.Itoa(h.ports[max(slices.Index(names, name), 0)]) })
+	return nil
 }
 
 // proxy stays in front of COMMAND until that has ended, and ends as it did.

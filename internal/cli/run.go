@@ -12,6 +12,7 @@ import (
 	"github.com/systemfd/systemfd/internal/infofile"
 	"github.com/systemfd/systemfd/internal/launcher"
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/takeover"
 )
@@ -98,10 +99,8 @@ func (h *handover) prepare() (err error) {
 	if err = h.flags.checkSockets(h.plan.Specs()); err != nil {
 		return err
 	}
-	if h.flags.Proxy {
-		if h.ports, err = h.pickPorts(h.plan.Specs()); err != nil {
-			return err
-		}
+	if err = h.checkPorts(fdNames(h.plan.Specs())); err != nil {
+		return err
 	}
 	if h.environ, err = handoff.Reserve(os.Environ(), h.plan.Count()); err != nil {
 		return err
@@ -178,6 +177,11 @@ func (h *handover) exec() error {
 	if waits { // whoever reads what is announced may end us at once
 		signals = child.Endings()
 	}
+	if h.flags.Accept || h.flags.Proxy {
+		if err := h.stay(); err != nil {
+			return err
+		}
+	}
 	if err := h.announce(); err != nil {
 		return err
 	}
@@ -198,6 +202,23 @@ func (h *handover) exec() error {
 		c.Sockets = append(c.Sockets, handoff.Socket{FD: s.FD, Nonblock: s.Nonblock, IsShared: len(s.Users) > 0})
 	}
 	return handoff.Become(c)
+}
+
+// stay refuses sockets that others serve: who accepts in their place sets O_NONBLOCK, which is theirs, too. No child of ours is to
+// have what this process was started with.
+func (h *handover) stay() (err error) {
+	for _, s := range h.sockets {
+		if len(s.Users) > 0 {
+			return socket.InUse(s.Spec, s.Users[0])
+		}
+	}
+	if set, err := listenfds.Parse(os.LookupEnv); err == nil {
+		socket.CloseOnExec(set.First, set.Count)
+	}
+	if h.flags.Proxy {
+		err = h.pickPorts()
+	}
+	return err
 }
 
 // set is what the environment says of the sockets.

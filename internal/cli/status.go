@@ -129,15 +129,15 @@ func stateLines(state holder.State, color bool) []string {
 	}
 	lines, widest := []string{fmt.Sprintf("%s (pid %d)", paint(color, cyan, where), state.PID)}, 0
 	for _, kept := range state.Sockets {
-		widest = max(widest, min(len(kept.Opening.FDName()), columns/4))
+		widest = max(widest, min(utf8.RuneCountInString(printable(kept.Opening.FDName())), columns/4))
 	}
 	for _, kept := range state.Sockets {
-		name := kept.Opening.FDName()
+		name := printable(kept.Opening.FDName())
 		for i, line := range wrap(keptItems(kept), columns-widest-4) {
 			if i > 0 {
 				name = ""
 			}
-			lines = append(lines, "  "+paint(color, green, name)+strings.Repeat(" ", max(widest-len(name), 0)+2)+line)
+			lines = append(lines, "  "+paint(color, green, name)+strings.Repeat(" ", max(widest-utf8.RuneCountInString(name), 0)+2)+line)
 		}
 		if kept.Damage != "" {
 			lines = append(lines, strings.Repeat(" ", widest+4)+paint(color, yellow, kept.Damage))

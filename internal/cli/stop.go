@@ -83,24 +83,27 @@ func stopAll(p *printer) error {
 func stopNamed(p *printer, names []string) error {
 	var holders []holder.Client
 	var openings []spec.Opening
-	here, state, err := stateHere()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		c, err := holderCalled(name)
-		if err != nil {
-			return err
+	var here holder.Client
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			continue
 		}
-		called := socketsCalled(state, name)
+		c, err := holderCalled(name)
 		switch {
+		case err != nil:
+			return err
 		case c != nil:
 			holders = append(holders, c)
-		case len(called) > 0:
-			openings = append(openings, called...)
-		default:
+			continue
+		}
+		var called []spec.Opening
+		if here, called, err = socketsCalled(name); err != nil {
+			return err
+		}
+		if len(called) == 0 {
 			return &failure{fmt.Sprintf("nothing is kept open as %q", name), "systemfd status lists names and addresses"}
 		}
+		openings = append(openings, called...)
 	}
 	var errs []error
 	if len(openings) > 0 {
@@ -112,24 +115,8 @@ func stopNamed(p *printer, names []string) error {
 	return errors.Join(errs...)
 }
 
-// stateHere returns the holder of this shell, or else of this directory, and what it keeps.
-func stateHere() (holder.Client, holder.State, error) {
-	here, err := keeperOf("")
-	if err != nil {
-		return nil, holder.State{}, err
-	}
-	state, err := here.Status()
-	if errors.Is(err, holder.ErrGone) {
-		err = nil
-	}
-	return here, state, err
-}
-
 // holderCalled returns the holder that runs and has a name, nil if there is none.
 func holderCalled(name string) (holder.Client, error) {
-	if name == "" {
-		return nil, nil
-	}
 	c, err := holder.Named(name)
 	if err != nil { // it can be no holder's name
 		return nil, nil
@@ -140,21 +127,39 @@ func holderCalled(name string) (holder.Client, error) {
 	return c, err
 }
 
-func socketsCalled(state holder.State, name string) (openings []spec.Opening) {
-	for _, kept := range state.Sockets {
-		if name != "" && isCalled(kept.Opening, name) {
-			openings = append(openings, kept.Opening)
+// socketsCalled returns the holder of this shell, or else of this directory, and its sockets that have a name: as it calls them, or as
+// this shell does. If there are none, it is a port or an address.
+func socketsCalled(name string) (here holder.Client, openings []spec.Opening, err error) {
+	if here, err = keeperOf(""); err != nil {
+		return nil, nil, err
+	}
+	state, err := here.Status()
+	if err != nil && !errors.Is(err, holder.ErrGone) {
+		return nil, nil, err
+	}
+	ours, _ := spec.ParseOpenings(os.Getenv(listenfds.Sockets))
+	isNamed := func(o spec.Opening) bool {
+		return o.FDName() == name || slices.ContainsFunc(ours, func(our spec.Opening) bool { return our.FDName() == name && our.SameSocket(o.Spec) })
+	}
+	for _, is := range []func(spec.Opening) bool{isNamed, func(o spec.Opening) bool { return isAt(o, name) }} {
+		for _, kept := range state.Sockets {
+			if is(kept.Opening) {
+				openings = append(openings, kept.Opening)
+			}
+		}
+		if openings != nil {
+			break
 		}
 	}
-	return openings
+	return here, openings, nil
 }
 
-// isCalled reports whether a socket has that name, port or address.
-func isCalled(o spec.Opening, name string) bool {
-	if slices.Contains([]string{o.FDName(), o.Address(), o.URL()}, name) || o.Port() != 0 && name == strconv.Itoa(int(o.Port())) {
+// isAt reports whether a socket has that port or address.
+func isAt(o spec.Opening, address string) bool {
+	if slices.Contains([]string{o.Address(), o.URL()}, address) || o.Port() != 0 && address == strconv.Itoa(int(o.Port())) {
 		return true
 	}
-	parsed, err := spec.Parse(name)
+	parsed, err := spec.Parse(address)
 	if err != nil {
 		return false
 	}
@@ -175,7 +180,7 @@ func closeKept(p *printer, c holder.Client, openings []spec.Opening) error {
 		}
 		p.say(text)
 	}
-	if len(openings) == 0 && os.Getenv(listenfds.Holder) == c.Control() {
+	if _, err := c.Status(); errors.Is(err, holder.ErrGone) && os.Getenv(listenfds.Holder) == c.Control() {
 		p.hint("unset the variables of this shell: " + envLine([]string{"--unset"}, "", false))
 	}
 	return nil

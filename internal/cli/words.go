@@ -42,6 +42,8 @@ func (l *line) straightened(typed []string) (words []string) {
 func (l *line) readWord(word string) {
 	text := fmt.Sprintf("unexpected argument %q", word)
 	switch {
+	case word == "" && l.form.is("stop"): // without it, everything would be closed
+		l.lost("an argument is empty", "is a variable not set? systemfd status lists names and addresses")
 	case word == "":
 		l.wrong("an argument is empty", "")
 	case isDash(word):

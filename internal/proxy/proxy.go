@@ -23,7 +23,7 @@ import (
 type Service struct {
 	Command child.Command
 	Fronts  []Front
-	Ready   func() // before the first connection is accepted
+	Ready   func() // when connections are accepted
 	CleanUp func() // when nothing more is accepted
 	Warn    func(error)
 }
@@ -37,7 +37,7 @@ type Front struct {
 const (
 	retryAfter = 10 * time.Millisecond // before the server is asked again
 	patience   = 10 * time.Second      // before a client that waits for the server is told of
-	drainTime  = time.Second           // for the last answers of a server that has ended
+	drainTime  = 3 * time.Second       // for the last answers of a server that has ended
 )
 
 // room is how many descriptors it takes: the runtime's own, a connection to either side, and what starting a child needs.
@@ -50,6 +50,10 @@ type proxy struct {
 	shortage child.Shortage
 	answers  sync.WaitGroup // under way from the server to clients
 	ended    chan struct{}  // closed when the server has ended
+
+	accepting sync.Mutex
+	mu        sync.Mutex
+	joined    map[net.Conn]net.Conn // clients to whom the server still speaks, and its side of each
 }
 
 // Serve starts the server, serves until it has ended, and returns how. It passes signals on; the second one kills the server,
@@ -58,7 +62,7 @@ func Serve(service Service, signals chan os.Signal) (child.Status, os.Signal, er
 	if err := child.HasRoom(room); err != nil {
 		return child.Status{}, nil, fmt.Errorf("cannot proxy: %w", err)
 	}
-	p := &proxy{Service: service, children: child.NewGroup(), ended: make(chan struct{}), shortage: child.Shortage{Warn: service.Warn}}
+	p := &proxy{Service: service, children: child.NewGroup(), ended: make(chan struct{}), joined: map[net.Conn]net.Conn{}, shortage: child.Shortage{Warn: service.Warn}}
 	listeners, err := p.listen()
 	if err != nil {
 		return child.Status{}, nil, err
@@ -67,12 +71,12 @@ func Serve(service Service, signals chan os.Signal) (child.Status, os.Signal, er
 	if err := p.children.Start(p.Command); err != nil {
 		return child.Status{}, nil, err
 	}
-	p.Ready()
+	var second atomic.Pointer[os.Signal]
+	go p.pass(signals, &second)
 	for i, l := range listeners {
 		go p.serve(l, p.Fronts[i])
 	}
-	var second atomic.Pointer[os.Signal]
-	go p.pass(signals, &second)
+	p.Ready()
 	status := p.children.Wait()
 	close(p.ended)
 	for _, l := range listeners {
@@ -105,8 +109,10 @@ func (p *proxy) pass(signals chan os.Signal, second *atomic.Pointer[os.Signal]) 
 	p.children.Signal(os.Kill)
 }
 
-// drain lets the last answers reach their clients.
+// drain lets the last answers reach their clients. Those that are cut off are reset, so that their clients see that.
 func (p *proxy) drain() {
+	p.accepting.Lock() // nobody is accepted any more
+	defer p.accepting.Unlock()
 	sent := make(chan struct{})
 	go func() {
 		p.answers.Wait()
@@ -114,14 +120,20 @@ func (p *proxy) drain() {
 	}()
 	select {
 	case <-sent:
+		return
 	case <-time.After(drainTime):
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for client, server := range p.joined {
+		abort(client, server)
 	}
 }
 
 // serve joins the connections of one socket with the server's.
 func (p *proxy) serve(l socket.Listener, f Front) {
 	to := &upstream{Front: f}
-	for {
+	for !p.hasEnded() {
 		if err := l.Wait(); err != nil {
 			return
 		}
@@ -129,30 +141,52 @@ func (p *proxy) serve(l socket.Listener, f Front) {
 		if server == nil {
 			return
 		}
-		client, err := accept(l)
+		client, err := p.accept(l)
 		if client == nil { // somebody else has taken it, or descriptors are short
 			server.Close()
 		}
 		switch {
-		case p.hasEnded():
-			return
 		case err != nil:
 			p.shortage.Wait(fmt.Errorf("cannot accept: %w", err), p.ended)
 		case client != nil:
-			p.answers.Add(1)
-			go join(client, server, p.answers.Done)
+			p.join(client, server)
 		}
 	}
 }
 
-// accept returns nil if there is no connection any more.
-func accept(l socket.Listener) (net.Conn, error) {
+// accept returns nil if there is no connection any more, or if the server has ended. It accepts only if there is a descriptor for the
+// copy that package net makes: who is accepted may not be lost.
+func (p *proxy) accept(l socket.Listener) (net.Conn, error) {
+	p.accepting.Lock()
+	defer p.accepting.Unlock()
+	spare, err := os.Open(os.DevNull)
+	if err != nil || p.hasEnded() {
+		return nil, err
+	}
 	conn, err := l.TryAccept()
+	spare.Close()
 	if conn == nil {
 		return nil, err
 	}
 	defer conn.Close()
-	return net.FileConn(conn)
+	client, err := net.FileConn(conn)
+	if err == nil {
+		p.answers.Add(1)
+	}
+	return client, err
+}
+
+// join joins a client with the server.
+func (p *proxy) join(client, server net.Conn) {
+	p.mu.Lock()
+	p.joined[client] = server
+	p.mu.Unlock()
+	go join(client, server, func() {
+		p.mu.Lock()
+		delete(p.joined, client)
+		p.mu.Unlock()
+		p.answers.Done()
+	})
 }
 
 func (p *proxy) hasEnded() bool {
@@ -170,6 +204,10 @@ func (p *proxy) connect(to *upstream) net.Conn {
 		conn, err := to.dial()
 		if err == nil {
 			return conn
+		}
+		if child.IsShort(err) {
+			p.shortage.Wait(fmt.Errorf("cannot connect to port %d: %w", to.Port, err), p.ended)
+			continue
 		}
 		if !to.isTold && time.Since(begun) > patience {
 			to.isTold = true

@@ -21,7 +21,7 @@ var transports = map[spec.Transport]int{
 
 func init() {
 	platform = &system{
-		maxPath: maxPath, hasAbstract: hasAbstract, open: openSocket, remove: remove, closeFD: unix.Close, describe: Describe, write: unix.Write,
+		maxPath: maxPath, hasAbstract: hasAbstract, open: openSocket, remove: remove, closeFD: unix.Close, closeOnExec: unix.CloseOnExec, describe: Describe, write: unix.Write,
 		waiting: waiting, sharers: sharers, damage: damage, unlink: unlink, repair: repair, replace: replace, isForeignLink: isForeignLink,
 		wait: wait, listen: newListener,
 	}

@@ -20,6 +20,7 @@ type system struct {
 	open          func(spec.Opening) (Socket, error)
 	remove        func(Socket) error
 	closeFD       func(fd int) error
+	closeOnExec   func(fd int)
 	describe      func(fd int) Description
 	write         func(fd int, text []byte) (int, error)
 	waiting       func(fd int) int
@@ -99,6 +100,15 @@ func (s Socket) Repair() (Socket, error) { return platform.repair(s) }
 
 // ReplaceBy puts another socket at the descriptor of this one.
 func (s Socket) ReplaceBy(other Socket) (Socket, error) { return platform.replace(s, other) }
+
+// CloseOnExec keeps sockets among count descriptors from first on from every child.
+func CloseOnExec(first, count int) {
+	for fd := first; platform != nil && fd < first+count; fd++ {
+		if DescribeInherited(fd).Spec.Type != "" {
+			platform.closeOnExec(fd)
+		}
+	}
+}
 
 // DescribeInherited says what stands at a descriptor that this process was started with. One with FD_CLOEXEC
 // counts as closed: it cannot have come through exec, it is the Go runtime's own.

@@ -216,6 +216,10 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 		if !f.IsKept {
 			continue
 		}
+		if asked[j].Next && len(f.Users) > 0 {
+			f.Socket.Forget()
+			continue
+		}
 		if err := usable(asked[j], f); err != nil {
 			holder.CloseFetched(fetched)
 			return nil, err
@@ -226,7 +230,7 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 	return kept, nil
 }
 
-// isServed reports whether somebody serves a kept socket in place of which another port will do.
+// isServed reports whether somebody serves each kept socket that may be meant, and another port will do.
 func (p *Plan) isServed(o spec.Opening) bool {
 	if !o.Next {
 		return false
@@ -235,9 +239,8 @@ func (p *Plan) isServed(o spec.Opening) bool {
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(state.Sockets, func(k holder.Kept) bool {
-		return k.Opening.MayBe(o.Spec) && len(usersOf([]holder.Kept{k})) > 0
-	})
+	meant := slices.DeleteFunc(state.Sockets, func(k holder.Kept) bool { return !k.Opening.MayBe(o.Spec) })
+	return len(meant) > 0 && !slices.ContainsFunc(meant, func(k holder.Kept) bool { return len(usersOf([]holder.Kept{k})) == 0 })
 }
 
 // usable refuses a kept socket that somebody else serves, or that is not as it was asked for.
