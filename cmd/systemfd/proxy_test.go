@@ -304,3 +304,52 @@ func checkLost(t *testing.T, failed []error) {
 		}
 	}
 }
+
+// TestProxyShortOfDescriptors: who is accepted has a descriptor on either side, and everybody else waits.
+func TestProxyShortOfDescriptors(t *testing.T) {
+	t.Parallel()
+	testkit.Need(t, "prlimit")
+	for limit := 60; limit < 64; limit++ {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			t.Parallel()
+			p := testkit.NewProject(t)
+			r := p.Launch("prlimit", fmt.Sprintf("--nofile=%d:%d", limit, limit), "systemfd", "-s", "0", "--proxy", "--info-file", "info", "--", "sleep", "1000")
+			address := p.Opened()
+			private := regexp.MustCompile(`"port":(\d+)`).FindStringSubmatch(p.Read("info"))
+			server, err := net.Listen("tcp", "127.0.0.1:"+private[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			go acceptAll(server)
+			var clients []net.Conn
+			for range 60 {
+				c := testkit.DialAny(t, "tcp", address)
+				io.WriteString(c, "x")
+				clients = append(clients, c)
+			}
+			testkit.Await(t, "a shortage", func() bool { return strings.Contains(r.Read("err"), "too many open files; trying again") })
+			for i, c := range clients {
+				c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+				if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("client %d: %v", i, err)
+				}
+			}
+		})
+	}
+}
+
+// acceptAll keeps all connections, and says nothing.
+func acceptAll(l net.Listener) {
+	var kept []net.Conn // what nobody refers to is closed
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			break
+		}
+		kept = append(kept, c)
+	}
+	for _, c := range kept {
+		c.Close()
+	}
+}
