@@ -11,9 +11,9 @@ export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 DEBIAN := bash bash-completion bubblewrap busybox coreutils curl dash dbus-bin dbus-daemon dbus-session-bus-common direnv \
 	dumb-init elixir elvish entr expect findutils fish gcc gdb git gnupg groff-base gunicorn ksh libarchive-tools \
 	libc6-dev libsystemd-dev lintian make man-db mandoc mksh mount nginx-light ninja-build nix-bin openssh-client \
-	openssh-server parallel php-cli php-fpm procps python3 python3-dotenv python3-systemd python3-twisted python3-watchdog \
-	rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen strace sudo systemd tcsh time tini tmux util-linux \
-	xonsh yash zsh
+	openssh-server parallel php-cli php-fpm procps python3 python3-django python3-dotenv python3-flask python3-systemd \
+	python3-twisted python3-watchdog rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen strace sudo systemd \
+	tcsh time tini tmux util-linux xonsh yash zsh
 
 # Debian packages of which only the .socket units are wanted; they are unpacked, not installed.
 UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus-user-session dirmngr dmeventd docker.io \
@@ -21,7 +21,7 @@ UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus
 	pipewire-pulse podman pulseaudio rpcbind sane-utils snapd spice-vdagent sssd-common systemd systemd-journal-remote udev uuid-runtime
 
 NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm@12.21.0 tree-sitter-powershell@0.26.4 \
-	tsx@4.23.15 vite@6.4.6 web-tree-sitter@0.27.1 yarn@1.22.22
+	tsx@4.23.15 vite@6.4.6 web-tree-sitter@0.27.1 ws@8.23.0 yarn@1.22.22
 
 GO_TOOLS := \
 	github.com/cespare/reflex@v0.3.1 \

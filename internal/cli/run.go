@@ -342,12 +342,16 @@ func (h *handover) listenPID() int {
 	return os.Getpid()
 }
 
-// hint tells what the launchers do to the sockets.
+// hint tells that the server takes no socket, or what the launchers do to the sockets.
 func (h *handover) hint() {
 	if len(h.sockets) == 0 {
 		return
 	}
-	if text := h.way.Hint(launcher.Outer{Args: h.args, IsHeld: h.isHeld(), PID: h.flags.Pid != nil}); text != "" {
+	text := h.proxyHint()
+	if text == "" {
+		text = h.way.Hint(launcher.Outer{Args: h.args, IsHeld: h.isHeld(), PID: h.flags.Pid != nil})
+	}
+	if text != "" {
 		h.printer.hint(text)
 	}
 }

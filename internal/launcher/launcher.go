@@ -1,5 +1,5 @@
 // Package launcher knows programs that start others: what they do to the process ID, the descriptors and the environment
-// of a server, and how systemfd gets right before that.
+// of a server, and how systemfd gets right before that. It also knows servers that take no socket.
 package launcher
 
 import (
@@ -201,6 +201,7 @@ type Way struct {
 	argv  []string // COMMAND
 	last  known    // the one whose command is the server
 	worst known    // the one with the worst effect
+	end   int      // where the server begins, or a launcher that does not say
 }
 
 // known is a launcher in a command; the zero known is none.
@@ -213,24 +214,24 @@ type known struct {
 // Of looks for launchers in a command.
 func Of(command []string) Way {
 	w := Way{argv: command}
-	for at := 0; ; {
-		w.argv = splitText(w.argv, at)
-		l, because := launcherOf(w.argv[at:])
+	for {
+		w.argv = splitText(w.argv, w.end)
+		l, because := launcherOf(w.argv[w.end:])
 		if l == nil {
 			return w
 		}
-		w.last = known{l, at, join(filepath.Base(w.argv[at]), because)}
+		w.last = known{l, w.end, join(filepath.Base(w.argv[w.end]), because)}
 		if l.effect > w.effect() {
 			w.worst = w.last
 		}
 		next := 0
 		if l.ends {
-			next = l.commandIn(w.argv[at:])
+			next = l.commandIn(w.argv[w.end:])
 		}
 		if next == 0 {
 			return w
 		}
-		at += next
+		w.end += next
 	}
 }
 
