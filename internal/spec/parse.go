@@ -187,28 +187,34 @@ func (s *Spec) setAddress(value string) (problem, remedy string) {
 		return "0 is any free port already", fmt.Sprintf("write %s::0", s.Type)
 	}
 
-	var addr netip.Addr
+	problem, remedy = s.setHost(host)
+	s.Addr = netip.AddrPortFrom(s.Addr.Addr(), uint16(number))
+	return problem, remedy
+}
+
+// setHost reads what is before the port.
+func (s *Spec) setHost(host string) (problem, remedy string) {
+	addr := Any
 	switch {
 	case host == "" || host == "*":
-		addr = Any
 	case host[0] == '[':
-		ip, parseErr := netip.ParseAddr(host[1 : len(host)-1])
-		if parseErr != nil || ip.Is4() {
+		ip, err := netip.ParseAddr(host[1 : len(host)-1])
+		if err != nil || ip.Is4() {
 			return fmt.Sprintf("bad IPv6 address %q", host), "write it as in [::1]:3000 or [fe80::1%eth0]:3000"
 		}
 		addr = ip.Unmap()
 	case strings.Trim(host, digits+".") == "":
-		ip, parseErr := netip.ParseAddr(host)
-		if parseErr != nil {
+		ip, err := netip.ParseAddr(host)
+		if err != nil {
 			return fmt.Sprintf("bad IP address %q", host), "write four numbers from 0 to 255, as in 127.0.0.1:3000"
 		}
 		addr = ip
 	case isHostName(host):
-		s.Host = host
+		s.Host, addr = host, netip.Addr{}
 	default:
 		return fmt.Sprintf("bad host %q", host), "a host is a name, an IPv4 address, an IPv6 address in brackets, or * for every address"
 	}
-	s.Addr = netip.AddrPortFrom(addr, uint16(number))
+	s.Addr = netip.AddrPortFrom(addr, 0)
 	return "", ""
 }
 
