@@ -124,7 +124,7 @@ func (g *Group) reap() {
 	}
 }
 
-// IsShort reports whether err is a want of descriptors, processes or memory, which passes.
+// IsShort reports whether err says that there are too few descriptors, processes or memory, which passes.
 func IsShort(err error) bool {
 	for _, short := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM, syscall.ENOBUFS} {
 		if errors.Is(err, short) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Shortage lets a want of descriptors or processes pass, and tells of it once.
+// Shortage waits while there are too few descriptors or processes, and tells of it once.
 type Shortage struct {
 	Warn func(error)
 

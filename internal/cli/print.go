@@ -181,7 +181,7 @@ func (p *printer) fail(err error) {
 	}
 }
 
-// hintOf returns the way out, "" if there is none. A want of descriptors has the same one wherever it shows.
+// hintOf returns the way out, "" if there is none. Too few descriptors have the same one wherever they show.
 func hintOf(err error) string {
 	hinter, ok := errors.AsType[interface {
 		error

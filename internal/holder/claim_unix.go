@@ -160,8 +160,8 @@ func (c *client) claimOrStart(owner int, wanted []spec.Opening, from source) (cl
 	return claimed, silent(c.control)
 }
 
-// claimOfReturned looks for the holder of before: its control socket was cleared away, and it makes it again as soon as
-// no new one, which has nothing, is in its place. It may also have been killed: so in the end all is tried again.
+// claimOfReturned waits for a holder whose control socket was cleared away. That holder makes it again as soon as no new
+// holder, which is empty, is in its place. If it does not come back, it was killed: then the claim is made from the start.
 func (c *client) claimOfReturned(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	for begun := time.Now(); time.Since(begun) < searchTime; time.Sleep(wire.BusyPause) {
 		claimed, err := c.claimOnce(owner, wanted, from)

@@ -75,9 +75,9 @@ func (f Fetched) DamageText() string {
 	return text + OpenedAgain(nil, f.Waiting)
 }
 
-// OpenedAgain says what became of a damaged socket. Of a unix socket, which is another one now, it tells who else has the old
-// one, and that clients wait for that. Whoever has it goes on with its connections and may answer those that wait; nobody could
-// connect to it any more. So another one at its path does no harm.
+// OpenedAgain says what became of a damaged socket. A unix socket is replaced by a new one. Then it names the processes that still
+// have the old one, and counts the clients that wait for it. The new socket does them no harm: nobody could connect to the old
+// one any more, and its connections go on.
 func OpenedAgain(sharers []process.Process, waiting int) string {
 	clients := ""
 	switch {

@@ -91,7 +91,7 @@ func (l *launcher) prefix(w Way) string {
 		return `"$(command -v systemfd)" --`
 	case l.puts == "":
 		return "systemfd --"
-	case l.puts == "exec" && w.worst.at < w.last.at: // which does not help below what forks
+	case l.puts == "exec" && w.worst.at < w.last.at: // below a launcher that forks, exec by itself is not enough
 		return "exec systemfd --"
 	}
 	return l.puts

@@ -7,7 +7,7 @@ import (
 )
 
 // join passes bytes both ways, untouched, until both sides have ended. Whoever ends one direction may still read the other.
-// Answered is called when the server has nothing more to say.
+// Answered is called when the server has ended its direction.
 func join(client, server net.Conn, answered func()) {
 	defer client.Close()
 	defer server.Close()

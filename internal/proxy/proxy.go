@@ -40,7 +40,8 @@ const (
 	drainTime  = 3 * time.Second       // for the last answers of a server that has ended
 )
 
-// room is how many descriptors it takes: the runtime's own, a connection to either side, and what starting a child needs.
+// room is how many free descriptors are enough to start: two of the runtime's, two of a connection with a copy of one, one spare, and
+// the pipes by which a child is started.
 const room = 12
 
 // proxy serves a service.

@@ -127,7 +127,7 @@ func ownFile(s Socket) (file File, isKnown bool) {
 
 // isElsewhere reports whether the file that a socket has bound is on another file system than its path would be: in a
 // chroot(2) or a mount namespace we see other directories than those who opened it. Device numbers are mountinfo's, see
-// proc_pid_mountinfo(5): those of stat(2) are others on btrfs. A mount that is not listed is not all below our root.
+// proc_pid_mountinfo(5): those of stat(2) are others on btrfs. A mount that mountinfo does not list is partly outside of our root.
 func isElsewhere(path string, own File) bool {
 	var stat unix.Statx_t
 	directory := filepath.Dir(path)

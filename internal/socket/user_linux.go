@@ -64,8 +64,8 @@ func hasSocket(pid int, inodes []string) bool {
 	})
 }
 
-// atPath returns those of the sockets whose file is at a path: others are called so, too, whose file was removed. If none
-// is, or if nobody tells, it returns all.
+// atPath returns those of the sockets whose file is at a path. A socket whose file was removed still has the name. If none is
+// there, or if the system does not tell, it returns all.
 func atPath(path string, inodes []string) []string {
 	file := FileAt(path)
 	theirs := slices.DeleteFunc(slices.Clone(inodes), func(inode string) bool {

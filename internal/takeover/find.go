@@ -156,8 +156,8 @@ func (p *Plan) inherit(sockets []socket.Socket) error {
 	return nil
 }
 
-// lookHere asks the holder of the working directory, since no variable says anything. It is asked for all that is wanted,
-// or for nothing if somebody serves one of these. Whatever is wrong with it means that there is none.
+// lookHere asks the holder of the working directory, since no variable says anything. If somebody serves one of the wanted
+// sockets, none is taken. If anything is wrong with the holder, there is none.
 func (p *Plan) lookHere() error {
 	here, err := holder.Named("")
 	var state holder.State
