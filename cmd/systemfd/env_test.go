@@ -205,6 +205,7 @@ func TestNamesAreQuoted(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
+			p.Env = append(p.Env, "LC_ALL=C.UTF-8") // fish and yash read letters, not bytes
 			for _, name := range namesThatAreCode {
 				argv := s.command(t, p.Dir, s.evaluate("")+s.output("probe", "probe"))
 				got := p.Run(append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)

@@ -235,7 +235,7 @@ func (test launcherTest) start(t *testing.T, line string, h hint) (r *testkit.Ru
 	if test.isTTY && h.line != "" {
 		line = "TERM=xterm exec script -qec '" + line + "' /dev/null"
 	}
-	p.Env = append(p.Env, "GOCACHE="+goCache(), "NO_UPDATE_NOTIFIER=1", "TMUX_TMPDIR="+p.Home, "SCREENDIR="+p.Home, "npm_config_update_notifier=false")
+	p.Env = append(p.Env, "GOCACHE="+goCache(), "NO_UPDATE_NOTIFIER=1", "TMUX_TMPDIR="+p.Home, "SCREENDIR="+p.Home, "npm_config_update_notifier=false", "SHELL=/bin/sh") // the last for chokidar
 	r = p.StartWith("server\n", "sh", "-c", line)
 	return r, testkit.Find(t, "the server to see something", func() (string, bool) {
 		text, err := os.ReadFile(p.Path("seen"))
