@@ -91,7 +91,7 @@ func restart() error {
 	if err != nil {
 		return err
 	}
-	loop := exec.Command(systemfd, "-s", "http::0", "--info-file", info, "--", "sh", "-c", `while :; do "$0" serve; done`, self)
+	loop := exec.Command(systemfd, "-s", "http::0", "--info-file", info, "--no-pid", "--", "sh", "-c", `while :; do "$0" serve; done`, self)
 	loop.Stderr = os.Stderr
 	loop.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := loop.Start(); err != nil {

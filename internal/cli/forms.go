@@ -26,7 +26,7 @@ var subcommands = []subcommand{
 
 // helpFlags are the arguments of systemfd help. What it stands for is carried out by withoutForms.
 type helpFlags struct {
-	Form string `arg:"" optional:"" complete:"form" help:"of which to print the help"`
+	Form string `arg:"" optional:"" complete:"form" help:"whose help to print [the main form]"`
 	Help bool   `short:"h" help:"print this help"`
 }
 

@@ -47,7 +47,7 @@ func fdNames(specs []spec.Spec) (names []string) {
 // checkPorts refuses a {port:NAME} that is none of these.
 func (h *handover) checkPorts(names []string) error {
 	for _, name := range proxy.Names(h.argv) {
-		if h.flags.Proxy && name != "" && !slices.Contains(names, name) {
+		if name != "" && !slices.Contains(names, name) {
 			return &usageError{fmt.Sprintf("{port:%s}: no socket is called %q", name, name), "the names are: " + strings.Join(names, ", ")}
 		}
 	}

@@ -99,8 +99,10 @@ func (h *handover) prepare() (err error) {
 	if err = h.flags.checkSockets(h.plan.Specs()); err != nil {
 		return err
 	}
-	if err = h.checkPorts(fdNames(h.plan.Specs())); err != nil {
-		return err
+	if h.flags.Proxy {
+		if err = h.checkPorts(fdNames(h.plan.Specs())); err != nil {
+			return err
+		}
 	}
 	if h.environ, err = handoff.Reserve(os.Environ(), h.plan.Count()); err != nil {
 		return err
@@ -344,7 +346,7 @@ func (h *handover) listenPID() int {
 
 // hint tells that the server takes no socket, or what the launchers do to the sockets.
 func (h *handover) hint() {
-	if len(h.sockets) == 0 {
+	if len(h.sockets) == 0 || h.printer.quiet {
 		return
 	}
 	text := h.proxyHint()

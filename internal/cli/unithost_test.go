@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The variables of a user: of which a relative one does not count, and all.
+// The variables of two users: one has a relative path in one of them, which does not count; the other has all of them.
 var (
 	someDirectories = map[string]string{
 		"XDG_CACHE_HOME": "", "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "relative", "XDG_RUNTIME_DIR": "/run/mine", "HOME": "/home/me",

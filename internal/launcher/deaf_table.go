@@ -14,7 +14,7 @@ var runners = [...]launcher{
 	{name: "yarn", ends: true, values: "cwd"},
 }
 
-// deafs are the known servers that take no socket, as measured on Debian 12 with Node 20: each left the socket alone, and
+// deafs are the known servers that take no socket, as measured on Debian 12 with Node 20: none touched the socket, and each
 // answered behind --proxy when told the port as its row says.
 var deafs = [...]deaf{
 	{name: "astro", words: "dev"},                                                       // 5.18.2

@@ -103,8 +103,8 @@ func replace(s, other Socket) (Socket, error) {
 	return other, err
 }
 
-// listenAgain binds before it listens: the kernel has released a port that it had picked itself, and listen(2) alone would
-// take another one. EINVAL says that the socket is still bound.
+// listenAgain binds before it listens. The kernel has released a port that it had picked itself; without bind(2), listen(2)
+// would pick another one. EINVAL says that the socket is still bound.
 func listenAgain(s Socket) error {
 	sa, _, err := sockaddr(s.Addr)
 	if err == nil {

@@ -14,7 +14,7 @@ func cutName(name string) (prefix, instance string, hasAt bool) {
 	return strings.Cut(strings.TrimSuffix(name, filepath.Ext(name)), "@")
 }
 
-// Template returns the file of which the unit at path is an instance: PREFIX@.socket of PREFIX@INSTANCE.socket, "" for any other.
+// Template returns the file of an instance's template: PREFIX@.socket if path is PREFIX@INSTANCE.socket, "" if it is no instance.
 func Template(path string) string {
 	name := filepath.Base(path)
 	prefix, instance, _ := cutName(name)
