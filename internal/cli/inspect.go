@@ -89,12 +89,16 @@ const connection = "connection"
 // has broken.
 func damagesOf(set listenfds.Set, given []givenInfo) (damages []string) {
 	described, isStale, _ := takeover.Inherit(set)
+	isDescribed := described != nil && !isStale && set.Sockets != ""
 	for i, g := range given {
-		is := socket.DescribeInherited(g.FD)
+		is, damage := socket.DescribeInherited(g.FD), ""
+		if isDescribed {
+			damage = described[i].Damage()
+		}
 		switch {
 		case !is.Open, is.Connected && g.Name == connection:
-		case described != nil && !isStale && set.Sockets != "" && described[i].Damage() != "":
-			damages = append(damages, fmt.Sprintf("descriptor %d, %s: %s", g.FD, described[i].Address(), described[i].Damage()))
+		case damage != "":
+			damages = append(damages, fmt.Sprintf("descriptor %d, %s: %s", g.FD, described[i].Address(), damage))
 		case !is.Ready:
 			damages = append(damages, fmt.Sprintf("descriptor %d is %s", g.FD, is.Text))
 		}
