@@ -1,18 +1,19 @@
 # make run     see a server restart under load with nothing lost (needs only Go)
-# make test    install what the tests need, and run them all
+# make test    install what the tests need, lint, and run them all
+# make deps    only install what the tests need
 # make bench   measure start-up
 # make cover   how much of each package the tests reach
-# make lint    vet, staticcheck, gofumpt
+# make lint    look over everything that a program can look over: code, scripts, documents, packages
 
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 
 # Debian packages whose programs and libraries the tests run; on other systems what is missing is skipped.
-DEBIAN := bash bash-completion bubblewrap busybox coreutils curl dash dbus-bin dbus-daemon dbus-session-bus-common direnv \
+DEBIAN := bash bash-completion bubblewrap busybox codespell coreutils curl dash dbus-bin dbus-daemon dbus-session-bus-common direnv \
 	dumb-init elixir elvish entr expect findutils fish gcc gdb git gnupg groff-base gunicorn ksh libarchive-tools \
 	libc6-dev libsystemd-dev lintian make man-db mandoc mksh mount nginx-light ninja-build nix-bin openssh-client \
 	openssh-server parallel php-cli php-fpm procps python3 python3-django python3-dotenv python3-flask python3-systemd \
-	python3-twisted python3-watchdog rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen strace sudo systemd \
+	python3-twisted python3-watchdog rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen shellcheck strace sudo systemd \
 	tcsh time tini tmux util-linux xonsh yash zsh
 
 # Debian packages of which only the .socket units are wanted; they are unpacked, not installed.
@@ -20,28 +21,38 @@ UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus
 	dovecot-core erlang-base gpg-agent gpsd libvirt-daemon-system mpd multipath-tools open-iscsi openssh-server pcscd pipewire \
 	pipewire-pulse podman pulseaudio rpcbind sane-utils snapd spice-vdagent sssd-common systemd systemd-journal-remote udev uuid-runtime
 
-NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm@12.21.0 tree-sitter-powershell@0.26.4 \
+NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm@12.21.0 remark-cli@12.0.1 remark-validate-links@13.1.0 tree-sitter-powershell@0.26.4 \
 	tsx@4.23.15 vite@6.4.6 web-tree-sitter@0.27.1 ws@8.23.0 yarn@1.22.22
 
-GO_TOOLS := \
+# What a release is made with.
+RELEASE_TOOLS := \
+	github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 \
+	github.com/goreleaser/goreleaser/v2@v2.16.0
+
+GO_TOOLS := $(RELEASE_TOOLS) \
 	github.com/cespare/reflex@v0.3.1 \
-	github.com/goreleaser/goreleaser/v2@v2.16.0 \
 	github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
 	honnef.co/go/tools/cmd/staticcheck@v0.8.2 \
 	mvdan.cc/gofumpt@v0.12.0
 
+# Each system of .goreleaser.yaml and of the tests, and 32 bits.
+VETTED := linux/amd64 linux/386 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 windows/amd64
+
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RACE := $(shell command -v cc >/dev/null && echo -race)
 
-.PHONY: run test test-deps units bench cover lint
+# The checksum of the program that makes the bills of materials is in them: it must not depend on where it was built.
+INSTALL := GOBIN=$(TOOLS) GOFLAGS=-trimpath go install
+
+.PHONY: run test deps release-tools units bench cover lint
 
 run:
 	go run ./examples/restart
 
-test: test-deps lint
+test: deps lint
 	go test -count=1 -timeout 15m $(RACE) ./...
 
-test-deps:
+deps:
 	@if command -v apt-get >/dev/null; then \
 		wanted="$(DEBIAN) $$(command -v npm >/dev/null || echo nodejs npm) $$(command -v javac >/dev/null || echo default-jdk-headless) $$(command -v cargo >/dev/null || echo cargo)"; \
 		missing=$$(for p in $$wanted; do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -50,8 +61,11 @@ test-deps:
 	@if command -v apt-get >/dev/null; then $(MAKE) units; fi
 	@if command -v npm >/dev/null; then npm install --prefix $(TOOLS)/npm --no-save --no-audit --no-fund --ignore-scripts --loglevel=error $(NPM); fi
 	@echo "$(GO_TOOLS)" | cmp -s - $(TOOLS)/go.list || { \
-		for tool in $(GO_TOOLS); do GOBIN=$(TOOLS) go install $$tool || exit 1; done; \
+		for tool in $(GO_TOOLS); do $(INSTALL) $$tool || exit 1; done; \
 		echo "$(GO_TOOLS)" >$(TOOLS)/go.list; }
+
+release-tools:
+	for tool in $(RELEASE_TOOLS); do $(INSTALL) $$tool || exit 1; done
 
 units:
 	@mkdir -p $(TOOLS)/units && cd $(TOOLS)/units && for p in $(UNITS); do \
@@ -61,13 +75,14 @@ units:
 	done
 
 lint:
-	for os in linux darwin freebsd windows; do GOOS=$$os go vet ./... || exit 1; done
+	for target in $(VETTED); do GOOS=$${target%/*} GOARCH=$${target#*/} go vet ./... || exit 1; done
 	staticcheck ./...
 	test -z "$$(gofumpt -l . | tee /dev/stderr)"
+	packaging/lint.sh
 
 # The end-to-end tests count, too: the program is built to write its counters before exec. Tests that compare whole
 # environments fail below it.
-cover: test-deps
+cover: deps
 	rm -rf $(TOOLS)/cover && mkdir -p $(TOOLS)/cover
 	-GOCOVERDIR=$(TOOLS)/cover go test -count=1 ./cmd/systemfd
 	go test -count=1 -cover -covermode=atomic ./internal/... -args -test.gocoverdir=$(TOOLS)/cover

@@ -20,11 +20,14 @@
       heading = builtins.head (
         builtins.elemAt (builtins.split "\n## ([^ \n]+)" (builtins.readFile ./CHANGELOG.md)) 1
       );
+      date = builtins.concatStringsSep "-" (
+        builtins.match "(.{4})(.{2})(.{2}).*" self.lastModifiedDate
+      );
       package =
         pkgs:
         pkgs.callPackage ./packaging/nix/package.nix {
           buildGoModule = pkgs.buildGo126Module; # the Go that go.mod asks for
-          version = if heading == "Unreleased" then "unstable-${self.lastModifiedDate}" else heading;
+          version = if heading == "Unreleased" then "0-unstable-${date}" else heading;
           commit = self.rev or self.dirtyRev or "unknown";
           src = self;
         };
@@ -42,7 +45,7 @@
         }
       );
 
-      # Replaces the Rust program of the same name in nixpkgs.
+      # With it, pkgs.systemfd is this program: it takes the place of the Rust one, which nixpkgs has under that name.
       overlays.default = final: _: { systemfd = package final; };
 
       # The shellHook of a dev shell that has systemfd among its packages: the sockets are open from entering the

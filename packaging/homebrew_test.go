@@ -30,7 +30,11 @@ func brew(t *testing.T, formula, source string) string {
 		t, source, prefix, map[string]string{"share/pwsh/completions/_systemfd.ps1": "completions/systemfd.ps1"},
 		"etc/bash_completion.d/", "share/bash-completion/completions/",
 	)
-	checkPasses(t, filepath.Join(prefix, "bin/systemfd"))
+	program := filepath.Join(prefix, "bin/systemfd")
+	checkPasses(t, program)
+	if head := run(t, source, "git", "rev-parse", "HEAD"); !strings.Contains(run(t, ".", program, "--version"), "commit "+strings.TrimSpace(head)) {
+		t.Errorf("the program does not know its commit, %s", head)
+	}
 	return said
 }
 

@@ -213,7 +213,6 @@ func TestManReaders(t *testing.T) {
 		argv []string
 		want string
 	}{
-		{[]string{"mandoc", "-T", "lint", "-W", "warning", "systemfd.1"}, ""},
 		{[]string{"groff", "-mdoc", "-ww", "-Tutf8", "-z", "systemfd.1"}, ""},
 		{
 			[]string{"lexgrog", "systemfd.1"},

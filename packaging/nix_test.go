@@ -17,7 +17,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-var update = flag.Bool("update", false, "write the vendorHash into packaging/nix/package.nix")
+var update = flag.Bool("update", false, "write what changes with go.mod: the vendorHash and THIRD_PARTY_LICENSES")
 
 // nix is a machine's Nix, with a store of its own, without network: the nixpkgs of flake.lock is not to be had, and a
 // stub takes its place.
@@ -162,12 +162,12 @@ func (n *nix) checkNixpkgs(t *testing.T, source, flake string) {
 			pkgs = import ` + strings.TrimPrefix(stub, "path:") + `/packages.nix { inherit lib; system = builtins.currentSystem; };
 			called = pkgs.callPackage (flake + "/packaging/nix/package.nix") { src = flake; version = "4.5.6"; };
 			final = pkgs // flake.overlays.default final pkgs;
-		in { inherit (called) version; inherit (called.meta) mainProgram; overlay = final.systemfd.version; flags = toString final.systemfd.ldflags; }`
-	var is struct{ Version, MainProgram, Overlay, Flags string }
+		in { inherit (called) version; inherit (called.meta) mainProgram changelog; overlay = final.systemfd.version; flags = toString final.systemfd.ldflags; }`
+	var is struct{ Version, MainProgram, Changelog, Overlay, Flags string }
 	if err := json.Unmarshal([]byte(n.run(t, source, "eval", "--impure", "--json", "--expr", expression)), &is); err != nil {
 		t.Fatal(err)
 	}
-	if is.Version != "4.5.6" || is.MainProgram != "systemfd" || is.Overlay != version {
+	if is.Version != "4.5.6" || !strings.HasSuffix(is.Changelog, "/blob/v4.5.6/CHANGELOG.md") || is.MainProgram != "systemfd" || is.Overlay != version {
 		t.Errorf("evaluates to %+v", is)
 	}
 	if head := strings.TrimSpace(run(t, source, "git", "rev-parse", "HEAD")); !strings.HasSuffix(is.Flags, " -X main.commit="+head) {

@@ -8,13 +8,15 @@ mkdir "$out"
 
 gzip -9n <packaging/systemfd.1 >"$out/systemfd.1.gz"
 
-# What is released is the newest section of the changelog, and its heading the version: the tag alone decides.
-heading=$(awk '/^## / { print $2; exit }' CHANGELOG.md)
+# What is released is the newest section of the changelog. Its heading is the version and the day: ## 1.2.3 (2026-01-02)
+heading=$(sed -n 's/^## //p; /^## /q' CHANGELOG.md)
 case $version in
-"$heading" | *SNAPSHOT*) ;;
+*SNAPSHOT*) ;;
 *)
-	echo "CHANGELOG.md begins with $heading, and the tag is $version" >&2
-	exit 1
+	if ! echo "$heading" | grep -Eqx "$version \([0-9]{4}-[0-9]{2}-[0-9]{2}\)"; then
+		echo "CHANGELOG.md begins with \"$heading\", for this tag it has to be \"$version ($(date +%F))\"" >&2
+		exit 1
+	fi
 	;;
 esac
 awk '/^## / { sections++; next } sections == 1' CHANGELOG.md >"$out/notes.md"
@@ -25,13 +27,13 @@ awk '/^## / { sections++; next } sections == 1' CHANGELOG.md >"$out/notes.md"
 	printf '\n -- The systemfd authors <systemfd@users.noreply.github.com>  %s\n' "$(git log -1 --format=%cD)"
 } | gzip -9n >"$out/changelog.gz"
 
-# GitHub's own source archives may change; the formula needs one that does not.
-archive=systemfd-$version.tar.gz
-git archive --prefix="systemfd-$version/" HEAD | gzip -9n >"$out/$archive"
-sum=$( (sha256sum "$out/$archive" 2>/dev/null || shasum -a 256 "$out/$archive") | cut -d ' ' -f 1)
-awk -v archive="$archive" -v version="$version" -v sum="$sum" '
+# GitHub's own source archives may change; who packs systemfd needs one that does not.
+git archive --prefix="systemfd-$version/" HEAD | gzip -9n >"$out/systemfd-$version.tar.gz"
+
+awk -v version="$version" -v commit="$(git rev-parse HEAD)" '
 	{ print }
 	/^  homepage / {
-		print "  url \"https://github.com/systemfd/systemfd/releases/download/v" version "/" archive "\""
-		print "  sha256 \"" sum "\""
+		print "  url \"https://github.com/systemfd/systemfd.git\","
+		print "      tag:      \"v" version "\","
+		print "      revision: \"" commit "\""
 	}' packaging/homebrew/systemfd.rb >"$out/systemfd.rb"

@@ -1,5 +1,5 @@
-# The formula of systemfd/homebrew-tap. It cannot have the checksum of an archive that it is in: each release adds url
-# and sha256 below the homepage (packaging/prepare.sh).
+# The formula of systemfd/homebrew-tap. It cannot name the commit that it is in: each release adds url, tag and revision
+# below the homepage (packaging/prepare.sh).
 class Systemfd < Formula
   desc "Opens sockets and hands them to a program by systemd's activation protocol"
   homepage "https://github.com/systemfd/systemfd"
@@ -10,7 +10,8 @@ class Systemfd < Formula
 
   def install
     ENV["CGO_ENABLED"] = "0"
-    system "go", "build", *std_go_args(ldflags: "-s -w -X main.version=#{version}"), "./cmd/systemfd"
+    ldflags = "-s -w -X main.version=#{version} -X main.commit=#{Utils.git_head}"
+    system "go", "build", *std_go_args(ldflags:), "./cmd/systemfd"
     man1.install "packaging/systemfd.1"
     bash_completion.install "completions/systemfd.bash" => "systemfd"
     zsh_completion.install "completions/_systemfd"

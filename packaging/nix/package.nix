@@ -1,14 +1,16 @@
-# pkgs.callPackage ./package.nix { } builds the tree around it; nixpkgs itself gives src and version.
+# pkgs.callPackage ./package.nix { } builds the tree around it. In nixpkgs itself, src is fetchFromGitHub, version that of
+# the tag, and the name is another one: its systemfd is the Rust program.
 {
   lib,
   buildGoModule,
   installShellFiles,
-  version ? "unstable",
+  versionCheckHook,
+  version ? "0-unstable",
   commit ? "unknown",
   src ? lib.cleanSource ../..,
 }:
 
-buildGoModule {
+buildGoModule (finalAttrs: {
   pname = "systemfd";
   inherit version src;
 
@@ -20,12 +22,15 @@ buildGoModule {
   ldflags = [
     "-s"
     "-w"
-    "-X main.version=${version}"
+    "-X main.version=${finalAttrs.version}"
     "-X main.commit=${commit}"
   ];
 
   # The tests start shells, watchers and servers, which a build has not; checks of the flake pass a socket.
   doCheck = false;
+
+  doInstallCheck = true;
+  nativeInstallCheckInputs = [ versionCheckHook ];
 
   nativeBuildInputs = [ installShellFiles ];
   postInstall = ''
@@ -40,9 +45,12 @@ buildGoModule {
   meta = {
     description = "Opens sockets and hands them to a program by the systemd socket-activation protocol";
     homepage = "https://github.com/systemfd/systemfd";
-    changelog = "https://github.com/systemfd/systemfd/blob/main/CHANGELOG.md";
+    changelog = "https://github.com/systemfd/systemfd/blob/${
+      if lib.hasPrefix "0-" finalAttrs.version then "main" else "v${finalAttrs.version}"
+    }/CHANGELOG.md";
     license = lib.licenses.asl20;
+    maintainers = [ ]; # who proposes it to nixpkgs
     mainProgram = "systemfd";
-    platforms = lib.platforms.unix;
+    platforms = with lib.platforms; linux ++ darwin ++ freebsd ++ netbsd ++ openbsd;
   };
-}
+})

@@ -14,6 +14,13 @@ class Pathname
   end
 end
 
+# What Homebrew has besides formulae.
+module Utils
+  def self.git_head
+    `git rev-parse HEAD`.chomp
+  end
+end
+
 class Formula
   include Minitest::Assertions
 
@@ -23,8 +30,8 @@ class Formula
   class << self
     attr_reader :declared, :test_block
 
-    %i[desc homepage license url sha256 head].each do |name|
-      define_method(name) { |value, **| (@declared ||= {})[name] = value }
+    %i[desc homepage license url head].each do |name|
+      define_method(name) { |value, **options| (@declared ||= {}).update(options).update(name => value) }
     end
 
     def depends_on(*); end
@@ -40,9 +47,9 @@ class Formula
     @assertions = 0
   end
 
-  # The version is in the url; without one, what is built is the newest commit.
+  # The version is the tag; without one, what is built is the newest commit.
   def version
-    self.class.declared.fetch(:url, "HEAD-1234567")[/HEAD-\h+|(?<=-)\d[\d.]*\d/]
+    self.class.declared.fetch(:tag, "vHEAD-1234567").delete_prefix("v")
   end
 
   { bin: "bin", share: "share", man1: "share/man/man1", bash_completion: "etc/bash_completion.d",
@@ -71,7 +78,7 @@ load ARGV[0]
 declared = Systemfd.declared
 desc = declared[:desc]
 abort "audit: desc #{desc}" if desc.size > 80 || desc.match?(/\A(an?|the|systemfd)\b|\.\z/i)
-abort "audit: #{declared}" if declared[:license] != "Apache-2.0" || declared.key?(:url) != declared.key?(:sha256)
+abort "audit: #{declared}" if declared[:license] != "Apache-2.0" || declared.key?(:url) != declared.key?(:revision)
 
 Dir.mktmpdir do |testpath|
   formula = Systemfd.new(ARGV[2], testpath)

@@ -20,8 +20,21 @@
           builtins.concatStringsSep " " (
             map (arg: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] arg}'") args
           );
+        hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
         licenses.asl20.spdxId = "Apache-2.0";
-        platforms.unix = lib.systems;
+        platforms = {
+          linux = [
+            "x86_64-linux"
+            "aarch64-linux"
+          ];
+          darwin = [
+            "x86_64-darwin"
+            "aarch64-darwin"
+          ];
+          freebsd = [ "x86_64-freebsd" ];
+          netbsd = [ "x86_64-netbsd" ];
+          openbsd = [ "x86_64-openbsd" ];
+        };
         systems = [
           "x86_64-linux"
           "aarch64-linux"

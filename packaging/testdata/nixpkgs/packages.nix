@@ -47,8 +47,22 @@ let
       name: attrs: script:
       build name attrs (withInputs + script);
 
-    # vendor/ is made in a derivation whose output has to have vendorHash, as in nixpkgs.
+    # The function gets the attributes that it returns, as in nixpkgs.
     buildGo126Module =
+      f:
+      let
+        finalAttrs = f finalAttrs;
+      in
+      packages.buildGo126Module' finalAttrs;
+    buildGoModule = packages.buildGo126Module;
+
+    # With the hook, a build fails if --version does not say the version.
+    versionCheckHook = builtins.toFile "version-check-hook" ''
+      versionCheck() { "$1" --version | grep -F -- "$2" >/dev/null || { echo "$1 is not version $2" >&2; exit 1; }; }
+    '';
+
+    # vendor/ is made in a derivation whose output has to have vendorHash, as in nixpkgs.
+    buildGo126Module' =
       {
         pname,
         version,
@@ -61,6 +75,8 @@ let
         postInstall,
         meta,
         doCheck,
+        doInstallCheck,
+        nativeInstallCheckInputs,
       }:
       let
         vendor = build "${pname}-${version}-go-modules" (
@@ -93,6 +109,8 @@ let
           done
           ${builtins.concatStringsSep "\n" (map (input: ". ${input}") nativeBuildInputs)}
           ${postInstall}
+          ${builtins.concatStringsSep "\n" (map (input: ". ${input}") nativeInstallCheckInputs)}
+          ${if doInstallCheck then "versionCheck $out/bin/${meta.mainProgram} ${version}" else ""}
         ''
       // {
         inherit
@@ -102,7 +120,6 @@ let
           ldflags
           ;
       };
-    buildGoModule = packages.buildGo126Module;
 
     installShellFiles = builtins.toFile "install-shell-files" ''
       installManPage() { install -Dm644 -t $out/share/man/man1 "$1"; gzip -9n "$out/share/man/man1/''${1##*/}"; }
