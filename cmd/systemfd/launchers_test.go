@@ -21,7 +21,7 @@ type launcherTest struct {
 	line    string
 	does    does
 	tool    string // what it needs; "" for the first word
-	isHeavy bool   // too heavy for make test-deps: run if it is there
+	isHeavy bool   // too heavy for make deps: run if it is there
 	isTTY   bool   // its hint wants a terminal
 	asRoot  bool   // others are asked for a password
 	noHint  bool   // what its hint wants is not here

@@ -19,7 +19,7 @@ type deafTest struct {
 	line    string
 	path    string // of the page
 	module  string // of Python that it needs
-	isHeavy bool   // too heavy for make test-deps: run if it is there
+	isHeavy bool   // too heavy for make deps: run if it is there
 }
 
 var deafTests = []deafTest{

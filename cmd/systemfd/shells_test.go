@@ -114,7 +114,7 @@ func (s shell) command(t *testing.T, dir, script string) []string {
 	return slices.Concat([]string{program}, s.argv[1:], []string{filepath.Join(dir, "script")})
 }
 
-// npm is where make test-deps puts npm's packages.
+// npm is where make deps puts npm's packages.
 func npm(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "..", ".tools", "npm", "node_modules"))

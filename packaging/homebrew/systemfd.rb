@@ -1,5 +1,5 @@
-# The formula of systemfd/homebrew-tap. It cannot name the commit that it is in: each release adds url, tag and revision
-# below the homepage (packaging/prepare.sh).
+# The formula of systemfd/homebrew-tap. It cannot name the commit that it is in: each release adds url, tag and
+# revision below the homepage (packaging/prepare.sh).
 class Systemfd < Formula
   desc "Opens sockets and hands them to a program by systemd's activation protocol"
   homepage "https://github.com/systemfd/systemfd"
