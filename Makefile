@@ -21,8 +21,8 @@ UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus
 	dovecot-core erlang-base gpg-agent gpsd libvirt-daemon-system mpd multipath-tools open-iscsi openssh-server pcscd pipewire \
 	pipewire-pulse podman pulseaudio rpcbind sane-utils snapd spice-vdagent sssd-common systemd systemd-journal-remote udev uuid-runtime
 
-NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm@12.21.0 remark-cli@12.0.1 remark-validate-links@13.1.0 tree-sitter-powershell@0.26.4 \
-	tsx@4.23.15 vite@6.4.6 web-tree-sitter@0.27.1 ws@8.23.0 yarn@1.22.22
+NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm@12.21.0 remark-cli@12.0.1 \
+	remark-validate-links@13.1.0 tree-sitter-powershell@0.26.4 tsx@4.23.15 vite@6.4.6 web-tree-sitter@0.27.1 ws@8.23.0 yarn@1.22.22
 
 # What a release is made with.
 RELEASE_TOOLS := \

@@ -162,7 +162,8 @@ func (n *nix) checkNixpkgs(t *testing.T, source, flake string) {
 			pkgs = import ` + strings.TrimPrefix(stub, "path:") + `/packages.nix { inherit lib; system = builtins.currentSystem; };
 			called = pkgs.callPackage (flake + "/packaging/nix/package.nix") { src = flake; version = "4.5.6"; };
 			final = pkgs // flake.overlays.default final pkgs;
-		in { inherit (called) version; inherit (called.meta) mainProgram changelog; overlay = final.systemfd.version; flags = toString final.systemfd.ldflags; }`
+		in { inherit (called) version; inherit (called.meta) mainProgram changelog;
+			overlay = final.systemfd.version; flags = toString final.systemfd.ldflags; }`
 	var is struct{ Version, MainProgram, Changelog, Overlay, Flags string }
 	if err := json.Unmarshal([]byte(n.run(t, source, "eval", "--impure", "--json", "--expr", expression)), &is); err != nil {
 		t.Fatal(err)
