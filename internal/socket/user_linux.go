@@ -22,27 +22,18 @@ func user(s spec.Spec) (p process.Process) {
 	if len(inodes) == 0 {
 		return p
 	}
-	if pids := having(inodes); len(pids) > 0 {
-		p = process.Of(pids[0]) // of a watcher and its server, the watcher
-	}
-	return p
+	return first(having(inodes))
 }
 
-// sharers leaves Init out, too: if that has the socket, it has started all that have it.
-func sharers(fd int) (all []process.Process) {
+func sharers(fd int) []process.Process {
 	inode, err := inodeOf(fd)
 	if err != nil {
 		return nil
 	}
-	for _, pid := range having([]string{strconv.FormatUint(uint64(inode), 10)}) {
-		if pid != process.Init && !process.IsAncestor(pid) {
-			all = append(all, process.Of(pid))
-		}
-	}
-	return all
+	return strangers(having([]string{strconv.FormatUint(uint64(inode), 10)}))
 }
 
-// having returns the other processes that have one of these sockets open, the smallest number first.
+// having returns the other processes that have one of these sockets open.
 func having(inodes []string) (pids []int) {
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
@@ -50,7 +41,6 @@ func having(inodes []string) (pids []int) {
 			pids = append(pids, pid)
 		}
 	}
-	slices.Sort(pids)
 	return pids
 }
 
