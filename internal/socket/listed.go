@@ -17,17 +17,19 @@ type listed struct {
 
 // inTheWay returns the processes that have what wanted wants, but for self. isFile reports whether a path is that of wanted.
 func inTheWay(all []listed, wanted spec.Spec, self int, isFile func(path string) bool) (pids []int) {
-	wanted.Addr = withoutZone(wanted.Addr)
 	for _, l := range all {
-		conflicts := l.bound.SameSocket(wanted) || l.bound.Overlaps(spec.Opening{Spec: wanted})
-		if wanted.Path != "" {
-			conflicts = l.bound.Path != "" && isFile(l.bound.Path)
-		}
-		if l.pid != self && l.bound.Type != "" && conflicts {
+		has := wanted.Path == "" && conflict(l.bound, wanted) || wanted.Path != "" && l.bound.Path != "" && isFile(l.bound.Path)
+		if l.pid != self && l.bound.Type != "" && has {
 			pids = append(pids, l.pid)
 		}
 	}
 	return pids
+}
+
+// conflict reports whether an address that is bound stands in the way of another one.
+func conflict(bound spec.Opening, wanted spec.Spec) bool {
+	bound.Addr, wanted.Addr = withoutZone(bound.Addr), withoutZone(wanted.Addr)
+	return bound.SameSocket(wanted) || bound.Overlaps(spec.Opening{Spec: wanted})
 }
 
 // sharing returns the other processes that have the socket of a descriptor.
@@ -67,7 +69,7 @@ func parseListed(text string, isIPv6 bool) (addr netip.AddrPort, ok bool) {
 	case err != nil:
 		return addr, false
 	}
-	return withoutZone(netip.AddrPortFrom(ip, uint16(port))), true
+	return netip.AddrPortFrom(ip, uint16(port)), true
 }
 
 // withoutZone takes out what only some write: the interface of a link-local address. macOS has it inside, as in fe80:4::1.

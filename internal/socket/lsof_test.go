@@ -127,7 +127,7 @@ n->0xf16dce4d417f3990
 `, []string{
 		"0x7ab8ea6f8d1e57bb 433 38 tcp 0.0.0.0:5000", "0x7ab8ea6f988ee5c3 433 39 tcp [::]:5000",
 		"0x1e516b700e73fc9f 22030 3 tcp 127.0.0.1:5000", "0x1e516b700e73fc9f 22034 3 tcp 127.0.0.1:5000",
-		"0xf16dce4d417f398d 79 4 tcp [fe80::aede:48ff:fe00:1122]:49153",
+		"0xf16dce4d417f398d 79 4 tcp [fe80:4::aede:48ff:fe00:1122]:49153",
 		"0xf16dce4d417f398e 79 5 unix /private/tmp/a b.sock", "0xf16dce4d417f398f 79 6",
 	}},
 	"garbage": {"\n\nf\nfcwd\nn*:1\nx\npabc\nf3\nPTCP\nn*:1\np\nt\nf4\np12\nf\np13\nfcwd\nT\np14\nf9", []string{"12 -1", "13 -1", "14 9"}},

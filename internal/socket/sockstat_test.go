@@ -18,7 +18,7 @@ root     1 2 tcp4   13    4  tcp6   fe80::1%lo0:3000                            
 root     sockstat   14    3  tcp4   127.0.0.1:3000                                *:*                                                        LISTEN
 `, []string{
 		"1718 6 tcp [::]:22 only", "1718 7 tcp 0.0.0.0:22", "2020 3 tcp [::]:143", "27499 20 tcp 127.0.0.1:8384",
-		"12 3 tcp 127.0.0.1:3000", "13 4 tcp [fe80::1]:3000 only",
+		"12 3 tcp 127.0.0.1:3000", "13 4 tcp [fe80::1%lo0]:3000 only",
 	}},
 	"FreeBSD 15, tcp": {`root sshd       1718  6 tcp6  *:22           *:*             ?? LISTEN
 www  nginx      71201 6 tcp46 *:8080         *:*             ?? LISTEN
@@ -29,7 +29,7 @@ www  nginx      71202 7 tcp4  127.0.0.1:8080 *:*             ?? CLOSED
 ntpd     ntpd       1127  26 udp4   192.168.31.187:123    *:*
 ntpd     ntpd       1127  27 udp6   fe80::1%lo0:123       *:*
 syncthing syncthing 27499 10 udp46  *:18876               *:*
-`, []string{"1127 21 udp 0.0.0.0:123", "1127 26 udp 192.168.31.187:123", "1127 27 udp [fe80::1]:123 only", "27499 10 udp [::]:18876"}},
+`, []string{"1127 21 udp 0.0.0.0:123", "1127 26 udp 192.168.31.187:123", "1127 27 udp [fe80::1%lo0]:123 only", "27499 10 udp [::]:18876"}},
 	"FreeBSD 14, unix": {`root     syslogd    1021  8  dgram  /var/run/log
 mysql    mysqld     1963  29 stream /tmp/mysql.sock
 root     devd       821   4  seqpac /var/run/devd.seqpacket.pipe

@@ -76,15 +76,12 @@ func holders(s spec.Spec) []string {
 	}
 	table := map[spec.Transport]string{spec.Stream: "/proc/net/tcp", spec.Datagram: "/proc/net/udp"}[s.Type.Transport()]
 	const listening, unconnected = "0A", "07"
-	conflicts := func(fields []string) bool {
-		addr, ok := parseHexAddr(fields[1])
-		return ok && (fields[3] == listening || fields[3] == unconnected) && addr.Port() == s.Addr.Port() && overlap(addr.Addr(), s.Addr.Addr())
+	isInTheWay := func(fields []string) bool {
+		theirs, ok := s, false
+		theirs.Addr, ok = parseHexAddr(fields[1])
+		return ok && (fields[3] == listening || fields[3] == unconnected) && conflict(spec.Opening{Spec: theirs}, s)
 	}
-	return append(inodesIn(table, 9, conflicts), inodesIn(table+"6", 9, conflicts)...)
-}
-
-func overlap(a, b netip.Addr) bool {
-	return a.WithZone("") == b.WithZone("") || a.IsUnspecified() || b.IsUnspecified()
+	return append(inodesIn(table, 9, isInTheWay), inodesIn(table+"6", 9, isInTheWay)...)
 }
 
 // inodesIn returns column inode of the rows of a table of proc_net(5) that match.
