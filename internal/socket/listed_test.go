@@ -67,41 +67,43 @@ func TestParseListed(t *testing.T) {
 	}
 }
 
-// An address stands in the way of another if both are the same, or one of them is every address.
+// inTheWayTests: an address stands in the way of another if both are the same, or one of them is every address.
+var inTheWayTests = []struct {
+	theirs, ours string
+	v6Only, want bool
+}{
+	{"127.0.0.1:3000", "127.0.0.1:3000", false, true},
+	{"127.0.0.1:3000", "127.0.0.2:3000", false, false},
+	{"127.0.0.1:3000", "127.0.0.1:3001", false, false},
+	{"127.0.0.1:3000", "http::3000", false, true},
+	{"127.0.0.1:3000", "udp::3000", false, false},
+	{"udp::127.0.0.1:3000", "udp::3000", false, true},
+	{"0.0.0.0:3000", "127.0.0.1:3000", false, true},
+	{"0.0.0.0:3000", "[::1]:3000", false, false},
+	{"0.0.0.0:3000", ":3000", false, true},
+	{"127.0.0.1:3000", "0.0.0.0:3000", false, true},
+	{"127.0.0.1:3000", ":3000", false, true},
+	{"[::1]:3000", ":3000", false, true},
+	{"[::1]:3000", "0.0.0.0:3000", false, false},
+	{"[::1]:3000", "127.0.0.1:3000", false, false},
+	{"[::]:3000", "127.0.0.1:3000", false, true},
+	{"[::]:3000", "127.0.0.1:3000", true, false},
+	{"[::]:3000", "[::1]:3000", true, true},
+	{"[::]:3000", ":3000", true, true},
+	{"[fe80::1]:3000", "[fe80::1%eth0]:3000", false, true},
+	{"[fe80:4::1]:3000", "[fe80::1%en0]:3000", false, true}, // on macOS 4 is the interface
+	{"[fe80::1%lo0]:3000", "[fe80::1]:3000", false, true},
+	{"[fe80::2%lo0]:3000", "[fe80::1%lo0]:3000", false, false},
+	{"[::ffff:127.0.0.1]:3000", "127.0.0.1:3000", false, true},
+	{"/tmp/a", "/tmp/a", false, true},
+	{"/tmp/a", "/tmp/b", false, false},
+	{"/tmp/a", "3000", false, false},
+	{"3000", "/tmp/a", false, false},
+}
+
 func TestInTheWay(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		theirs, ours string
-		v6Only, want bool
-	}{
-		{"127.0.0.1:3000", "127.0.0.1:3000", false, true},
-		{"127.0.0.1:3000", "127.0.0.2:3000", false, false},
-		{"127.0.0.1:3000", "127.0.0.1:3001", false, false},
-		{"127.0.0.1:3000", "http::3000", false, true},
-		{"127.0.0.1:3000", "udp::3000", false, false},
-		{"udp::127.0.0.1:3000", "udp::3000", false, true},
-		{"0.0.0.0:3000", "127.0.0.1:3000", false, true},
-		{"0.0.0.0:3000", "[::1]:3000", false, false},
-		{"0.0.0.0:3000", ":3000", false, true},
-		{"127.0.0.1:3000", "0.0.0.0:3000", false, true},
-		{"127.0.0.1:3000", ":3000", false, true},
-		{"[::1]:3000", ":3000", false, true},
-		{"[::1]:3000", "0.0.0.0:3000", false, false},
-		{"[::1]:3000", "127.0.0.1:3000", false, false},
-		{"[::]:3000", "127.0.0.1:3000", false, true},
-		{"[::]:3000", "127.0.0.1:3000", true, false},
-		{"[::]:3000", "[::1]:3000", true, true},
-		{"[::]:3000", ":3000", true, true},
-		{"[fe80::1]:3000", "[fe80::1%eth0]:3000", false, true},
-		{"[fe80:4::1]:3000", "[fe80::1%en0]:3000", false, true}, // on macOS 4 is the interface
-		{"[fe80::1%lo0]:3000", "[fe80::1]:3000", false, true},
-		{"[fe80::2%lo0]:3000", "[fe80::1%lo0]:3000", false, false},
-		{"[::ffff:127.0.0.1]:3000", "127.0.0.1:3000", false, true},
-		{"/tmp/a", "/tmp/a", false, true},
-		{"/tmp/a", "/tmp/b", false, false},
-		{"/tmp/a", "3000", false, false},
-		{"3000", "/tmp/a", false, false},
-	} {
+	for _, test := range inTheWayTests {
 		theirs, ours := mustParse(t, test.theirs), mustParse(t, test.ours)
 		all := []listed{{pid: 1, bound: spec.Opening{Spec: theirs}}, {pid: 7, bound: spec.Opening{Spec: theirs}}, {pid: 8}}
 		for i := range all {

@@ -2,20 +2,21 @@ package socket
 
 import "testing"
 
-// The columns are those that usr.bin/sockstat of FreeBSD 14, and its main.c of 15, print for the options that are asked for. The values
+// The columns are those that usr.bin/sockstat of FreeBSD 14, and its main.c of 15, print for the options that are asked for, less blanks. The values
 // are what users have shown: sshd of FreeBSD 14.4 in pull request 10413 of mondoohq/mql, the process "?" in the documentation of the
 // Perl module Net::Connection::FreeBSD_sockstat. The processes 12 to 14, 22 and 23, and CLOSED, are made up.
 var sockstatListings = map[string]listing{
 	"nothing": {"", nil},
-	"FreeBSD 14, tcp": {`root     sshd       1718  6  tcp6   *:22                                          *:*                                           LISTEN
-root     sshd       1718  7  tcp4   *:22                                          *:*                                           LISTEN
-root     couriertcp 2020  3  tcp46  *:143                                         *:*                                           LISTEN
-syncthing syncthing 27499 20 tcp4   127.0.0.1:8384                                *:*                                                        LISTEN
-mysql    mysqld     1963  28 tcp46  *:33060                                       *:*                                                        CLOSED
+	"FreeBSD 14, tcp": {`
+root     sshd       1718  6  tcp6   *:22    *:*           LISTEN
+root     sshd       1718  7  tcp4   *:22    *:*           LISTEN
+root     couriertcp 2020  3  tcp46  *:143    *:*           LISTEN
+syncthing syncthing 27499 20 tcp4   127.0.0.1:8384    *:*           LISTEN
+mysql    mysqld     1963  28 tcp46  *:33060    *:*           CLOSED
 ?        ?          ?     ?  tcp6   ::1:4045              *:*                                LISTEN
-root     my server  12    3  tcp4   127.0.0.1:3000                                *:*                                                        LISTEN
-root     1 2 tcp4   13    4  tcp6   fe80::1%lo0:3000                              *:*                                                        LISTEN
-root     sockstat   14    3  tcp4   127.0.0.1:3000                                *:*                                                        LISTEN
+root     my server  12    3  tcp4   127.0.0.1:3000    *:*           LISTEN
+root     1 2 tcp4   13    4  tcp6   fe80::1%lo0:3000    *:*           LISTEN
+root     sockstat   14    3  tcp4   127.0.0.1:3000    *:*           LISTEN
 `, []string{
 		"1718 6 tcp [::]:22 only", "1718 7 tcp 0.0.0.0:22", "2020 3 tcp [::]:143", "27499 20 tcp 127.0.0.1:8384",
 		"12 3 tcp 127.0.0.1:3000", "13 4 tcp [fe80::1%lo0]:3000 only",
