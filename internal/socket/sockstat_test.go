@@ -2,7 +2,7 @@ package socket
 
 import "testing"
 
-// The columns are those that usr.bin/sockstat of FreeBSD 14, and its main.c of 15, print for the options that are asked for, less blanks. The values
+// The columns are those that usr.bin/sockstat of FreeBSD 14, and its main.c of 15, print for what is asked, less blanks. The values
 // are what users have shown: sshd of FreeBSD 14.4 in pull request 10413 of mondoohq/mql, the process "?" in the documentation of the
 // Perl module Net::Connection::FreeBSD_sockstat. The processes 12 to 14, 22 and 23, and CLOSED, are made up.
 var sockstatListings = map[string]listing{
