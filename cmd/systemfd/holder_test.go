@@ -226,8 +226,8 @@ func TestHolderIsDetached(t *testing.T) {
 	keeper := p.Holder()
 	testkit.Await(t, "the holder to have only what it needs", func() bool { // the conversation may still be ending
 		counts := openKinds(t, keeper)
-		own := counts["anon_inode"] + counts["pidfd"] // of the Go runtime, and to watch the owner
-		return len(counts) <= 4 && counts["/dev/null"] == 3 && counts["socket"] == 3 && own == 3
+		own := counts["anon_inode"] + counts["pidfd"] // two of the Go runtime, two to watch the owner
+		return len(counts) <= 4 && counts["/dev/null"] == 3 && counts["socket"] == 3 && own == 4
 	})
 	if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", keeper)); cwd != "/" {
 		t.Errorf("it is in %q, %v", cwd, err)

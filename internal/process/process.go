@@ -50,7 +50,7 @@ func (e *Error) Error() string { return e.Text }
 func (e *Error) Hint() string { return e.Remedy }
 
 // Name returns the name that "ps -o ucomm" shows, shortened as the system shortens it: to 15 bytes on Linux, 16 on
-// macOS, 19 on FreeBSD. It is "" if the process is gone, or if the system does not tell.
+// macOS and DragonFly, 19 on FreeBSD, 23 on OpenBSD and NetBSD. It is "" if the process is gone, or if the system does not tell.
 func Name(pid int) string {
 	name, _, _ := look(pid)
 	return name
@@ -64,7 +64,7 @@ func Parent(pid int) int {
 }
 
 // IsAlive reports whether a process runs. A zombie does not, though kill(2) finds it until its parent has waited.
-// OpenBSD, NetBSD and DragonFly do not tell the difference.
+// DragonFly may not tell the difference.
 func IsAlive(pid int) bool { return pid == Init || pid > Init && isAlive(pid) }
 
 // IsAncestor reports whether a process is this one, or started it, however indirectly. Init did not: it is the parent

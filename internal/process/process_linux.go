@@ -36,7 +36,7 @@ func isAlive(pid int) bool {
 	switch err {
 	case nil:
 		defer unix.Close(fd)
-		return !hasEnded(uintptr(fd))
+		return !hasEnded(fd)
 	case unix.ESRCH:
 		return false
 	}

@@ -18,7 +18,6 @@ const noPID = 1<<22 + 1
 
 func TestName(t *testing.T) {
 	t.Parallel()
-	needInfo(t)
 	child := sleeper(t).Process.Pid
 	program := filepath.Base(os.Args[0])
 	if name := Name(child); name == "" || !strings.HasPrefix(program, name) {
@@ -35,7 +34,6 @@ func TestName(t *testing.T) {
 // A name may look like the fields around it.
 func TestStrangeName(t *testing.T) {
 	t.Parallel()
-	needInfo(t)
 	program := filepath.Join(t.TempDir(), "a) Z 1 (b")
 	if err := os.Symlink(os.Args[0], program); err != nil {
 		t.Fatal(err)
@@ -57,7 +55,6 @@ func TestStrangeName(t *testing.T) {
 
 func TestParent(t *testing.T) {
 	t.Parallel()
-	needInfo(t)
 	child := sleeper(t).Process.Pid
 	for pid, want := range map[int]int{os.Getpid(): os.Getppid(), child: os.Getpid(), Init: 0, noPID: 0} {
 		if got := Parent(pid); got != want {
@@ -92,7 +89,6 @@ func TestIsAncestor(t *testing.T) {
 	if got, _ := output(t, ancestor(sleeper(t).Process.Pid)...); got != "false" {
 		t.Errorf("a sibling: %s", got)
 	}
-	needInfo(t)
 	if got, _ := output(t, append([]string{"run", "run"}, ancestor(os.Getpid())...)...); got != "true" {
 		t.Errorf("of the child of a grandchild: %s", got)
 	}
@@ -106,7 +102,7 @@ func TestPeer(t *testing.T) {
 	}
 	defer unix.Close(pair[0])
 	defer unix.Close(pair[1])
-	wantPID := 0
+	wantPID := Unknown
 	if runtime.GOOS == "linux" || runtime.GOOS == "darwin" {
 		wantPID = os.Getpid()
 	}
@@ -117,7 +113,10 @@ func TestPeer(t *testing.T) {
 
 func TestPeerOfNothing(t *testing.T) {
 	t.Parallel()
-	needInfo(t)
+	switch runtime.GOOS {
+	case "openbsd", "netbsd", "dragonfly":
+		t.Skip(runtime.GOOS + " does not tell who is at the other end")
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -1,90 +1,82 @@
 package process
 
 import (
-	"errors"
-	"os"
-	"time"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 )
 
-// source is a pidfd, which is readable once its process has ended: pidfd_open(2), Linux 5.3. The runtime's poller
-// waits for it, and no thread does.
-type source struct{ pidfd *os.File }
+// pidfds is an epoll(7) with a pidfd of each process, which is readable once that has ended: pidfd_open(2), Linux 5.3.
+type pidfds struct {
+	epoll int
+	of    map[int]int // by number
+}
 
-func (w *Watch) start() error {
-	fd, err := openPidfd(w.pid)
+func openSource() (source, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return w.waitFor(fd)
+	return &pidfds{epoll, map[int]int{}}, nil
 }
 
-// openPidfd opens a pidfd that does not block, as the poller wants it.
-func openPidfd(pid int) (int, error) {
-	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
-	if err == unix.EINVAL { // before Linux 5.10 there is no such flag
-		return openPidfd53(pid)
-	}
-	return fd, err
-}
-
-func openPidfd53(pid int) (int, error) {
+func (s *pidfds) add(pid int) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return -1, err
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
-// waitFor owns fd, whether it fails or not.
-func (w *Watch) waitFor(fd int) error {
-	w.pidfd = os.NewFile(uintptr(fd), "pidfd")
-	err := w.checkPolled()
-	if err == nil && hasEnded(uintptr(fd)) {
-		err = unix.ESRCH
-	}
-	if err != nil {
-		w.pidfd.Close()
 		return err
 	}
-	go w.wait()
+	if err := s.addFD(pid, fd); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	s.of[pid] = fd
 	return nil
 }
 
-// checkPolled returns an error if the poller did not take the pidfd: epoll_ctl(2) may lack memory, or reach
-// max_user_watches of epoll(7). os.NewFile does not say so, and nothing would ever wait for the end.
-func (w *Watch) checkPolled() error {
-	if w.pidfd.SetReadDeadline(time.Time{}) != nil {
-		return errors.New("epoll(7) does not take its pidfd")
+// addFD names epoll(7) in its errors: memory, or max_user_watches, are no limits of processes.
+func (s *pidfds) addFD(pid, fd int) error {
+	if hasEnded(fd) {
+		return unix.ESRCH
+	}
+	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(pid)}); err != nil {
+		return fmt.Errorf("epoll(7): %w", err)
 	}
 	return nil
 }
 
-// wait returns when the process has ended, or when release has closed the pidfd.
-func (w *Watch) wait() {
-	raw, err := w.pidfd.SyscallConn()
-	if err == nil && raw.Read(hasEnded) == nil {
-		w.end()
+// remove takes the pidfd out of the epoll first: a child that has not called exec yet keeps it open.
+func (s *pidfds) remove(pid int) {
+	unix.EpollCtl(s.epoll, unix.EPOLL_CTL_DEL, s.of[pid], nil)
+	unix.Close(s.of[pid])
+	delete(s.of, pid)
+}
+
+func (s *pidfds) take() (ended []int) {
+	events := make([]unix.EpollEvent, 16)
+	for {
+		n, _ := unix.EpollWait(s.epoll, events, 0)
+		for i := range max(n, 0) {
+			pid := int(events[i].Fd)
+			s.remove(pid)
+			ended = append(ended, pid)
+		}
+		if n < len(events) {
+			return ended
+		}
 	}
 }
 
-func (w *Watch) isRunning() bool {
-	isAlive := false
-	if raw, err := w.pidfd.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) { isAlive = !hasEnded(fd) })
+// wait takes nothing: a pidfd stays readable.
+func (s *pidfds) wait() error {
+	_, err := unix.EpollWait(s.epoll, make([]unix.EpollEvent, 1), -1)
+	if err == unix.EINTR {
+		return nil
 	}
-	return isAlive
+	return err
 }
-
-func (w *Watch) release() { w.pidfd.Close() }
 
 // hasEnded reports whether the process of a pidfd has ended.
-func hasEnded(pidfd uintptr) bool {
+func hasEnded(pidfd int) bool {
 	n, _ := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
 	return n > 0
 }

@@ -15,19 +15,24 @@ type Watch struct {
 	pid    int
 	ended  func()
 	isOver atomic.Bool // the process has ended, or Stop was called
-	source             // what the system waits on; unused for Init
+	table  *table      // that has it; unused for Init
 }
 
+// watches are all watches of this program.
+var watches = table{open: openSource}
+
 // WatchEnd calls ended, once and from another goroutine, when a process ends. Init never does. It fails if the
-// process is not alive now. Each watch takes a descriptor on Linux. Its errors are *Error.
-func WatchEnd(pid int, ended func()) (*Watch, error) {
-	w := &Watch{pid: pid, ended: ended}
+// process is not alive now. On Linux each watched process takes a descriptor. Its errors are *Error.
+func WatchEnd(pid int, ended func()) (*Watch, error) { return watches.watch(pid, ended) }
+
+func (t *table) watch(pid int, ended func()) (*Watch, error) {
+	w := &Watch{pid: pid, ended: ended, table: t}
 	if pid == Init {
 		return w, nil
 	}
 	err := error(unix.ESRCH)
 	if pid > Init {
-		err = w.start()
+		err = t.add(w)
 	}
 	if err != nil {
 		remedy := "name another owner: --owner PID"
@@ -42,21 +47,20 @@ func WatchEnd(pid int, ended func()) (*Watch, error) {
 // IsAlive reports whether the process runs. It asks now: the news of an end may still be on its way. It is false
 // after Stop.
 func (w *Watch) IsAlive() bool {
-	return !w.isOver.Load() && (w.pid == Init || w.isRunning())
+	return !w.isOver.Load() && (w.pid == Init || w.table.has(w))
 }
 
 // Stop ends the watch: ended is not called any more. It does not wait for a call that has begun, so ended may call
 // it, and so may somebody who holds a lock that ended takes. Further calls do nothing.
 func (w *Watch) Stop() {
 	if !w.isOver.Swap(true) && w.pid != Init {
-		w.release()
+		w.table.remove(w)
 	}
 }
 
 // end tells that the process has ended.
 func (w *Watch) end() {
 	if !w.isOver.Swap(true) {
-		w.release()
 		w.ended()
 	}
 }

@@ -22,27 +22,18 @@ func user(s spec.Spec) (p process.Process) {
 	if len(inodes) == 0 {
 		return p
 	}
-	if pids := having(inodes); len(pids) > 0 {
-		p = process.Of(pids[0]) // of a watcher and its server, the watcher
-	}
-	return p
+	return first(having(inodes))
 }
 
-// sharers leaves Init out, too: if that has the socket, it has started all that have it.
-func sharers(fd int) (all []process.Process) {
+func sharers(fd int) []process.Process {
 	inode, err := inodeOf(fd)
 	if err != nil {
 		return nil
 	}
-	for _, pid := range having([]string{strconv.FormatUint(uint64(inode), 10)}) {
-		if pid != process.Init && !process.IsAncestor(pid) {
-			all = append(all, process.Of(pid))
-		}
-	}
-	return all
+	return strangers(having([]string{strconv.FormatUint(uint64(inode), 10)}))
 }
 
-// having returns the other processes that have one of these sockets open, the smallest number first.
+// having returns the other processes that have one of these sockets open.
 func having(inodes []string) (pids []int) {
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
@@ -50,7 +41,6 @@ func having(inodes []string) (pids []int) {
 			pids = append(pids, pid)
 		}
 	}
-	slices.Sort(pids)
 	return pids
 }
 
@@ -86,15 +76,12 @@ func holders(s spec.Spec) []string {
 	}
 	table := map[spec.Transport]string{spec.Stream: "/proc/net/tcp", spec.Datagram: "/proc/net/udp"}[s.Type.Transport()]
 	const listening, unconnected = "0A", "07"
-	conflicts := func(fields []string) bool {
-		addr, ok := parseHexAddr(fields[1])
-		return ok && (fields[3] == listening || fields[3] == unconnected) && addr.Port() == s.Addr.Port() && overlap(addr.Addr(), s.Addr.Addr())
+	isInTheWay := func(fields []string) bool {
+		theirs, ok := s, false
+		theirs.Addr, ok = parseHexAddr(fields[1])
+		return ok && (fields[3] == listening || fields[3] == unconnected) && conflict(spec.Opening{Spec: theirs}, s)
 	}
-	return append(inodesIn(table, 9, conflicts), inodesIn(table+"6", 9, conflicts)...)
-}
-
-func overlap(a, b netip.Addr) bool {
-	return a.WithZone("") == b.WithZone("") || a.IsUnspecified() || b.IsUnspecified()
+	return append(inodesIn(table, 9, isInTheWay), inodesIn(table+"6", 9, isInTheWay)...)
 }
 
 // inodesIn returns column inode of the rows of a table of proc_net(5) that match.

@@ -1,4 +1,4 @@
-//go:build unix && !linux
+//go:build unix && !linux && !freebsd
 
 package socket
 
@@ -7,8 +7,6 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// user is not known: only Linux tells without a library.
-func user(spec.Spec) (p process.Process) { return p }
+func user(s spec.Spec) process.Process { return lsofUser(s) }
 
-// sharers are not known either.
-func sharers(int) []process.Process { return nil }
+func sharers(fd int) []process.Process { return lsofSharers(fd) }

@@ -1,0 +1,74 @@
+//go:build unix
+
+package socket
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/spec"
+)
+
+// first returns the process with the smallest number: of a watcher and its server, the watcher.
+func first(pids []int) (p process.Process) {
+	if len(pids) > 0 {
+		p = process.Of(slices.Min(pids))
+	}
+	return p
+}
+
+// strangers returns the processes but our ancestors. It leaves Init out, too: if that has a socket, it has started all that
+// have it.
+func strangers(pids []int) (all []process.Process) {
+	slices.Sort(pids)
+	for _, pid := range slices.Compact(pids) {
+		if pid != process.Init && !process.IsAncestor(pid) {
+			all = append(all, process.Of(pid))
+		}
+	}
+	return all
+}
+
+// lsofUser asks lsof(8) who has what s wants.
+func lsofUser(s spec.Spec) process.Process { return userIn(lsof(lsofUsers(s)...), s) }
+
+// lsofSharers asks lsof who has the socket of a descriptor.
+func lsofSharers(fd int) []process.Process {
+	return strangers(sharing(lsof("-i", "-U"), os.Getpid(), fd))
+}
+
+// sockstatUser asks sockstat(1) who has what s wants.
+func sockstatUser(s spec.Spec) process.Process {
+	return userIn(parseSockstat(output(listTime, "sockstat", sockstatUsers(s)...)), s)
+}
+
+func userIn(all []listed, s spec.Spec) process.Process {
+	file := FileAt(s.Path)
+	return first(inTheWay(all, s, os.Getpid(), func(path string) bool { return file != File{} && FileAt(path) == file }))
+}
+
+// lsof is part of macOS, in a directory that not every PATH has. Elsewhere it may be installed.
+func lsof(options ...string) []listed {
+	program := "/usr/sbin/lsof"
+	if _, err := os.Stat(program); err != nil {
+		program = "lsof"
+	}
+	return parseLsof(output(listTime, program, slices.Concat(lsofOptions, options)...))
+}
+
+// listTime is how long anybody waits for a list: a file system that hangs can hold lsof up.
+var listTime = 2 * time.Second
+
+// output returns what a program prints within a time, "" without that program: who has an address is good to know, no more.
+func output(limit time.Duration, program string, args ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = time.Second / 10 // for what the program has started, and has the pipe
+	text, _ := cmd.Output()
+	return string(text)
+}
