@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/daemon"
+	"github.com/systemfd/systemfd/internal/socket"
 )
 
 func init() { platform = &system{named, private, at, all, states} }
@@ -146,7 +147,7 @@ func isOurs(dir string) bool {
 // into sun_path.
 func isExportable(dir string) bool {
 	const longest = "/systemfd/0123456789abcdef0123456789abcdef.sock"
-	return strings.Trim(dir, plain+"/:@+=~") == "" && len(dir)+len(longest) < len(unix.RawSockaddrUnix{}.Path)
+	return strings.Trim(dir, plain+"/:@+=~") == "" && len(dir)+len(longest) <= socket.MaxPath
 }
 
 // isControlDirectory reports whether dir is called as directories of control sockets are, here or in another

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -213,8 +214,8 @@ func TestBindError(t *testing.T) {
 		err  error
 		hint string
 	}{
-		{"tcp::80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
-		{"udp::80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
+		{":80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
+		{"udp::80", unix.EACCES, lowPortHint(runtime.GOOS, parse(t, "80"))},
 		{"/run/a", unix.EACCES, ""},
 		{"[::1]:80", unix.EAFNOSUPPORT, "no network interface of this host has that address; 127.0.0.1, or * for every address, always works"},
 		{"tcp::80", unix.EMFILE, "raise the limit of open files: ulimit -n"},
@@ -226,6 +227,58 @@ func TestBindError(t *testing.T) {
 		err := bindError(s, test.err).(*Error)
 		if want := `cannot open "` + s.String() + `": ` + test.err.Error(); err.Error() != want || err.Hint() != test.hint || !errors.Is(err, test.err) {
 			t.Errorf("%v, hint %q; want %s, hint %q", err, err.Hint(), want, test.hint)
+		}
+	}
+}
+
+// TestLowPort: macOS lets anybody have every address of a port, and nobody a single one.
+func TestLowPort(t *testing.T) {
+	t.Parallel()
+	const root = "ports below 1024 are for root; take a higher one"
+	for _, test := range []struct{ system, text, hint string }{
+		{"linux", "http::80", root},
+		{"freebsd", "http::80", root},
+		{"darwin", "http::80", "ports below 1024 of one address are for root; take a higher one, or :80, which is every address"},
+		{"darwin", "[::1]:443", "ports below 1024 of one address are for root; take a higher one, or :443, which is every address"},
+		{"darwin", ":80", root},
+	} {
+		if got := lowPortHint(test.system, parse(t, test.text)); got != test.hint {
+			t.Errorf("%s, %s: %q, want %q", test.system, test.text, got, test.hint)
+		}
+	}
+}
+
+// TestTimeWait: a connection that has ended keeps its port busy for nobody who sets SO_REUSEADDR.
+func TestTimeWait(t *testing.T) {
+	s, err := Open(opening(t, "tcp::0", options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := connectTo(t, s.Opening.Spec, loopback4)
+	served := arrival(t, s)
+	s.Close()
+	unix.Shutdown(served, unix.SHUT_WR) // the side that ends first has to wait
+	unix.Shutdown(client, unix.SHUT_WR)
+	again := opening(t, s.Opening.Spec.String(), options)
+	again.NoReuse = true
+	if failure := openFails(t, again.Spec.String(), again.Options); !errors.Is(failure, unix.EADDRINUSE) {
+		t.Errorf("without SO_REUSEADDR: %v", failure)
+	}
+	open(t, again.Spec.String(), options)
+}
+
+// TestNoDualStack: on a system that refuses IPV6_V6ONLY=0, every address is every IPv4 one.
+func TestNoDualStack(t *testing.T) {
+	defer func(real func(fd, level, name, value int) error) { kernel.setsockopt = real }(kernel.setsockopt)
+	for _, refusal := range noDualStack {
+		kernel.setsockopt = func(fd, level, name, value int) error {
+			if level == unix.IPPROTO_IPV6 && name == unix.IPV6_V6ONLY && value == 0 {
+				return refusal
+			}
+			return unix.SetsockoptInt(fd, level, name, value)
+		}
+		if s := open(t, "http::*:0", options); s.Addr.Addr() != netip.IPv4Unspecified() {
+			t.Errorf("%v: it is bound to %v", refusal, s.Opening.Spec)
 		}
 	}
 }
