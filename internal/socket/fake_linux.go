@@ -40,10 +40,10 @@ func fakeBind(fd int, sa unix.Sockaddr) error {
 	return errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1), unix.Bind(fd, sa))
 }
 
-// hasLongPath reports whether a path does not fit into sun_path.
+// hasLongPath reports whether a path does not fit into a sun_path of 104 bytes.
 func hasLongPath(sa unix.Sockaddr) bool {
 	path, ok := sa.(*unix.SockaddrUnix)
-	return ok && len(path.Name) > MaxPath
+	return ok && len(path.Name) >= 104
 }
 
 // listensAt reports whether somebody listens at exactly this address.
@@ -93,9 +93,9 @@ func fakeListensTCP(fd int) (bool, error) {
 	return err == nil && info.State == listen, err
 }
 
-// fakeSendmsg refuses 128 descriptors, as OpenBSD.
+// fakeSendmsg refuses 127 descriptors and more, as OpenBSD.
 func fakeSendmsg(fd int, text, oob []byte, to unix.Sockaddr, flags int) (int, error) {
-	if len(oob) > unix.CmsgSpace(4*127) {
+	if len(oob) >= unix.CmsgSpace(4*127) {
 		return 0, unix.E2BIG
 	}
 	return unix.SendmsgN(fd, text, oob, to, flags)
