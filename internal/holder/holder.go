@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,6 +96,23 @@ func OpenedAgain(sharers []process.Process, waiting int) string {
 		return "opened it again, and lost " + clients
 	}
 	return "opened it again"
+}
+
+// OpenBeside opens what overlaps neither with what a holder keeps nor with what is open here: of two such sockets Linux refuses the
+// second, but macOS and the BSDs have the more specific one take the connections.
+func OpenBeside(wanted spec.Opening, kept, open []spec.Opening) (socket.Socket, error) {
+	all := slices.Concat(kept, open)
+	o, inWay := wanted.Beside(all)
+	switch {
+	case inWay < 0:
+		return socket.Open(o)
+	case inWay < len(kept):
+		return socket.Socket{}, &Error{
+			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), all[inWay].Address()),
+			Remedy: "close that first: systemfd stop",
+		}
+	}
+	return socket.Socket{}, socket.InUse(wanted.Spec, process.Process{})
 }
 
 // CloseFetched closes the copies.

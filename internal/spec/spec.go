@@ -6,6 +6,7 @@ package spec
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -141,6 +142,17 @@ func (o Opening) covers(p Opening) bool {
 	ip, other := o.Addr.Addr(), p.Addr.Addr()
 	isDual := ip == Any && !o.V6Only.Value
 	return o.Host == "" && ip.IsUnspecified() && (isDual || ip.Is4() == other.Is4())
+}
+
+// Beside returns o as it can stand beside what is open, without overlaps: of 3000+ the first port that has none. It returns which
+// one is in the way, too, -1 if none is.
+func (o Opening) Beside(open []Opening) (Opening, int) {
+	last := o.LastPort()
+	i := slices.IndexFunc(open, o.Overlaps)
+	for ; i >= 0 && o.Port() < last; i = slices.IndexFunc(open, o.Overlaps) {
+		o.Addr = netip.AddrPortFrom(o.Addr.Addr(), o.Port()+1)
+	}
+	return o, i
 }
 
 // ValidName reports whether name may stand before the "=" of a specification:
