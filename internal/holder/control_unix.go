@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -116,9 +115,9 @@ func id(text string) string {
 	return fmt.Sprintf("%016x", hash.Sum64())
 }
 
-// workingDirectory asks getcwd(2), whose answer has no symbolic links.
+// workingDirectory has no symbolic links.
 func workingDirectory() (string, error) {
-	dir, err := syscall.Getwd()
+	dir, err := getwd()
 	if err == nil && !filepath.IsAbs(dir) { // Linux says "(unreachable)" of one outside of the root
 		err = unix.ENOENT
 	}

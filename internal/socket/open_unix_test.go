@@ -176,16 +176,6 @@ func (test socketOptionTest) check(t *testing.T) {
 	}
 }
 
-// TestReusePort: two may share a port only if both say so.
-func TestReusePort(t *testing.T) {
-	for _, typ := range []string{"tcp", "udp"} {
-		shared := open(t, typ+"::0", spec.Options{Backlog: 1, ReusePort: true})
-		text := shared.String()
-		open(t, text, spec.Options{Backlog: 1, ReusePort: true})
-		openFails(t, text, spec.Options{Backlog: 1})
-	}
-}
-
 func TestOpenFails(t *testing.T) {
 	notHere := "no network interface of this host has that address"
 	tests := []struct {
@@ -248,25 +238,6 @@ func TestLowPort(t *testing.T) {
 	}
 }
 
-// TestTimeWait: a connection that has ended keeps its port busy for nobody who sets SO_REUSEADDR.
-func TestTimeWait(t *testing.T) {
-	s, err := Open(opening(t, "tcp::0", options))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := connectTo(t, s.Opening.Spec, loopback4)
-	served := arrival(t, s)
-	s.Close()
-	unix.Shutdown(served, unix.SHUT_WR) // the side that ends first has to wait
-	unix.Shutdown(client, unix.SHUT_WR)
-	again := opening(t, s.Opening.Spec.String(), options)
-	again.NoReuse = true
-	if failure := openFails(t, again.Spec.String(), again.Options); !errors.Is(failure, unix.EADDRINUSE) {
-		t.Errorf("without SO_REUSEADDR: %v", failure)
-	}
-	open(t, again.Spec.String(), options)
-}
-
 // TestNoDualStack: on a system that refuses IPV6_V6ONLY=0, every address is every IPv4 one.
 func TestNoDualStack(t *testing.T) {
 	defer func(real func(fd, level, name, value int) error) { kernel.setsockopt = real }(kernel.setsockopt)
@@ -280,23 +251,6 @@ func TestNoDualStack(t *testing.T) {
 		if s := open(t, "http::*:0", options); s.Addr.Addr() != netip.IPv4Unspecified() {
 			t.Errorf("%v: it is bound to %v", refusal, s.Opening.Spec)
 		}
-	}
-}
-
-// TestInUseHere: by this process, which the error does not name.
-func TestInUseHere(t *testing.T) {
-	for _, text := range []string{"tcp::0", "udp::0", "http::[::1]:0", "udp:::0"} {
-		t.Run(text, func(t *testing.T) {
-			needIPv6For(t, text)
-			s := open(t, text, options)
-			err := openFails(t, s.String(), options)
-			if want := s.Address() + " is in use"; err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
-				t.Errorf("%v, want %s", err, want)
-			}
-			if want := "stop it, or take another port (0 is any free one)"; err.Hint() != want {
-				t.Errorf("hint %q, want %q", err.Hint(), want)
-			}
-		})
 	}
 }
 
