@@ -30,6 +30,10 @@ GO_TOOLS := \
 	honnef.co/go/tools/cmd/staticcheck@v0.8.2 \
 	mvdan.cc/gofumpt@v0.12.0
 
+# What differs on macOS and the BSDs; the tag bsd has Linux give the answers of their kernels. Of the scripts, some that need no more.
+BSD := ./internal/socket/... ./internal/holder/... ./internal/handoff/... ./internal/lowfds/...
+BSD_SCRIPTS := env|hold|inherited|kept|nested|next-port|only|paths|stop|users
+
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RACE := $(shell command -v cc >/dev/null && echo -race)
 
@@ -40,6 +44,8 @@ run:
 
 test: test-deps lint
 	go test -count=1 -timeout 15m $(RACE) ./...
+	go test -count=1 -tags bsd $(RACE) $(BSD)
+	GOFLAGS=-tags=bsd go test -count=1 -run '^TestScript$$/^($(BSD_SCRIPTS))$$' ./cmd/systemfd
 
 test-deps:
 	@if command -v apt-get >/dev/null; then \
@@ -61,7 +67,8 @@ units:
 	done
 
 lint:
-	for os in linux darwin freebsd windows; do GOOS=$$os go vet ./... || exit 1; done
+	for os in linux darwin freebsd openbsd netbsd dragonfly windows; do GOOS=$$os go vet ./... || exit 1; done
+	go vet -tags bsd ./...
 	staticcheck ./...
 	test -z "$$(gofumpt -l . | tee /dev/stderr)"
 
