@@ -64,13 +64,14 @@ func (owned) done([]socket.Socket) {}
 type opener struct{}
 
 func (o opener) get(wanted []spec.Opening, missing []int, kept []spec.Opening) (sockets []socket.Socket, err error) {
+	open := slices.Clone(kept)
 	for _, i := range missing {
-		opened, err := OpenBeside(wanted[i], kept, socket.Openings(sockets))
+		opened, err := OpenBeside(wanted[i], open, len(kept))
 		if err != nil {
 			o.undo(sockets)
 			return nil, err
 		}
-		sockets = append(sockets, opened)
+		sockets, open = append(sockets, opened), append(open, opened.Opening)
 	}
 	return sockets, nil
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -98,17 +97,16 @@ func OpenedAgain(sharers []process.Process, waiting int) string {
 	return "opened it again"
 }
 
-// OpenBeside opens what overlaps neither with what a holder keeps nor with what is open here: of two such sockets Linux refuses the
-// second, but macOS and the BSDs have the more specific one take the connections.
-func OpenBeside(wanted spec.Opening, kept, open []spec.Opening) (socket.Socket, error) {
-	all := slices.Concat(kept, open)
-	o, inWay := wanted.Beside(all)
+// OpenBeside opens what overlaps with nothing of what is open: of two such sockets Linux refuses the second, but macOS and the
+// BSDs have the more specific one take the connections. A holder keeps the first of what is open, so many.
+func OpenBeside(wanted spec.Opening, open []spec.Opening, kept int) (socket.Socket, error) {
+	o, inWay := wanted.Beside(open)
 	switch {
 	case inWay < 0:
 		return socket.Open(o)
-	case inWay < len(kept):
+	case inWay < kept:
 		return socket.Socket{}, &Error{
-			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), all[inWay].Address()),
+			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), open[inWay].Address()),
 			Remedy: "close that first: systemfd stop",
 		}
 	}

@@ -6,7 +6,6 @@ package spec
 import (
 	"math"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -148,11 +147,21 @@ func (o Opening) covers(p Opening) bool {
 // one is in the way, too, -1 if none is.
 func (o Opening) Beside(open []Opening) (Opening, int) {
 	last := o.LastPort()
-	i := slices.IndexFunc(open, o.Overlaps)
-	for ; i >= 0 && o.Port() < last; i = slices.IndexFunc(open, o.Overlaps) {
+	i := o.inWay(open)
+	for ; i >= 0 && o.Port() < last; i = o.inWay(open) {
 		o.Addr = netip.AddrPortFrom(o.Addr.Addr(), o.Port()+1)
 	}
 	return o, i
+}
+
+// inWay looks at the port first: there may be thousands.
+func (o Opening) inWay(open []Opening) int {
+	for i := range open {
+		if open[i].Addr.Port() == o.Addr.Port() && o.Overlaps(open[i]) {
+			return i
+		}
+	}
+	return -1
 }
 
 // ValidName reports whether name may stand before the "=" of a specification:

@@ -161,15 +161,16 @@ func (p *Plan) open(here []spec.Opening) (sockets []Socket, err error) {
 		return nil, err
 	}
 	keptThere := p.keptThere(kept)
+	open := slices.Concat(keptThere, here)
 	for i, o := range p.openings {
 		s, isKept := kept[i]
 		if !isKept {
-			if s.Socket, err = holder.OpenBeside(o, keptThere, here); err != nil {
+			if s.Socket, err = holder.OpenBeside(o, open, len(keptThere)); err != nil {
 				Undo(sockets)
 				return nil, p.inUse(err)
 			}
 		}
-		sockets, here = append(sockets, s), append(here, s.Opening)
+		sockets, open = append(sockets, s), append(open, s.Opening)
 	}
 	return sockets, nil
 }
