@@ -35,8 +35,12 @@ GO_TOOLS := $(RELEASE_TOOLS) \
 	honnef.co/go/tools/cmd/staticcheck@v0.8.2 \
 	mvdan.cc/gofumpt@v0.12.0
 
-# Each system of .goreleaser.yaml and of the tests, and 32 bits.
-VETTED := linux/amd64 linux/386 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 windows/amd64
+# Each system that a page names, and 32 bits.
+VETTED := linux/amd64 linux/386 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 windows/amd64
+
+# What differs on macOS and the BSDs; the tag bsd has Linux give the answers of their kernels. Of the scripts, some that need no more.
+BSD := ./internal/socket/... ./internal/holder/... ./internal/handoff/... ./internal/lowfds/...
+BSD_SCRIPTS := env|hold|inherited|kept|nested|next-port|only|paths|stop|users
 
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RACE := $(shell command -v cc >/dev/null && echo -race)
@@ -51,6 +55,8 @@ run:
 
 test: deps lint
 	go test -count=1 -timeout 15m $(RACE) ./...
+	go test -count=1 -tags bsd $(RACE) $(BSD)
+	GOFLAGS=-tags=bsd go test -count=1 -run '^TestScript$$/^($(BSD_SCRIPTS))$$' ./cmd/systemfd
 
 deps:
 	@if command -v apt-get >/dev/null; then \
@@ -76,6 +82,7 @@ units:
 
 lint:
 	for target in $(VETTED); do GOOS=$${target%/*} GOARCH=$${target#*/} go vet ./... || exit 1; done
+	go vet -tags bsd ./...
 	staticcheck ./...
 	test -z "$$(gofumpt -l . | tee /dev/stderr)"
 	packaging/lint.sh

@@ -155,6 +155,7 @@ func (s *server) start(conn *os.File, from netip.AddrPort) error {
 	}
 	set := listenfds.Set{First: listenfds.Start, Count: 1, Names: []string{"connection"}, NoHolder: true}
 	argv := slices.Concat(s.Nested, []string{"--"}, s.Argv)
+	argv[0] = self // by which OpenBSD finds the program
 	environ := withRemote(listenfds.Environ(s.Environ, set), from)
 	return s.children.Start(child.Command{File: self, Argv: argv, Environ: environ, Files: []uintptr{0, 1, 2, conn.Fd()}})
 }

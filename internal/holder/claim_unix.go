@@ -36,11 +36,7 @@ func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
 }
 
 func (c *client) Keep(owner int, sockets []socket.Socket) error {
-	wanted := make([]spec.Opening, len(sockets))
-	for i, s := range sockets {
-		wanted[i] = s.Opening
-	}
-	_, err := c.claim(owner, wanted, owned(sockets))
+	_, err := c.claim(owner, socket.Openings(sockets), owned(sockets))
 	return err
 }
 
@@ -68,32 +64,16 @@ func (owned) done([]socket.Socket) {}
 type opener struct{}
 
 func (o opener) get(wanted []spec.Opening, missing []int, kept []spec.Opening) (sockets []socket.Socket, err error) {
+	open := slices.Clone(kept)
 	for _, i := range missing {
-		if err = overlap(wanted[i], kept); err == nil {
-			var opened socket.Socket
-			opened, err = socket.Open(wanted[i])
-			if err == nil {
-				sockets = append(sockets, opened)
-			}
-		}
+		opened, err := OpenBeside(wanted[i], open, len(kept))
 		if err != nil {
 			o.undo(sockets)
 			return nil, err
 		}
+		sockets, open = append(sockets, opened), append(open, opened.Opening)
 	}
 	return sockets, nil
-}
-
-// overlap refuses what would be in the way of a kept socket, before it is opened: not every system does so.
-func overlap(wanted spec.Opening, kept []spec.Opening) error {
-	if i := slices.IndexFunc(kept, wanted.Overlaps); i >= 0 && !wanted.Next { // which takes another port
-
-		return &Error{
-			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), kept[i].Address()),
-			Remedy: "close that first: systemfd stop",
-		}
-	}
-	return nil
 }
 
 // undo closes the last first: a directory goes with the socket for which it was made.

@@ -57,19 +57,13 @@ func (c *client) dial(wait time.Duration) (*conn, error) {
 
 // connect connects without waiting, and looks who listens.
 func (c *client) connect() (int, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	fd, err := socket.Dial(c.control)
 	if err != nil {
 		return -1, err
 	}
-	unix.CloseOnExec(fd)
-	if err = unix.SetNonblock(fd, true); err == nil {
-		err = unix.Connect(fd, &unix.SockaddrUnix{Name: c.control})
-	}
-	if err == nil {
-		var uid int
-		if _, uid, err = process.Peer(fd); err == nil && uid != 0 && uid != c.peer {
-			err = &Error{Text: fmt.Sprintf("the holder at %q is another user's (uid %d)", c.control, uid), Remedy: "unset SYSTEMFD_HOLDER"}
-		}
+	_, uid, err := process.Peer(fd)
+	if err == nil && uid != 0 && uid != c.peer {
+		err = &Error{Text: fmt.Sprintf("the holder at %q is another user's (uid %d)", c.control, uid), Remedy: "unset SYSTEMFD_HOLDER"}
 	}
 	if err != nil {
 		unix.Close(fd)

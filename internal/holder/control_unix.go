@@ -10,12 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/holder/daemon"
+	"github.com/systemfd/systemfd/internal/socket"
 )
 
 func init() { platform = &system{named, private, at, all, states} }
@@ -115,9 +115,9 @@ func id(text string) string {
 	return fmt.Sprintf("%016x", hash.Sum64())
 }
 
-// workingDirectory asks getcwd(2), whose answer has no symbolic links.
+// workingDirectory has no symbolic links.
 func workingDirectory() (string, error) {
-	dir, err := syscall.Getwd()
+	dir, err := getwd()
 	if err == nil && !filepath.IsAbs(dir) { // Linux says "(unreachable)" of one outside of the root
 		err = unix.ENOENT
 	}
@@ -146,7 +146,7 @@ func isOurs(dir string) bool {
 // into sun_path.
 func isExportable(dir string) bool {
 	const longest = "/systemfd/0123456789abcdef0123456789abcdef.sock"
-	return strings.Trim(dir, plain+"/:@+=~") == "" && len(dir)+len(longest) < len(unix.RawSockaddrUnix{}.Path)
+	return strings.Trim(dir, plain+"/:@+=~") == "" && len(dir)+len(longest) <= socket.MaxPath
 }
 
 // isControlDirectory reports whether dir is called as directories of control sockets are, here or in another

@@ -97,6 +97,22 @@ func OpenedAgain(sharers []process.Process, waiting int) string {
 	return "opened it again"
 }
 
+// OpenBeside opens what overlaps with nothing of what is open: of two such sockets Linux refuses the second, but macOS and the
+// BSDs have the more specific one take the connections. A holder keeps the first of what is open, so many.
+func OpenBeside(wanted spec.Opening, open []spec.Opening, kept int) (socket.Socket, error) {
+	o, inWay := wanted.Beside(open)
+	switch {
+	case inWay < 0:
+		return socket.Open(o)
+	case inWay < kept:
+		return socket.Socket{}, &Error{
+			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), open[inWay].Address()),
+			Remedy: "close that first: systemfd stop",
+		}
+	}
+	return socket.Socket{}, socket.InUse(wanted.Spec, process.Process{})
+}
+
 // CloseFetched closes the copies.
 func CloseFetched(all []Fetched) {
 	for _, f := range all {

@@ -6,12 +6,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
@@ -118,8 +118,8 @@ func checkPathHere(t *testing.T, c *client, dir, name string) {
 // TestAbstract claims a name that is no path.
 func TestAbstract(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux has such names")
+	if err := socket.Check(spec.Spec{Type: "unix", Path: "@name"}); err != nil {
+		t.Skip(err)
 	}
 	c := newClient(t)
 	claimed := claim(t, c, os.Getpid(), "@"+c.control)

@@ -27,7 +27,7 @@ func fill(open func() (int, bool), closeFD func(int)) {
 	for len(above) < spare {
 		fd, ok := open()
 		if !ok {
-			giveBack(closeFD)
+			giveBack(spare, closeFD)
 			break
 		}
 		if fd < start+count {
@@ -41,10 +41,13 @@ func fill(open func() (int, bool), closeFD func(int)) {
 	}
 }
 
-// giveBack closes the highest placeholders.
-func giveBack(closeFD func(int)) {
+// Release closes the placeholders, in a process that passes no sockets on.
+func Release(closeFD func(int)) { giveBack(count, closeFD) }
+
+// giveBack closes the highest placeholders, at most so many.
+func giveBack(most int, closeFD func(int)) {
 	closed := 0
-	for i := count - 1; i >= 0 && closed < spare; i-- {
+	for i := count - 1; i >= 0 && closed < most; i-- {
 		if filled[i] {
 			closeFD(start + i)
 			filled[i] = false

@@ -70,6 +70,9 @@ func (test fillTest) check(t *testing.T, name string) {
 	if last != test.last || free != test.free {
 		t.Errorf("%s: the last placeholder is %d, %d are free; want %d, %d", name, last, free, test.last, test.free)
 	}
+	if Release(all.close); len(all.open) != len(test.taken) || Holds(last) {
+		t.Errorf("%s: left are %v", name, all.open)
+	}
 }
 
 // TestHoldsNothing is not parallel either.

@@ -1,4 +1,4 @@
-//go:build unix && !openbsd
+//go:build unix && !openbsd && !bsd
 
 package lowfds
 

@@ -108,10 +108,10 @@ func replace(s, other Socket) (Socket, error) {
 func listenAgain(s Socket) error {
 	sa, _, err := sockaddr(s.Addr)
 	if err == nil {
-		err = unix.Bind(s.FD, sa)
+		err = kernel.bind(s.FD, sa)
 	}
 	if err == nil || errors.Is(err, unix.EINVAL) {
-		err = unix.Listen(s.FD, s.Backlog)
+		err = kernel.listen(s.FD, s.Backlog)
 	}
 	if err != nil {
 		return bindError(s.Spec, err)

@@ -97,13 +97,16 @@ func connected(fd int) bool {
 	return err == nil
 }
 
-// listening asks SO_ACCEPTCONN, which some systems do not have; there, what is not connected counts.
+// listening asks SO_ACCEPTCONN, which macOS does not have. There TCP tells, and a unix socket counts if it is not connected.
 func listening(fd int) bool {
-	accepts, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if errors.Is(err, unix.ENOPROTOOPT) {
-		return !connected(fd)
+	accepts, err := kernel.getsockopt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if !errors.Is(err, unix.ENOPROTOOPT) {
+		return err == nil && accepts != 0
 	}
-	return err == nil && accepts != 0
+	if listens, err := kernel.listensTCP(fd); err == nil {
+		return listens
+	}
+	return !connected(fd)
 }
 
 func socketText(sotype int, sa unix.Sockaddr) string {

@@ -4,15 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/systemfd/systemfd/internal/file"
 )
 
 // diagnosis is what the kernel says of a unix socket.
@@ -114,41 +107,4 @@ func askKernel(request unixDiagRequest) ([]byte, error) {
 		return nil, errors.New("no such socket")
 	}
 	return answer[unix.SizeofNlMsghdr+answerSize : n], nil
-}
-
-// ownFile returns the file that a socket has bound. The kernel knows it even if nothing is at the path any more.
-func ownFile(s Socket) (file File, isKnown bool) {
-	if s.file != (File{}) {
-		return s.file, true
-	}
-	d, err := diagnoseFD(s.FD)
-	return d.file, err == nil
-}
-
-// isElsewhere reports whether the file that a socket has bound is on another file system than its path would be: in a
-// chroot(2) or a mount namespace we see other directories than those who opened it. Device numbers are mountinfo's, see
-// proc_pid_mountinfo(5): those of stat(2) are others on btrfs. A mount that mountinfo does not list is partly outside of our root.
-func isElsewhere(path string, own File) bool {
-	var stat unix.Statx_t
-	directory := filepath.Dir(path)
-	for unix.Statx(unix.AT_FDCWD, directory, 0, unix.STATX_MNT_ID, &stat) != nil && directory != filepath.Dir(directory) {
-		directory = filepath.Dir(directory)
-	}
-	if stat.Mask&unix.STATX_MNT_ID == 0 { // before Linux 5.8
-		return false
-	}
-	mounts, _ := file.Read("/proc/self/mountinfo")
-	for line := range strings.Lines(string(mounts)) {
-		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == strconv.FormatUint(stat.Mnt_id, 10) {
-			return fields[2] != fmt.Sprintf("%d:%d", unix.Major(own.Device), unix.Minor(own.Device))
-		}
-	}
-	return true
-}
-
-// hasOther reports whether another socket than s is bound to its path.
-func hasOther(s Socket) bool {
-	inode, err := inodeOf(s.FD)
-	own := strconv.FormatUint(uint64(inode), 10)
-	return err == nil && slices.ContainsFunc(holders(s.Spec), func(inode string) bool { return inode != own })
 }

@@ -27,13 +27,25 @@ func makeFolders(o spec.Opening) (made []string, err error) {
 		defer unix.Umask(unix.Umask(0))
 	}
 	for _, folder := range slices.Backward(missingFolders(filepath.Dir(Absolute(o.Path)))) {
-		if err := unix.Mkdir(folder, mode); err != nil {
+		err := unix.Mkdir(folder, mode)
+		if err == nil {
+			made = append(made, folder)
+			err = setSpecialBits(folder, mode)
+		}
+		if err != nil {
 			removeFolders(made)
 			return nil, &Error{Spec: o.Spec, Text: fmt.Sprintf("cannot make folder %q: %v", folder, err), Err: err}
 		}
-		made = append(made, folder)
 	}
 	return made, nil
+}
+
+// setSpecialBits sets what mkdir(2) leaves out: set-group-ID and, on macOS and the BSDs, the sticky bit.
+func setSpecialBits(folder string, mode uint32) error {
+	if mode&^0o777 == 0 {
+		return nil
+	}
+	return unix.Chmod(folder, mode)
 }
 
 // missingFolders returns folder and those above it that do not exist, the innermost first.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ import (
 // unixTypes are the types with a path that this system has.
 func unixTypes() []spec.Type {
 	types := []spec.Type{"unix", "unix-dgram"}
-	if runtime.GOOS != "darwin" { // which has no SOCK_SEQPACKET
+	if hasSeqPacket() {
 		types = append(types, "unix-seqpacket")
 	}
 	return types
@@ -128,6 +127,7 @@ var folderTests = []struct {
 	{0o077, bits(0o755), 0o755},
 	{0o022, bits(0o777), 0o777},
 	{0o022, bits(0o1777), 0o1777},
+	{0o022, bits(0o2770), 0o2770},
 	{0, bits(0o700), 0o700},
 }
 

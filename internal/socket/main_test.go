@@ -30,12 +30,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// holdOpen says what it opened, and keeps it until standard input ends.
+// holdOpen says what it opened, and keeps it until standard input ends. It lets others share the port: whoever does not want to
+// is refused all the same.
 func holdOpen(text string) int {
 	s, err := spec.Parse(text)
 	var opened Socket
 	if err == nil {
-		opened, err = Open(spec.Opening{Spec: s, Options: options})
+		o := options
+		o.ReusePort = true
+		opened, err = Open(spec.Opening{Spec: s, Options: o})
 	}
 	if err == nil {
 		fmt.Println(opened.Opening.Spec)

@@ -1,16 +1,24 @@
-//go:build unix && !linux
+//go:build (unix && !linux) || bsd
 
 package socket
 
 import (
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// newSocket needs no lock between its two calls: nothing here forks. macOS has no SOCK_CLOEXEC.
+// MaxPath is the longest path that bind(2) takes, in bytes: sun_path without the NUL behind it.
+const MaxPath = 103
+
+// newSocket has a lock between its two calls: macOS has no SOCK_CLOEXEC.
 func newSocket(family, sotype int) (int, error) {
-	fd, err := unix.Socket(family, sotype, 0)
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := kernel.socket(family, sotype, 0)
 	if err == nil {
 		unix.CloseOnExec(fd)
 	}
@@ -21,12 +29,30 @@ func newSocket(family, sotype int) (int, error) {
 func accept(fd int) (int, unix.Sockaddr, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	conn, from, err := unix.Accept(fd)
+	conn, from, err := kernel.accept(fd)
 	if err == nil {
 		unix.CloseOnExec(conn)
 		err = unix.SetNonblock(conn, false)
 	}
 	return conn, from, err
+}
+
+// checkOverlap returns EADDRINUSE if somebody listens at what overlaps with the address of o. With SO_REUSEADDR the kernel
+// lets 127.0.0.1:3000 stand beside *:3000, and the more specific one takes the connections. Without, it refuses, but also
+// for the sake of connections that have ended: whether there is a listener is asked for then.
+func checkOverlap(o spec.Opening, family int, sa unix.Sockaddr) error {
+	if o.Type.Transport() != spec.Stream || o.NoReuse || o.ReusePort || o.Port() == 0 {
+		return nil
+	}
+	o.NoReuse = true
+	fd, err := bindTo(o, family, sa)
+	switch {
+	case err == nil:
+		unix.Close(fd)
+	case errors.Is(err, unix.EADDRINUSE) && user(o.Spec).PID != 0:
+		return err
+	}
+	return nil
 }
 
 // Only Linux lets the superuser go beyond the system's limit.

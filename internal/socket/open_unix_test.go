@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -175,16 +176,6 @@ func (test socketOptionTest) check(t *testing.T) {
 	}
 }
 
-// TestReusePort: two may share a port only if both say so.
-func TestReusePort(t *testing.T) {
-	for _, typ := range []string{"tcp", "udp"} {
-		shared := open(t, typ+"::0", spec.Options{Backlog: 1, ReusePort: true})
-		text := shared.String()
-		open(t, text, spec.Options{Backlog: 1, ReusePort: true})
-		openFails(t, text, spec.Options{Backlog: 1})
-	}
-}
-
 func TestOpenFails(t *testing.T) {
 	notHere := "no network interface of this host has that address"
 	tests := []struct {
@@ -213,8 +204,8 @@ func TestBindError(t *testing.T) {
 		err  error
 		hint string
 	}{
-		{"tcp::80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
-		{"udp::80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
+		{":80", unix.EACCES, "ports below 1024 are for root; take a higher one"},
+		{"udp::80", unix.EACCES, lowPortHint(runtime.GOOS, parse(t, "80"))},
 		{"/run/a", unix.EACCES, ""},
 		{"[::1]:80", unix.EAFNOSUPPORT, "no network interface of this host has that address; 127.0.0.1, or * for every address, always works"},
 		{"tcp::80", unix.EMFILE, "raise the limit of open files: ulimit -n"},
@@ -230,20 +221,36 @@ func TestBindError(t *testing.T) {
 	}
 }
 
-// TestInUseHere: by this process, which the error does not name.
-func TestInUseHere(t *testing.T) {
-	for _, text := range []string{"tcp::0", "udp::0", "http::[::1]:0", "udp:::0"} {
-		t.Run(text, func(t *testing.T) {
-			needIPv6For(t, text)
-			s := open(t, text, options)
-			err := openFails(t, s.String(), options)
-			if want := s.Address() + " is in use"; err.Error() != want || !errors.Is(err, unix.EADDRINUSE) {
-				t.Errorf("%v, want %s", err, want)
+// TestLowPort: macOS lets anybody have every address of a port, and nobody a single one.
+func TestLowPort(t *testing.T) {
+	t.Parallel()
+	const root = "ports below 1024 are for root; take a higher one"
+	for _, test := range []struct{ system, text, hint string }{
+		{"linux", "http::80", root},
+		{"freebsd", "http::80", root},
+		{"darwin", "http::80", "ports below 1024 of one address are for root; take a higher one, or :80, which is every address"},
+		{"darwin", "[::1]:443", "ports below 1024 of one address are for root; take a higher one, or :443, which is every address"},
+		{"darwin", ":80", root},
+	} {
+		if got := lowPortHint(test.system, parse(t, test.text)); got != test.hint {
+			t.Errorf("%s, %s: %q, want %q", test.system, test.text, got, test.hint)
+		}
+	}
+}
+
+// TestNoDualStack: on a system that refuses IPV6_V6ONLY=0, every address is every IPv4 one.
+func TestNoDualStack(t *testing.T) {
+	defer func(real func(fd, level, name, value int) error) { kernel.setsockopt = real }(kernel.setsockopt)
+	for _, refusal := range []error{unix.EINVAL, unix.EOPNOTSUPP, unix.ENOPROTOOPT} {
+		kernel.setsockopt = func(fd, level, name, value int) error {
+			if level == unix.IPPROTO_IPV6 && name == unix.IPV6_V6ONLY && value == 0 {
+				return refusal
 			}
-			if want := "stop it, or take another port (0 is any free one)"; err.Hint() != want {
-				t.Errorf("hint %q, want %q", err.Hint(), want)
-			}
-		})
+			return unix.SetsockoptInt(fd, level, name, value)
+		}
+		if s := open(t, "http::*:0", options); s.Addr.Addr() != netip.IPv4Unspecified() {
+			t.Errorf("%v: it is bound to %v", refusal, s.Opening.Spec)
+		}
 	}
 }
 

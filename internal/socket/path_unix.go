@@ -14,10 +14,6 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// maxPath is the longest path that bind(2) takes, in bytes: sun_path without the NUL behind it, 107
-// on Linux and 103 on macOS and the BSDs (unix(7)).
-const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
-
 // lockWait is how long another systemfd may take between its probe and its listen. A test waits less.
 var lockWait = 5 * time.Second
 
@@ -65,7 +61,7 @@ func openPath(o spec.Opening) (Socket, error) {
 // enter returns the name by which bind(2) can say path: path itself or, if it is too long for sun_path, its last part,
 // in the working directory until leave is called.
 func enter(path string) (name string, leave func(), err error) {
-	if len(path) <= maxPath {
+	if len(path) <= MaxPath {
 		return path, func() {}, nil
 	}
 	back, err := unix.Open(".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -202,7 +198,7 @@ func IsDead(path string) (bool, error) {
 		return false, err
 	}
 	defer unix.Close(fd)
-	switch err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); {
+	switch err := kernel.connect(fd, &unix.SockaddrUnix{Name: path}); {
 	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return true, nil
 	case err == nil, errors.Is(err, unix.EPROTOTYPE):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	longest := strings.Repeat("p", maxPath)
+	longest := strings.Repeat("p", MaxPath)
 	for _, text := range []string{"tcp::0", "name:80", "/run/a", "unix::a", "unix::" + longest, "/a/very/long/path" + strings.Repeat("/p", 100)} {
 		if err := Check(parse(t, text)); err != nil {
 			t.Errorf("Check(%q): %v", text, err)
@@ -37,10 +38,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckSeqPacket: macOS has none, which is told before anything is opened.
+func TestCheckSeqPacket(t *testing.T) {
+	t.Parallel()
+	err := Check(parse(t, "unix-seqpacket::/run/a"))
+	if bad, isBad := errors.AsType[*spec.Error](err); isBad == hasSeqPacket() || isBad && bad.Problem != "this system has no unix seqpacket sockets" {
+		t.Errorf("got %v", err)
+	}
+	if runtime.GOOS == "linux" && hasSeqPacket() != testkit.LinuxSockets {
+		t.Errorf("there are such sockets: %v", hasSeqPacket())
+	}
+}
+
 func TestLongestPath(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Directory(t)
-	path := dir + "/" + strings.Repeat("p", maxPath-len(dir)-1)
+	path := dir + "/" + strings.Repeat("p", MaxPath-len(dir)-1)
 	s := open(t, path, options)
 	connects(t, s, path)
 }
@@ -72,7 +85,7 @@ type longPathTest struct{ in, path, want string }
 func TestPathTooLong(t *testing.T) {
 	here := realDir(t, testkit.Directory(t))
 	dir := filepath.Join(here, strings.Repeat("d", 60), strings.Repeat("e", 60))
-	long := strings.Repeat("n", maxPath)
+	long := strings.Repeat("n", MaxPath)
 	mkdir(t, dir)
 	for name, test := range map[string]longPathTest{
 		"relative":      {dir, "./a.sock", dir + "/a.sock"},

@@ -30,6 +30,15 @@ func Known(fd int, o spec.Opening, file File) Socket {
 // File returns the file that Open made for a unix socket, the zero File if it made none.
 func (s Socket) File() File { return s.file }
 
+// Openings returns what sockets are bound to.
+func Openings(sockets []Socket) []spec.Opening {
+	openings := make([]spec.Opening, len(sockets))
+	for i, s := range sockets {
+		openings[i] = s.Opening
+	}
+	return openings
+}
+
 // Error says what failed about a socket, and the way out if there is one.
 type Error struct {
 	Spec   spec.Spec       // of the socket; the zero Spec if it is about a directory

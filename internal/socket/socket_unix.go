@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -21,10 +22,19 @@ var transports = map[spec.Transport]int{
 
 func init() {
 	platform = &system{
-		maxPath: maxPath, hasAbstract: hasAbstract, open: openSocket, remove: remove, closeFD: unix.Close, closeOnExec: unix.CloseOnExec, describe: Describe, write: unix.Write,
+		maxPath: MaxPath, hasAbstract: hasAbstract, hasSeqPacket: hasSeqPacket, open: openSocket, remove: remove, closeFD: unix.Close, closeOnExec: unix.CloseOnExec, describe: Describe, write: unix.Write,
 		waiting: waiting, sharers: sharers, damage: damage, unlink: unlink, repair: repair, replace: replace, isForeignLink: isForeignLink,
 		wait: wait, listen: newListener,
 	}
+}
+
+// hasSeqPacket reports whether there are unix seqpacket sockets: macOS has none.
+func hasSeqPacket() bool {
+	fd, err := newSocket(unix.AF_UNIX, unix.SOCK_SEQPACKET)
+	if err == nil {
+		unix.Close(fd)
+	}
+	return !errors.Is(err, unix.EPROTONOSUPPORT)
 }
 
 func openSocket(o spec.Opening) (Socket, error) {
@@ -70,10 +80,14 @@ func openInet(o spec.Opening) (Socket, error) {
 	}
 }
 
-// openPort binds the address of o. On a host without IPv6, [::] is 0.0.0.0.
+// noDualStack are how a system says that it has no socket for IPv4 and IPv6: it has no IPv6, or, as OpenBSD and DragonFly, refuses
+// IPV6_V6ONLY=0.
+var noDualStack = []error{unix.EAFNOSUPPORT, unix.EADDRNOTAVAIL, unix.EINVAL, unix.EOPNOTSUPP, unix.ENOPROTOOPT}
+
+// openPort binds the address of o. Without a dual stack, [::] is 0.0.0.0.
 func openPort(o spec.Opening) (Socket, error) {
 	fd, err := listenInet(o)
-	if o.Addr.Addr() == spec.Any && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)) {
+	if o.Addr.Addr() == spec.Any && isAny(err, noDualStack) {
 		o.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), o.Addr.Port())
 		fd, err = listenInet(o)
 	}
@@ -86,6 +100,9 @@ func openPort(o spec.Opening) (Socket, error) {
 
 func listenInet(o spec.Opening) (int, error) {
 	sa, family, err := sockaddr(o.Addr)
+	if err == nil {
+		err = checkOverlap(o, family, sa)
+	}
 	if err != nil {
 		return -1, err
 	}
@@ -95,6 +112,20 @@ func listenInet(o spec.Opening) (int, error) {
 // listen is the line that every socket takes: socket, setsockopt, bind and, but for a datagram socket, listen. Undo
 // takes bind back.
 func listen(o spec.Opening, family int, sa unix.Sockaddr, undo func()) (int, error) {
+	fd, err := bindTo(o, family, sa)
+	if err != nil || o.Type.Transport() == spec.Datagram {
+		return fd, err
+	}
+	if err := kernel.listen(fd, o.Backlog); err != nil {
+		undo()
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// bindTo is that line up to bind.
+func bindTo(o spec.Opening, family int, sa unix.Sockaddr) (int, error) {
 	fd, err := newSocket(family, transports[o.Type.Transport()])
 	if err != nil {
 		return -1, err
@@ -105,12 +136,7 @@ func listen(o spec.Opening, family int, sa unix.Sockaddr, undo func()) (int, err
 		}
 	}
 	if err == nil {
-		err = unix.Bind(fd, sa)
-	}
-	if err == nil && o.Type.Transport() != spec.Datagram {
-		if err = unix.Listen(fd, o.Backlog); err != nil {
-			undo()
-		}
+		err = kernel.bind(fd, sa)
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -126,7 +152,7 @@ type socketOption struct {
 }
 
 func (o socketOption) set(fd int) error {
-	err := unix.SetsockoptInt(fd, o.level, o.name, o.value)
+	err := kernel.setsockopt(fd, o.level, o.name, o.value)
 	if o.try {
 		return nil
 	}
@@ -140,7 +166,7 @@ func socketOptions(o spec.Opening, family int) []socketOption {
 		when bool
 		socketOption
 	}{
-		{family == unix.AF_INET6 && (o.Addr.Addr() == spec.Any || o.V6Only.IsSet), option(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, number(o.V6Only.Value))},
+		{family == unix.AF_INET6 && (o.Addr.Addr() == spec.Any || o.V6Only.Value), option(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, number(o.V6Only.Value))},
 		{tcp && !o.NoReuse, option(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)},
 		{inet && o.ReusePort, option(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)},
 		{inet && o.FreeBind, freeBind(family)},
@@ -186,11 +212,19 @@ func bindError(s spec.Spec, err error) error {
 	case errors.Is(err, unix.EADDRNOTAVAIL), errors.Is(err, unix.EAFNOSUPPORT):
 		e.Remedy = "no network interface of this host has that address; 127.0.0.1, or * for every address, always works"
 	case errors.Is(err, unix.EACCES) && s.Type.Family() == spec.Inet:
-		e.Remedy = "ports below 1024 are for root; take a higher one"
+		e.Remedy = lowPortHint(runtime.GOOS, s)
 	case errors.Is(err, unix.EMFILE):
 		e.Remedy = "raise the limit of open files: ulimit -n"
 	}
 	return e
+}
+
+// lowPortHint is the way out if a port below 1024 is refused. macOS refuses one only at an address that is named.
+func lowPortHint(system string, s spec.Spec) string {
+	if system == "darwin" && !s.Addr.Addr().IsUnspecified() {
+		return fmt.Sprintf("ports below 1024 of one address are for root; take a higher one, or :%d, which is every address", s.Port())
+	}
+	return "ports below 1024 are for root; take a higher one"
 }
 
 // inUse is the error for an address that somebody has, with who it is.

@@ -17,6 +17,7 @@ import (
 type system struct {
 	maxPath       int  // the longest path that bind(2) takes, in bytes
 	hasAbstract   bool // a unix socket can do without a file
+	hasSeqPacket  func() bool
 	open          func(spec.Opening) (Socket, error)
 	remove        func(Socket) error
 	closeFD       func(fd int) error
@@ -48,6 +49,8 @@ func Check(s spec.Spec) error {
 	switch {
 	case s.IsAbstract() && !hasAbstract:
 		return &spec.Error{Text: s.String(), Problem: "this system has no abstract unix sockets", Remedy: "take a path with a /"}
+	case s.Type.Transport() == spec.SeqPacket && !platform.hasSeqPacket():
+		return &spec.Error{Text: s.String(), Problem: "this system has no unix seqpacket sockets", Remedy: "take unix::PATH or unix-dgram::PATH"}
 	case s.IsAbstract() && len(s.Path) > maxPath:
 		return &spec.Error{
 			Text:    s.String(),

@@ -143,6 +143,27 @@ func (o Opening) covers(p Opening) bool {
 	return o.Host == "" && ip.IsUnspecified() && (isDual || ip.Is4() == other.Is4())
 }
 
+// Beside returns o as it can stand beside what is open, without overlaps: of 3000+ the first port that has none. It returns which
+// one is in the way, too, -1 if none is.
+func (o Opening) Beside(open []Opening) (Opening, int) {
+	last := o.LastPort()
+	i := o.inWay(open)
+	for ; i >= 0 && o.Port() < last; i = o.inWay(open) {
+		o.Addr = netip.AddrPortFrom(o.Addr.Addr(), o.Port()+1)
+	}
+	return o, i
+}
+
+// inWay looks at the port first: there may be thousands.
+func (o Opening) inWay(open []Opening) int {
+	for i := range open {
+		if open[i].Addr.Port() == o.Addr.Port() && o.Overlaps(open[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
 // ValidName reports whether name may stand before the "=" of a specification:
 // 1 to 255 of A-Z a-z 0-9 . _ @ + -, inside what sd_listen_fds_with_names(3) allows.
 func ValidName(name string) bool {

@@ -24,7 +24,7 @@ func (p *Plan) Take() ([]Socket, error) {
 	}
 	p.ask()
 	sockets = append(p.inherited, sockets...)
-	opened, err := p.open()
+	opened, err := p.open(socket.Openings(Sockets(sockets)))
 	if err != nil {
 		return nil, err
 	}
@@ -145,11 +145,7 @@ func (p *Plan) ask() {
 	if p.holder == nil || len(p.inherited) == 0 {
 		return
 	}
-	openings := make([]spec.Opening, len(p.inherited))
-	for i, s := range p.inherited {
-		openings[i] = s.Opening
-	}
-	fetched, err := p.holder.Use(openings)
+	fetched, err := p.holder.Use(socket.Openings(Sockets(p.inherited)))
 	if err != nil {
 		return
 	}
@@ -158,23 +154,42 @@ func (p *Plan) ask() {
 	}
 }
 
-// open takes from the holder what it keeps of the openings, and opens the rest.
-func (p *Plan) open() (sockets []Socket, err error) {
+// open takes from the holder what it keeps of the openings, and opens the rest, beside what is here already.
+func (p *Plan) open(here []spec.Opening) (sockets []Socket, err error) {
 	kept, err := p.keptOpenings()
 	if err != nil {
 		return nil, err
 	}
+	keptThere := p.keptThere(kept)
+	open := slices.Concat(keptThere, here)
 	for i, o := range p.openings {
 		s, isKept := kept[i]
 		if !isKept {
-			if s.Socket, err = socket.Open(o); err != nil {
+			if s.Socket, err = holder.OpenBeside(o, open, len(keptThere)); err != nil {
 				Undo(sockets)
 				return nil, p.inUse(err)
 			}
 		}
-		sockets = append(sockets, s)
+		sockets, open = append(sockets, s), append(open, s.Opening)
 	}
 	return sockets, nil
+}
+
+// keptThere returns all that the holder keeps, if that may overlap with what is not taken from it.
+func (p *Plan) keptThere(taken map[int]Socket) (openings []spec.Opening) {
+	mayOverlap := false
+	for i, o := range p.openings {
+		_, isTaken := taken[i]
+		mayOverlap = mayOverlap || !isTaken && o.Port() != 0
+	}
+	if p.asked == nil || !mayOverlap {
+		return nil
+	}
+	state, _ := p.asked.Status() // of one that is gone, or does not answer, nothing
+	for _, k := range state.Sockets {
+		openings = append(openings, k.Opening)
+	}
+	return openings
 }
 
 // inUse names the holder that is in the way.

@@ -119,7 +119,7 @@ func (s *server) accept(control *net.UnixListener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // out of descriptors, say: the client waits in the queue
+		if err != nil { // out of descriptors, say: the client waits in the queue; macOS drops it, and it tries again
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}

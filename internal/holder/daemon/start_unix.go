@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/lowfds"
 )
 
 // detached tells the second start of the two that make a process of its own: its parent has ended.
@@ -79,6 +80,7 @@ func Main(args []string) int {
 	}
 	var err error
 	if second {
+		lowfds.Release(func(fd int) { unix.Close(fd) })
 		err = serve(listenfds.Start, args[0], args[1])
 	} else {
 		closeOnExecFrom(listenfds.Start + 1) // what leaked into us

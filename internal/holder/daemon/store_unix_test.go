@@ -5,7 +5,6 @@ package daemon
 import (
 	"maps"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -125,7 +124,7 @@ func notListening(t *testing.T, _ string) *socket.Socket {
 
 func unixShutDown(t *testing.T, path string) *socket.Socket {
 	t.Helper()
-	if runtime.GOOS != "linux" {
+	if !testkit.LinuxSockets {
 		t.Skip("only Linux tells")
 	}
 	return opens("unix::PATH").then(shutDown)(t, path)

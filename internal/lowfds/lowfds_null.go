@@ -1,3 +1,5 @@
+//go:build openbsd || bsd
+
 package lowfds
 
 import "syscall"

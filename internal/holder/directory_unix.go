@@ -1,0 +1,7 @@
+//go:build unix && !darwin
+
+package holder
+
+import "syscall"
+
+func getwd() (string, error) { return syscall.Getwd() }
