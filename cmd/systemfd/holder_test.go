@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -123,8 +124,11 @@ func TestHolderIsKilledAndPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	got := p.With(environ, "--", "probe")
-	want := fmt.Sprintf("error: %s is in use by systemfd.test (pid %d)\nhint: ", address, os.Getpid())
-	if got.Status != 125 || got.Out != "" || !strings.Contains(got.Err, want) {
+	want := fmt.Sprintf(`error: %s is in use( by systemfd\.test \(pid %d\))?\nhint: `, regexp.QuoteMeta(address), os.Getpid())
+	if runtime.GOOS == "linux" { // elsewhere another program has to tell who it is
+		want = strings.Replace(want, ")?", ")", 1)
+	}
+	if got.Status != 125 || got.Out != "" || !regexp.MustCompile(want).MatchString(got.Err) {
 		t.Errorf("status %d, %s%swant %q", got.Status, got.Out, got.Err, want)
 	}
 }
@@ -224,6 +228,19 @@ func TestHolderIsDetached(t *testing.T) {
 	}, "env", "-q", "-s", "0", "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
 	checkQuiet(t, "env", got)
 	keeper := p.Holder()
+	if runtime.GOOS == "linux" { // elsewhere nobody says what kind of file another process has open
+		checkDetached(t, keeper)
+	}
+	if session, err := unix.Getsid(keeper); session != keeper {
+		t.Errorf("its session is %d, %v", session, err)
+	}
+	end()
+	p.AwaitNothing()
+}
+
+// checkDetached looks at the descriptors and the working directory of a holder with two sockets.
+func checkDetached(t *testing.T, keeper int) {
+	t.Helper()
 	testkit.Await(t, "the holder to have only what it needs", func() bool { // the conversation may still be ending
 		counts := openKinds(t, keeper)
 		own := counts["anon_inode"] + counts["pidfd"] // of the Go runtime, and to watch the owner
@@ -232,11 +249,6 @@ func TestHolderIsDetached(t *testing.T) {
 	if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", keeper)); cwd != "/" {
 		t.Errorf("it is in %q, %v", cwd, err)
 	}
-	if session, err := unix.Getsid(keeper); session != keeper {
-		t.Errorf("its session is %d, %v", session, err)
-	}
-	end()
-	p.AwaitNothing()
 }
 
 // openKinds counts what a process has open: sockets, say, but each regular file by its path.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 )
 
 // A Skipper is a test, or a script of testscript.
@@ -28,4 +29,25 @@ func Lacks(t Skipper, what string) {
 		t.Fatal(text)
 	}
 	t.Skip(text)
+}
+
+// LinuxOnly skips the test on other systems, which lack what it says.
+func LinuxOnly(t Skipper, what string) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has " + what)
+	}
+}
+
+// Names skips the test if the system does not tell what a process is called, or who its parent is.
+func Names(t Skipper) {
+	if !HasNames {
+		t.Skip(runtime.GOOS + " does not tell the name of a process without a library")
+	}
+}
+
+// Peers skips the test if a holder is not told which process fetched a socket.
+func Peers(t Skipper) {
+	if !HasPeers {
+		t.Skip("the peer of a unix socket has no process ID on " + runtime.GOOS)
+	}
 }
