@@ -2,7 +2,8 @@
 //
 //	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS and others that name descriptors, descriptors, limits, signals
 //	probe options    one line a descriptor: its socket options, on Linux
-//	probe flags FD   "blocking" or "nonblocking"
+//	probe describe FD
+//	                 what stands at a descriptor
 //	probe mode PATH...
 //	                 one line a path: its permission bits, in octal
 //	probe environment
@@ -38,8 +39,8 @@ func main() {
 		graceful(os.Args[2:]...)
 	case len(os.Args) > 1 && os.Args[1] == "options":
 		options()
-	case len(os.Args) > 2 && os.Args[1] == "flags":
-		fmt.Println(blocking(number(os.Args[2])))
+	case len(os.Args) > 2 && os.Args[1] == "describe":
+		fmt.Println(describe(number(os.Args[2])))
 	case len(os.Args) > 1 && os.Args[1] == "mode":
 		modes(os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "environment":
@@ -119,16 +120,12 @@ func modes(paths []string) {
 	}
 }
 
-func blocking(fd int) string {
-	flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	if flags&unix.O_NONBLOCK != 0 {
-		return "nonblocking"
-	}
-	return "blocking"
-}
-
 func describe(fd int) string {
-	mode := blocking(fd)
+	flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	mode := "blocking"
+	if flags&unix.O_NONBLOCK != 0 {
+		mode = "nonblocking"
+	}
 	sotype, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
 		return "file " + mode
