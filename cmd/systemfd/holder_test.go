@@ -86,6 +86,7 @@ func killHolder(p *testkit.Project) {
 // TestHolderIsKilled has a command start the holder again, with the same addresses, for the shell that it runs in.
 func TestHolderIsKilled(t *testing.T) {
 	t.Parallel()
+	testkit.Names(t)
 	p := testkit.NewProject(t)
 	owner, end := testkit.Owner(t)
 	address := testkit.FreePort(t)

@@ -22,7 +22,6 @@ import (
 //
 //	[root]                                whether this is the superuser
 //	[names]                               the system tells what a process is called
-//	[peers]                               a holder is told which process fetched a socket
 //	[seqpacket]                           there are unix seqpacket sockets
 //	[dualstack]                           one socket serves IPv4 and IPv6
 //	need TOOL...                          skip if a tool is missing, or fail, as need does
@@ -41,7 +40,7 @@ func TestScript(t *testing.T) {
 		},
 		Condition: func(name string) (bool, error) {
 			is, ok := map[string]bool{
-				"root": os.Geteuid() == 0, "names": testkit.HasNames, "peers": testkit.HasPeers,
+				"root": os.Geteuid() == 0, "names": testkit.HasNames,
 				"seqpacket": testkit.HasSeqPacket, "dualstack": testkit.HasDualStack,
 			}[name]
 			if !ok {

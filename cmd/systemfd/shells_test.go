@@ -133,8 +133,9 @@ func nushell(t *testing.T) string {
 	return "nu"
 }
 
-// nasty is the name of a unix socket that has everything which shells and our own encoding could trip over.
-const nasty = "it's $HOME `id` \"x\" 100%41, * ? [a-z] {b,c} ~ \\ ! # & ; | < > =\t\nsecond line.sock"
+// nasty is the name of a unix socket that has everything which shells and our own encoding could trip over, and fits into
+// sun_path below /private/tmp.
+const nasty = "it's $HOME `id` \"x\" %41, * ? [a-z] {b,c} ~ \\ ! # & ; | < > =\t\nsecond.sock"
 
 // environment parses the output of probe environment; what begins with "_" or XONSH is the shell's own.
 func environment(text string) map[string]string {

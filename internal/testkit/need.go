@@ -45,7 +45,7 @@ func Names(t Skipper) {
 	}
 }
 
-// Peers skips the test if a holder is not told which process fetched a socket.
+// Peers skips the test if a holder cannot tell that a client gives itself for another process.
 func Peers(t Skipper) {
 	if !HasPeers {
 		t.Skip("the peer of a unix socket has no process ID on " + runtime.GOOS)
