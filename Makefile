@@ -10,7 +10,7 @@ export PATH := $(TOOLS):$(TOOLS)/npm/node_modules/.bin:$(PATH)
 # Debian packages whose programs and libraries the tests run; on other systems what is missing is skipped.
 DEBIAN := bash bash-completion bubblewrap busybox coreutils curl dash dbus-bin dbus-daemon dbus-session-bus-common direnv \
 	dumb-init elixir elvish entr expect findutils fish gcc gdb git gnupg groff-base gunicorn ksh libarchive-tools \
-	libc6-dev libsystemd-dev lintian make man-db mandoc mksh mount nginx-light ninja-build nix-bin openssh-client \
+	libc6-dev libsystemd-dev lintian lsof make man-db mandoc mksh mount nginx-light ninja-build nix-bin openssh-client \
 	openssh-server parallel php-cli php-fpm procps python3 python3-django python3-dotenv python3-flask python3-systemd \
 	python3-twisted python3-watchdog rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen strace sudo systemd \
 	tcsh time tini tmux util-linux xonsh yash zsh

@@ -197,7 +197,7 @@ func awaitNoOwner(p *testkit.Project) {
 // TestHoldOfHeld takes sockets of one holder under --hold: they outlive that holder for as long as COMMAND lives.
 func TestHoldOfHeld(t *testing.T) {
 	t.Parallel()
-	testkit.Names(t)
+	needNames(t)
 	testkit.Need(t, "python3")
 	for _, s := range strict {
 		t.Run(s.Name, func(t *testing.T) {

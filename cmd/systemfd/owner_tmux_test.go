@@ -45,7 +45,7 @@ func startTmux(p *testkit.Project, shell string) (server int) {
 func TestTmux(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "tmux", "bash")
-	testkit.Names(t)
+	needNames(t)
 	p := testkit.NewProject(t)
 	const shell = "exec bash --norc --noprofile"
 	server := startTmux(p, shell)

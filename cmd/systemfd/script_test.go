@@ -40,7 +40,7 @@ func TestScript(t *testing.T) {
 		},
 		Condition: func(name string) (bool, error) {
 			is, ok := map[string]bool{
-				"root": os.Geteuid() == 0, "names": testkit.HasNames,
+				"root": os.Geteuid() == 0, "names": hasNames(),
 				"seqpacket": testkit.HasSeqPacket, "dualstack": testkit.HasDualStack,
 			}[name]
 			if !ok {

@@ -34,7 +34,7 @@ var inUseTests = []inUseTest{
 func TestInUse(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "node")
-	testkit.Names(t)
+	needNames(t)
 	p := testkit.NewProject(t)
 	p.KeepHere("-s", "app=http::0")
 	socket := p.Held()[0]

@@ -37,17 +37,3 @@ func LinuxOnly(t Skipper, what string) {
 		t.Skip("only Linux has " + what)
 	}
 }
-
-// Names skips the test if the system does not tell what a process is called, or who its parent is.
-func Names(t Skipper) {
-	if !HasNames {
-		t.Skip(runtime.GOOS + " does not tell the name of a process without a library")
-	}
-}
-
-// Peers skips the test if a holder cannot tell that a client gives itself for another process.
-func Peers(t Skipper) {
-	if !HasPeers {
-		t.Skip("the peer of a unix socket has no process ID on " + runtime.GOOS)
-	}
-}
