@@ -12,7 +12,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file mounts file systems of its own, which only Linux lets a test do by a system call that is the same everywhere.
+// This file is only for Linux: it mounts file systems of its own.
 
 // mounted is an XDG_RUNTIME_DIR on a file system of its own.
 func mounted(t *testing.T, p *testkit.Project, options string) {

@@ -14,7 +14,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file has threads of another user, which only Linux has.
+// This file is only for Linux, which has threads of another user.
 
 // as is testkit.As for root, and for nobody else.
 func as(t *testing.T, uid int, f func() error) error {

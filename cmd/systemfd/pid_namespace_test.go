@@ -13,6 +13,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has pid namespaces.
+
 // inPIDNamespace is a command below another process 1, which sees neither the leader of its group nor of its session.
 func inPIDNamespace(t *testing.T, command ...string) []string {
 	t.Helper()

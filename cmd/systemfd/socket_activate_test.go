@@ -10,6 +10,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has systemd-socket-activate(1).
+
 // activate is systemd's own tool, which gives its child none of its environment but what it is told.
 var activate = []string{"systemd-socket-activate", "-E", "PATH", "--fdname=" + names}
 

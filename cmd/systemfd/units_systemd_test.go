@@ -15,7 +15,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file asks systemd which files belong to a unit, and what its specifiers stand for. Its complaints tell.
+// This file is only for Linux, which has systemd: it asks that which files belong to a unit, and what its specifiers stand for. Its complaints tell.
 
 // verify returns what systemd-analyze verify says of a unit in dir: that of the system as root, else that of a user.
 func verify(t *testing.T, dir, unit string) string {
