@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -47,10 +47,10 @@ func getPath(t *testing.T) string {
 		t.Skipf("this file system tells small letters from capitals: %v", err)
 	}
 	defer f.Close()
-	path := new([1024]byte)
-	_, err = unix.FcntlInt(f.Fd(), unix.F_GETPATH, int(uintptr(unsafe.Pointer(path))))
-	runtime.KeepAlive(path)
-	must(t, err)
+	var path [1024]byte // MAXPATHLEN
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, f.Fd(), unix.F_GETPATH, uintptr(unsafe.Pointer(&path))); errno != 0 {
+		t.Fatal(errno)
+	}
 	return strings.TrimPrefix(unix.ByteSliceToString(path[:]), dir)
 }
 
