@@ -19,6 +19,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has prlimit(2) for the limits of another process.
+
 // limit sets a soft limit of a running process; undo sets the old one.
 func limit(t *testing.T, pid, resource int, most uint64) (undo func()) {
 	t.Helper()

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -8,9 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -50,24 +49,34 @@ func checkEnd(t *testing.T, l *testkit.Running, s syscall.Signal) {
 // TestAccept: each connection has a command of its own, which finds what systemd gives one of Accept=yes.
 func TestAccept(t *testing.T) {
 	t.Parallel()
-	const script = `{ env; echo "pid $$"; ls -l /proc/$$/fd; } >&3; probe options >&3`
+	const script = `{ env; echo "pid $$"; probe; probe options; } >&3`
 	p := testkit.NewProject(t)
-	l := p.Launch("env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no",
-		"systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "-s", "unix-seqpacket::./q",
-		"--accept", "--pid", "--info-file", "info", "--", "sh", "-c", script)
+	argv := []string{
+		"env", "REMOTE_ADDR=evil", "REMOTE_PORT=1", "LISTEN_PIDFDID=1", "SYSTEMFD_HOLDER=/no",
+		"systemfd", "-s", "http::0", "-s", "[::1]:0", "-s", ":0", "-s", "unix::./s", "--accept", "--pid", "--info-file", "info",
+	}
+	if testkit.HasSeqPacket {
+		argv = append(argv, "-s", "unix-seqpacket::./q")
+	}
+	l := p.Launch(append(argv, "--", "sh", "-c", script)...)
 	found := p.Addresses()
-	_, dualPort, err := net.SplitHostPort(found[2])
+	_, everyPort, err := net.SplitHostPort(found[2])
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []acceptTest{
+	tests := []acceptTest{
 		{"tcp", found[0], "127.0.0.1", "2"},
 		{"tcp", found[1], "::1", "10"},
-		{"tcp", "127.0.0.1:" + dualPort, "127.0.0.1", "10"},
-		{"tcp", "[::1]:" + dualPort, "::1", "10"},
+		{"tcp", "127.0.0.1:" + everyPort, "127.0.0.1", "10"},
 		{"unix", found[3], "", "1"},
-		{"unixpacket", found[4], "", "1"},
-	} {
+	}
+	if testkit.HasDualStack {
+		tests = append(tests, acceptTest{"tcp", "[::1]:" + everyPort, "::1", "10"})
+	}
+	if testkit.HasSeqPacket {
+		tests = append(tests, acceptTest{"unixpacket", found[4], "", "1"})
+	}
+	for _, test := range tests {
 		test.check(t)
 	}
 	testkit.AwaitChildless(t, l.Process.Pid)
@@ -87,16 +96,18 @@ func (test acceptTest) check(t *testing.T) {
 	if pid == nil {
 		t.Fatalf("%s: the command prints %q", test.address, text)
 	}
-	testkit.Says(t, text, "LISTEN_FDS=1", "LISTEN_FDNAMES=connection", "LISTEN_PID="+pid[1], `.* 3 -> socket:.*`,
-		"domain="+test.domain+" type=[15] .*listening=0 .*")
+	testkit.Says(t, text, "LISTEN_FDS=1", "LISTEN_FDNAMES=connection", "LISTEN_PID="+pid[1], "fd 3 socket type=[15] listening=0 .*")
 	testkit.Says(t, text, "SYSTEMFD_HOLDER=") // no holder is to be looked for
-	testkit.SaysNot(t, text, "LISTEN_PIDFDID=.*", "SYSTEMFD_HOLDER=.+", "SYSTEMFD_SOCKETS=.*", `.* [4-9] -> socket:.*`)
+	testkit.SaysNot(t, text, "LISTEN_PIDFDID=.*", "SYSTEMFD_HOLDER=.+", "SYSTEMFD_SOCKETS=.*", "fd [4-9] socket .*")
 	if test.remote == "" {
 		testkit.SaysNot(t, text, "REMOTE_.*")
 		return
 	}
 	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
-	testkit.Says(t, text, "REMOTE_ADDR="+regexp.QuoteMeta(test.remote), "REMOTE_PORT="+port, ".* keepalive=0 .* nodelay=0 .*")
+	testkit.Says(t, text, "REMOTE_ADDR="+regexp.QuoteMeta(test.remote), "REMOTE_PORT="+port)
+	if runtime.GOOS == "linux" { // or probe does not tell the options
+		testkit.Says(t, text, "domain="+test.domain+" .* keepalive=0 .* nodelay=0 .*")
+	}
 	if n := strings.Count(text, "REMOTE_"); n != 2 {
 		t.Errorf("%d REMOTE_ variables in %s", n, text)
 	}
@@ -122,13 +133,13 @@ func readPackets(t *testing.T, c net.Conn) (text string) {
 // TestAcceptInherited: the commands have no sockets that systemfd itself was given.
 func TestAcceptInherited(t *testing.T) {
 	t.Parallel()
-	for flag, want := range map[string]string{"--quiet": "1\n", "--inetd": "2\n"} { // the connection; with --inetd it is there twice
+	for flag, want := range map[string]string{"--quiet": "1", "--inetd": "0"} { // the connection; with --inetd it is at 0 and 1
 		p := testkit.NewProject(t)
 		p.Launch("systemfd", "-q", "-s", "unix::./a", "-s", "unix::./b", "--",
-			"systemfd", "--accept", flag, "--info-file", "info", "--", "sh", "-c", "ls -l /proc/$$/fd | grep -c socket: >counted")
+			"systemfd", "--accept", flag, "--info-file", "info", "--", "sh", "-c", "probe | grep -c ' socket ' >counted")
 		testkit.DialAny(t, "unix", p.Addresses()[0])
-		if got := p.AwaitFile("counted"); got != want {
-			t.Errorf("%s: the command has %q sockets, want %q", flag, got, want)
+		if got := strings.TrimSpace(p.AwaitFile("counted")); got != want {
+			t.Errorf("%s: the command has %s sockets above 2, want %s", flag, got, want)
 		}
 	}
 }
@@ -243,40 +254,20 @@ func checkAcceptLeaves(t *testing.T, replace func(t *testing.T, path string)) {
 	os.Remove(p.Path("a.sock"))
 }
 
-// TestStayAsInit: process 1 of a pid namespace has no default actions; a signal ends it all the same, as a shell says it.
-func TestStayAsInit(t *testing.T) {
-	t.Parallel()
-	for _, form := range []string{"--lazy", "--accept"} {
-		for signal, want := range map[syscall.Signal]string{syscall.SIGTERM: "143", syscall.SIGHUP: "129", syscall.SIGINT: "130"} {
-			t.Run(fmt.Sprint(form, " ", signal), func(t *testing.T) {
-				t.Parallel()
-				p := testkit.NewProject(t)
-				script := "trap '' HUP INT TERM; exec env --default-signal=HUP,INT,TERM systemfd -q " + form + " -s ./a.sock --info-file info -- cat"
-				l := p.Launch(inPIDNamespace(t, "sh", "-c", script)...)
-				p.Opened()
-				for child := range testkit.Children(l.Process.Pid) { // of unshare, which has this one
-					sendTo(t, child, signal)
-				}
-				if got := l.AwaitEnd(); got != want {
-					t.Errorf("it ends with %s, want %s", got, want)
-				}
-				p.IsGone("a.sock", "info")
-			})
-		}
-	}
-}
-
 // TestAcceptMany: 500 at once, each with a cat of its own; then all are reaped.
 func TestAcceptMany(t *testing.T) {
 	t.Parallel()
+	many := testkit.Clients(500)
 	p := testkit.NewProject(t)
 	l, address := acceptor(p, "-q", "-s", "tcp::0", "--inetd", "--", "cat")
-	clients := dialMany(t, address, 500)
-	if n := len(testkit.Children(l.Process.Pid)); n != 500 {
-		t.Errorf("%d children serve 500 connections", n)
+	clients := dialMany(t, address, many)
+	if n := len(testkit.Children(l.Process.Pid)); n != many {
+		t.Errorf("%d children serve %d connections", n, many)
 	}
-	if threads := procNumber(t, fmt.Sprintf("/proc/%d/status", l.Process.Pid), "Threads", 10); threads > 50 {
-		t.Errorf("it has %d threads for 500 children", threads)
+	if runtime.GOOS == "linux" { // or ps(1) has another word for threads
+		if threads := procNumber(t, fmt.Sprintf("/proc/%d/status", l.Process.Pid), "Threads", 10); threads > 50 {
+			t.Errorf("it has %d threads for %d children", threads, many)
+		}
 	}
 	for _, c := range clients {
 		c.Close()
@@ -317,6 +308,9 @@ func dialMany(t *testing.T, address string, number int) []net.Conn {
 // TestAcceptUnit: Accept=yes of a unit is --accept. It says that it waits, -q does not.
 func TestAcceptUnit(t *testing.T) {
 	t.Parallel()
+	if !testkit.HasSeqPacket {
+		t.Skip("macOS has no unix seqpacket sockets")
+	}
 	for _, flags := range [][]string{{"-u", "echo.socket"}, {"-q", "-u", "echo.socket"}, {"--accept", "-u", "plain.socket"}} {
 		p := testkit.NewProject(t)
 		const listens = "[Socket]\nListenStream=/no/such/a\nListenSequentialPacket=/no/such/b\n"
@@ -333,42 +327,5 @@ func TestAcceptUnit(t *testing.T) {
 		if text := l.Read("err"); flags[0] == "-q" && text != "" || flags[0] != "-q" && text != want {
 			t.Errorf("%q says %q, want %q", flags, text, want)
 		}
-	}
-}
-
-// TestBus starts a D-Bus daemon from the unit that Debian ships, when the first client comes, which it then answers.
-func TestBus(t *testing.T) {
-	t.Parallel()
-	testkit.Need(t, "dbus-daemon", "dbus-send")
-	unit := shippedUnit(t, "/dbus-user-session/usr/lib/systemd/user/dbus.socket")
-	for _, flags := range [][]string{nil, {"--lazy"}} {
-		p := testkit.NewProject(t)
-		from := "/run/bus"
-		if os.Geteuid() != 0 {
-			from = p.Dir + "/bus"
-		}
-		argv := append([]string{"systemfd", "-q", "-u", unit, "--map", from + "=./my.bus", "--info-file", "info"}, flags...)
-		l := p.Launch(append(argv, "--", "dbus-daemon", "--session", "--address=systemd:", "--nofork", "--nopidfile", "--nosyslog")...)
-		address := p.Opened()
-		if address != p.Dir+"/my.bus" {
-			t.Errorf("the bus is at %s", address)
-		}
-		for range 2 {
-			checkBus(t, address)
-		}
-		if name := process.Name(l.Process.Pid); name != "dbus-daemon" {
-			t.Errorf("process %d is %q", l.Process.Pid, name)
-		}
-	}
-}
-
-// checkBus asks a bus for the names on it.
-func checkBus(t *testing.T, address string) {
-	t.Helper()
-	send := exec.CommandContext(t.Context(), "dbus-send", "--bus=unix:path="+address, "--print-reply", "--dest=org.freedesktop.DBus",
-		"/", "org.freedesktop.DBus.ListNames")
-	out, err := send.Output()
-	if err != nil || !strings.Contains(string(out), `string "org.freedesktop.DBus"`) {
-		t.Fatalf("dbus-send: %v, %s", err, out)
 	}
 }

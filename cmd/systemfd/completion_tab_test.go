@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -13,7 +13,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// typist is an interactive shell in which Control-T writes the line that is being edited to the file answers.
+// typist is an interactive shell in which Control-T writes the line that is being edited to the file answers. In bash, it makes that
+// a comment, of which the history tells: READLINE_LINE is not in bash 3.2.
 type typist struct {
 	*testkit.Terminal
 	seen    int // of the screen
@@ -94,7 +95,8 @@ complete -W 'alpha beta' frobnicate
 bind 'set bell-style none'
 bind 'set completion-query-items 0'
 bind 'set page-completions off'
-bind -x '"\C-t": printf "%s\n" "$READLINE_LINE" >>answers'
+bind '"\C-t": "\C-a#\C-m"'
+PROMPT_COMMAND='history 1 | sed "s/^ *[0-9]*\*\{0,1\} *#//" >>answers'
 PS1='`+prompt+`'
 `)
 	return newTypist(p, "bash", "--noprofile", "--rcfile", ".rc", "-i")
@@ -108,7 +110,7 @@ func TestBashTab(t *testing.T) {
 			t.Parallel()
 			tab := startBash(t, way)
 			checkTabs(tab)
-			if name != "like 3.2" {
+			if !way.isOld {
 				checkNotes(tab)
 			}
 			tab.Press(killLine + "systemfd --unit \t\t")

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func (s *direnvShell) edit(specs string) {
 // variables are those of the shell.
 func (s *direnvShell) variables() map[string]string {
 	s.T.Helper()
-	s.Does("env -0 >" + s.Path("seen"))
+	s.Does("probe environment >" + s.Path("seen"))
 	return environment(s.Read("seen"))
 }
 
@@ -84,7 +85,7 @@ func (s *direnvShell) checkUnloaded(before map[string]string) {
 // kept is a socket in its holder.
 type kept struct {
 	holder         int
-	address, inode string
+	address, inode string // the inode is known on Linux
 }
 
 // http is the socket of that name, which its holder has to have open.
@@ -92,10 +93,13 @@ func (s *direnvShell) http() (socket kept) {
 	s.T.Helper()
 	for _, held := range s.Held() {
 		if held.Name == "http" {
-			socket = kept{s.Holder(), held.Address, listenerInode(s.T, held.Address)}
+			socket = kept{holder: s.Holder(), address: held.Address}
 		}
 	}
-	checkHolds(s.T, socket.holder, socket.inode)
+	if runtime.GOOS == "linux" {
+		socket.inode = listenerInode(s.T, socket.address)
+		checkHolds(s.T, socket.holder, socket.inode)
+	}
 	return socket
 }
 

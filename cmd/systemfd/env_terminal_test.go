@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -74,7 +74,7 @@ func onTerminal(p *testkit.Project, argv ...string) (screen string, status int) 
 	}
 	defer tty.Close()
 	text, err := io.ReadAll(tty)
-	if !errors.Is(err, syscall.EIO) { // which is how the end of the last process on it reads
+	if err != nil && !errors.Is(err, syscall.EIO) { // which is how the end of the last process on it reads on Linux
 		p.T.Fatal(err)
 	}
 	cmd.Wait()

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,7 +163,7 @@ func TestEnvOfThisShell(t *testing.T) {
 			t.Run(s.name+" "+reader.Name, func(t *testing.T) {
 				t.Parallel()
 				p := testkit.NewProject(t)
-				script := s.evaluate("") + s.output("env -0", "seen") + "exec " + strings.Join(reader.Command(t), " ") + "\n"
+				script := s.evaluate("") + s.output("probe environment", "seen") + "exec " + strings.Join(reader.Command(t), " ") + "\n"
 				p.Start(belowShell(s.command(t, p.Dir, script)...)...)
 				pid, err := reader.Ask(p.Opened())
 				if err != nil {
@@ -198,6 +199,14 @@ var namesThatAreCode = []string{
 	"x';touch<pwned>pwned;'", "it's", "$(touch$IFS'pwned')", "`touch$IFS'pwned'`", `\';touch>pwned;'\`, "!x", `"`, "a\u2019;touch",
 }
 
+// utf8Locale sets one that the system has.
+func utf8Locale() string {
+	if runtime.GOOS == "darwin" {
+		return "LC_ALL=en_US.UTF-8"
+	}
+	return "LC_ALL=C.UTF-8"
+}
+
 // TestNamesAreQuoted has a parent pass names that would be code if they were not quoted, in every shell.
 func TestNamesAreQuoted(t *testing.T) {
 	t.Parallel()
@@ -205,7 +214,7 @@ func TestNamesAreQuoted(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
-			p.Env = append(p.Env, "LC_ALL=C.UTF-8") // fish and yash read letters, not bytes
+			p.Env = append(p.Env, utf8Locale()) // fish and yash read letters, not bytes
 			for _, name := range namesThatAreCode {
 				argv := s.command(t, p.Dir, s.evaluate("")+s.output("probe", "probe"))
 				got := p.Run(append([]string{"-q", "-s", "0", "--", "env", "LISTEN_FDNAMES=" + name}, argv...)...)

@@ -19,6 +19,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has strace(1).
+
 // injection is a form of systemfd whose system calls fail, one after the other.
 type injection struct {
 	name    string

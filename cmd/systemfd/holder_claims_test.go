@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -103,6 +103,7 @@ func TestSteadyManyStart(t *testing.T) {
 // TestSteadyTwoClaim has two clients claim the same new sockets. In every second round there is no holder yet.
 func TestSteadyTwoClaim(t *testing.T) {
 	t.Parallel()
+	needNames(t)
 	p := testkit.NewProject(t)
 	one, endOne := testkit.Owner(t)
 	two, endTwo := testkit.Owner(t)

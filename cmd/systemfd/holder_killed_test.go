@@ -1,17 +1,14 @@
-//go:build linux
+//go:build unix
 
 package main
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -199,11 +196,7 @@ func freeze(t *testing.T, pid int) (thaw func()) {
 	t.Helper()
 	syscall.Kill(pid, syscall.SIGSTOP)
 	testkit.Await(t, "every thread to stop", func() bool {
-		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-		return !slices.ContainsFunc(threads, func(thread string) bool {
-			status, _ := os.ReadFile(thread)
-			return !strings.Contains(string(status), "\nState:\tT")
-		})
+		return testkit.IsStopped(pid)
 	})
 	return func() { syscall.Kill(pid, syscall.SIGCONT) }
 }
@@ -214,8 +207,7 @@ func (k *killing) killNewHolder(moment time.Duration) {
 	k.T.Helper()
 	pid := testkit.Find(k.T, "a holder", func() (int, bool) {
 		for _, pid := range k.Holders() {
-			argv, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-			if bytes.Contains(argv, []byte("\x00--detached\x00")) {
+			if strings.Contains(testkit.Arguments(pid)+" ", " --detached ") {
 				return pid, true
 			}
 		}

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,11 +18,23 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // This file is what can go wrong around a holder. Whatever does, no process, no socket file and no control socket
 // stays when it is over.
+
+// hasNames reports whether the system tells what a process is called.
+func hasNames() bool { return process.Name(os.Getpid()) != "" }
+
+// needNames skips the test if it does not.
+func needNames(t *testing.T) {
+	t.Helper()
+	if !hasNames() {
+		t.Skip("this system does not tell what a process is called")
+	}
+}
 
 // checkQuiet fails the test if a command failed, or said something on standard error.
 func checkQuiet(t *testing.T, what string, got testkit.Outcome) {
@@ -85,6 +98,7 @@ func killHolder(p *testkit.Project) {
 // TestHolderIsKilled has a command start the holder again, with the same addresses, for the shell that it runs in.
 func TestHolderIsKilled(t *testing.T) {
 	t.Parallel()
+	needNames(t)
 	p := testkit.NewProject(t)
 	owner, end := testkit.Owner(t)
 	address := testkit.FreePort(t)
@@ -123,8 +137,11 @@ func TestHolderIsKilledAndPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	got := p.With(environ, "--", "probe")
-	want := fmt.Sprintf("error: %s is in use by systemfd.test (pid %d)\nhint: ", address, os.Getpid())
-	if got.Status != 125 || got.Out != "" || !strings.Contains(got.Err, want) {
+	want := fmt.Sprintf(`error: %s is in use( by systemfd\.test \(pid %d\))?\nhint: `, regexp.QuoteMeta(address), os.Getpid())
+	if runtime.GOOS == "linux" { // elsewhere another program has to tell who it is
+		want = strings.Replace(want, ")?", ")", 1)
+	}
+	if got.Status != 125 || got.Out != "" || !regexp.MustCompile(want).MatchString(got.Err) {
 		t.Errorf("status %d, %s%swant %q", got.Status, got.Out, got.Err, want)
 	}
 }
@@ -224,6 +241,19 @@ func TestHolderIsDetached(t *testing.T) {
 	}, "env", "-q", "-s", "0", "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
 	checkQuiet(t, "env", got)
 	keeper := p.Holder()
+	if runtime.GOOS == "linux" { // elsewhere nobody says what kind of file another process has open
+		checkDetached(t, keeper)
+	}
+	if session, err := unix.Getsid(keeper); session != keeper {
+		t.Errorf("its session is %d, %v", session, err)
+	}
+	end()
+	p.AwaitNothing()
+}
+
+// checkDetached looks at the descriptors and the working directory of a holder with two sockets.
+func checkDetached(t *testing.T, keeper int) {
+	t.Helper()
 	testkit.Await(t, "the holder to have only what it needs", func() bool { // the conversation may still be ending
 		counts := openKinds(t, keeper)
 		own := counts["anon_inode"] + counts["pidfd"] // two of the Go runtime, two to watch the owner
@@ -232,11 +262,6 @@ func TestHolderIsDetached(t *testing.T) {
 	if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", keeper)); cwd != "/" {
 		t.Errorf("it is in %q, %v", cwd, err)
 	}
-	if session, err := unix.Getsid(keeper); session != keeper {
-		t.Errorf("its session is %d, %v", session, err)
-	}
-	end()
-	p.AwaitNothing()
 }
 
 // openKinds counts what a process has open: sockets, say, but each regular file by its path.

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -12,6 +12,7 @@ import (
 // TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.
 func TestInspectPIDFDID(t *testing.T) {
 	t.Parallel()
+	testkit.LinuxOnly(t, "pidfds")
 	testkit.Need(t, "python3")
 	const becomes = `import os, sys
 os.environ["LISTEN_PIDFDID"] = str(os.fstat(os.pidfd_open(os.getpid())).st_ino + int(sys.argv[1]))

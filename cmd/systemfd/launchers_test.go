@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -25,6 +25,7 @@ type launcherTest struct {
 	isTTY   bool   // its hint wants a terminal
 	asRoot  bool   // others are asked for a password
 	noHint  bool   // what its hint wants is not here
+	isLinux bool   // other systems have another program of that name, or lack one that the line names
 }
 
 // does is what a launcher does to the sockets.
@@ -61,7 +62,7 @@ var launcherTests = []launcherTest{
 	{line: "valgrind -q ./server", does: becomes, isHeavy: true},
 
 	{line: "bash -c ./server", does: becomes},
-	{line: "bash -c 'cd . && ./server'", does: becomes},
+	{line: "bash -c 'cd . && ./server'", does: becomes, isLinux: true}, // bash 3.2 and 5.0 fork
 	{line: "busybox sh -c ./server", does: becomes},
 	{line: "ksh -c ./server", does: becomes},
 	{line: "yash -c ./server", does: becomes},
@@ -76,33 +77,33 @@ var launcherTests = []launcherTest{
 	{line: "tcsh -fc ./server", does: forks},
 	{line: "elvish -c ./server", does: forks, isHeavy: true},
 	{line: "xonsh -c ./server", does: forks, isHeavy: true},
-	{line: "timeout 9 dash -c ./server", does: forks},
+	{line: "timeout 9 dash -c ./server", does: forks, isLinux: true},
 
 	{line: "bwrap --dev-bind / / -- ./server", does: forks},
 	{line: "dbus-run-session ./server", does: forks},
 	{line: "dumb-init ./server", does: forks},
 	{line: "fakeroot ./server", does: forks, isHeavy: true},
-	{line: "find . -maxdepth 0 -exec ./server ';'", does: forks},
+	{line: "find . -maxdepth 0 -exec ./server ';'", does: forks, isLinux: true},
 	{line: "flock lock ./server", does: forks},
 	{line: "flock lock -c ./server", does: forks},
 	{line: "ltrace -o /dev/null ./server", does: forks, isHeavy: true},
 	{line: "parallel ./server ::: one", does: forks},
-	{line: "script -qc ./server /dev/null", does: forks},
+	{line: "script -qc ./server /dev/null", does: forks, isLinux: true},
 	{line: "setsid ./server", does: forks}, // the test makes it lead a process group, as an interactive shell does
 	{line: "setsid -f ./server", does: forks},
 	{line: "start_server --port 127.0.0.1:0 -- ./server", does: forks, isHeavy: true},
 	{line: "strace -f -o /dev/null ./server", does: forks},
 	{line: "env time ./server", does: forks, tool: "time"},
 	{line: "timeout 9 ./server", does: forks},
-	{line: "env A=1 nice -n 1 timeout -k 1 9 ./server", does: forks},
-	{line: "env -S 'timeout 9 ./server'", does: forks},
+	{line: "env A=1 nice -n 1 timeout -k 1 9 ./server", does: forks, isLinux: true},
+	{line: "env -S 'timeout 9 ./server'", does: forks, isLinux: true},
 	{line: "tini -s ./server", does: forks},
 	{line: "unshare --fork ./server", does: forks},
 	{line: "xargs -n 1 ./server", does: forks},
 
 	{line: "env -i ./server", does: drops},
-	{line: "su -c ./server", does: forks, asRoot: true},
-	{line: `su -l -c "$PWD/server"`, does: drops, asRoot: true, noHint: true}, // systemfd is not in its PATH
+	{line: "su -c ./server", does: forks, asRoot: true, isLinux: true},
+	{line: `su -l -c "$PWD/server"`, does: drops, asRoot: true, noHint: true, isLinux: true}, // systemfd is not in its PATH
 	{line: "runuser -c ./server", does: forks, asRoot: true},
 	{line: "runuser -u root -- ./server", does: forks, asRoot: true},
 	{line: "sudo ./server", does: blocks, asRoot: true},
@@ -112,7 +113,7 @@ var launcherTests = []launcherTest{
 	{line: "gdb -q -batch -iex 'set auto-load off' -ex run ./server", does: forks},
 	{line: "expect -c 'spawn ./server; expect eof'", does: closes},
 	{line: "unbuffer ./server", does: closes},
-	{line: "screen -D -m ./server", does: closes},
+	{line: "screen -D -m ./server", does: closes, isLinux: true},
 	{line: "tmux new -d ./server", does: closes, isTTY: true},
 
 	{line: "air --build.cmd true --build.bin ./server", does: forks, isHeavy: true},
@@ -183,6 +184,9 @@ func TestLaunchers(t *testing.T) {
 
 func (test launcherTest) need(t *testing.T) {
 	t.Helper()
+	if test.isLinux {
+		testkit.LinuxOnly(t, "this program as the table describes it")
+	}
 	if test.asRoot && os.Geteuid() != 0 {
 		t.Skip("it asks for a password")
 	}

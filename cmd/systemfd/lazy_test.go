@@ -1,33 +1,39 @@
-//go:build linux
+//go:build unix
 
 package main
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // TestLazy: nothing starts before the first client; then that one is answered, by a server that takes two seconds.
 func TestLazy(t *testing.T) {
 	t.Parallel()
+	abstract := "@" + t.TempDir()
 	for spec, network := range map[string]string{
 		"tcp::0":              "tcp",
 		"udp::0":              "udp",
 		"unix::./s":           "unix",
 		"unix-dgram::./s":     "unixgram",
 		"unix-seqpacket::./s": "unixpacket",
-		"@" + t.TempDir():     "unix",
+		abstract:              "unix",
 	} {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
+			if spec == abstract {
+				testkit.LinuxOnly(t, "abstract unix sockets")
+			}
+			if network == "unixpacket" && !testkit.HasSeqPacket {
+				t.Skip("macOS has no unix seqpacket sockets")
+			}
 			checkLazy(t, spec, network)
 		})
 	}
@@ -39,8 +45,8 @@ func checkLazy(t *testing.T, spec, network string) {
 	l := p.Launch("systemfd", "--lazy", "-s", spec, "--info-file", "info", "--", "sh", "-c", "touch started; sleep 2; exec probe serve")
 	address := p.Opened()
 	testkit.Says(t, l.Read("err"), "~> socket .* -> fd #3")
-	if name := process.Name(l.Process.Pid); name != "systemfd" {
-		t.Errorf("it is %q before the first client", name)
+	if args := testkit.Arguments(l.Process.Pid); !strings.HasPrefix(args, "systemfd ") {
+		t.Errorf("it is %q before the first client", args)
 	}
 	p.IsGone("started")
 	got, err := testkit.Exchange(testkit.DialAny(t, network, address), "hello")
@@ -114,20 +120,21 @@ func checkLazySignal(t *testing.T, s syscall.Signal, want string, flags []string
 func TestLazyIgnoredSignal(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
-	l := p.Launch("sh", "-c", `trap "" INT HUP; exec systemfd -q --lazy -s ./s --info-file info -- sh -c 'grep SigIgn /proc/self/status'`)
+	l := p.Launch("sh", "-c", `trap "" INT HUP; exec systemfd -q --lazy -s ./s --info-file info -- sh -c 'kill -INT $$; kill -HUP $$; echo alive'`)
 	p.Opened()
 	l.Send(syscall.SIGINT)
 	l.Send(syscall.SIGHUP)
-	testkit.Await(t, "the signals to be ignored", func() bool {
-		return procNumber(t, fmt.Sprintf("/proc/%d/status", l.Process.Pid), "ShdPnd", 16) == 0
-	})
+	if runtime.GOOS == "linux" { // elsewhere nobody says which signals are pending
+		testkit.Await(t, "the signals to be ignored", func() bool {
+			return procNumber(t, fmt.Sprintf("/proc/%d/status", l.Process.Pid), "ShdPnd", 16) == 0
+		})
+	}
 	testkit.DialAny(t, "unix", p.Path("s"))
 	if end := l.AwaitEnd(); end != "0" {
 		t.Errorf("it ends of %s", end)
 	}
-	hex := strings.TrimSpace(strings.TrimPrefix(l.Read("out"), "SigIgn:"))
-	if ignored, err := strconv.ParseUint(hex, 16, 64); err != nil || ignored&3 != 3 {
-		t.Errorf("the command ignores %q, %v; want signals 1 and 2 among them", hex, err)
+	if out := l.Read("out"); out != "alive\n" {
+		t.Errorf("the command, which sends them to itself, says %q", out)
 	}
 }
 
@@ -140,7 +147,7 @@ func TestLazyHold(t *testing.T) {
 		"bash", "-c", "exec 3>&-; systemfd -q -- probe serve")
 	address := p.Opened()
 	held := awaitHeld(p, 1)
-	if held[0].Address != address || process.Name(l.Process.Pid) != "systemfd" {
+	if held[0].Address != address || !strings.HasPrefix(testkit.Arguments(l.Process.Pid), "systemfd ") {
 		t.Errorf("%+v is held, want %s", held, address)
 	}
 	if got, err := testkit.GetLine(address); err != nil || !strings.HasSuffix(got, " hello") {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -19,6 +20,9 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 func testMain(m *testing.M) int {
 	if signal.Ignored(syscall.SIGHUP) { // below nohup; what is caught here is default in what the tests start
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+	if runtime.GOOS == "darwin" { // whose own is too long for unix sockets
+		os.Setenv("TMPDIR", "/private/tmp")
 	}
 	var err error
 	if bin, err = os.MkdirTemp("", "systemfd-test-"); err != nil {

@@ -1,10 +1,11 @@
-//go:build linux
+//go:build unix
 
 package main
 
 import (
 	"bytes"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,14 +28,14 @@ var steadyShellTests = map[string]steadyShellTest{
 // TestSteadyShellIsKilled kills shells whose systemfd env is under way: no other process becomes the owner.
 func TestSteadyShellIsKilled(t *testing.T) {
 	t.Parallel()
-	testkit.Need(t, "bash", "setsid")
+	testkit.Need(t, "bash")
 	for name, test := range steadyShellTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
 			address := testkit.FreePort(t)
 			for begun, round := time.Now(), 0; round < 100 && time.Since(begun) < 20*time.Second; round++ {
-				killShell(p, test.within, "setsid", "bash", "-c", test.script, "bash", address)
+				killShell(p, test.within, "bash", "-c", test.script, "bash", address)
 				if checkOnlyBash(p); t.Failed() {
 					t.Fatalf("that was round %d", round)
 				}
@@ -58,10 +59,11 @@ func checkOnlyBash(p *testkit.Project) {
 	}
 }
 
-// killShell runs a shell, kills it within some time, and waits until all that it started has ended.
+// killShell runs a shell that leads a session, kills it within some time, and waits until all that it started has ended.
 func killShell(p *testkit.Project, within time.Duration, argv ...string) {
 	p.T.Helper()
 	cmd := p.Command(argv...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		p.T.Fatal(err)

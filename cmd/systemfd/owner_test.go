@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +31,16 @@ func checkOwner(p *testkit.Project, owner int) (holder int) {
 		p.T.Error(err)
 	}
 	return p.Holder()
+}
+
+// checkOwnersAre looks whether every kept socket is kept for this process only.
+func checkOwnersAre(p *testkit.Project, owner int) {
+	p.T.Helper()
+	for _, s := range p.Held() {
+		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
+			p.T.Errorf("%s is kept for %v, want process %d", s.Address, s.Owners, owner)
+		}
+	}
 }
 
 // interactive are shells that somebody types into, each of which may end in any of these ways.
@@ -236,7 +245,11 @@ func TestOwnerWithoutTerminal(t *testing.T) {
 	for name, argv := range withoutTerminalTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testkit.Need(t, "bash", "setsid", "timeout")
+			testkit.Need(t, "bash")
+			if strings.HasPrefix(name, "below ") {
+				testkit.LinuxOnly(t, "setsid --wait, and timeout as a part of the system")
+				testkit.Need(t, "setsid", "timeout")
+			}
 			p := testkit.NewProject(t)
 			release := keeper(p)
 			p.Write("orphan", awaitLeader+". ./keep")
@@ -274,7 +287,7 @@ func TestDeadLeaderIsNoOwner(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
 	release := keeper(p)
-	p.Write("orphan", `until grep -q '^State:.Z' "/proc/$LEADER/status"; do sleep 0.01; done
+	p.Write("orphan", `until ps -o state= -p "$LEADER" | grep -q '^Z'; do sleep 0.01; done
 . ./keep`)
 	wait := detached(p, "sh", "-c", "LEADER=$$ sh ./orphan & exit")
 	checkKeeper(p)
@@ -310,11 +323,8 @@ echo $SESSION >owner
 
 // isRunning reports whether a process in the project has something in its arguments.
 func isRunning(p *testkit.Project, argument string) bool {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	return slices.ContainsFunc(files, func(file string) bool {
-		text, _ := os.ReadFile(file)
-		dir, _ := os.Readlink(filepath.Join(filepath.Dir(file), "cwd"))
-		return dir == p.Dir && bytes.Contains(text, []byte(argument))
+	return slices.ContainsFunc(testkit.ProcessesIn(p.Dir), func(pid int) bool {
+		return strings.Contains(testkit.Arguments(pid), argument)
 	})
 }
 

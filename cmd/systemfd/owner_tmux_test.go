@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -45,6 +45,7 @@ func startTmux(p *testkit.Project, shell string) (server int) {
 func TestTmux(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "tmux", "bash")
+	needNames(t)
 	p := testkit.NewProject(t)
 	const shell = "exec bash --norc --noprofile"
 	server := startTmux(p, shell)

@@ -3,13 +3,17 @@
 package main
 
 import (
+	"fmt"
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/testkit"
 )
+
+// This file is only for Linux, which has pid namespaces.
 
 // inPIDNamespace is a command below another process 1, which sees neither the leader of its group nor of its session.
 func inPIDNamespace(t *testing.T, command ...string) []string {
@@ -59,16 +63,6 @@ func TestAnotherPIDNamespace(t *testing.T) {
 	p.AwaitNothing()
 }
 
-// checkOwnersAre looks whether every kept socket is kept for this process only.
-func checkOwnersAre(p *testkit.Project, owner int) {
-	p.T.Helper()
-	for _, s := range p.Held() {
-		if len(s.Owners) != 1 || s.Owners[0].PID != owner {
-			p.T.Errorf("%s is kept for %v, want process %d", s.Address, s.Owners, owner)
-		}
-	}
-}
-
 // TestInitIsOwner keeps sockets for process 1 itself, until stop.
 func TestInitIsOwner(t *testing.T) {
 	t.Parallel()
@@ -109,4 +103,27 @@ func checkOwnerAfter(p *testkit.Project, owner int) {
 	p.T.Helper()
 	p.AwaitFile("owner")
 	checkOwner(p, owner)
+}
+
+// TestStayAsInit: process 1 of a pid namespace has no default actions; a signal ends it all the same, as a shell says it.
+func TestStayAsInit(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{"--lazy", "--accept"} {
+		for signal, want := range map[syscall.Signal]string{syscall.SIGTERM: "143", syscall.SIGHUP: "129", syscall.SIGINT: "130"} {
+			t.Run(fmt.Sprint(form, " ", signal), func(t *testing.T) {
+				t.Parallel()
+				p := testkit.NewProject(t)
+				script := "trap '' HUP INT TERM; exec env --default-signal=HUP,INT,TERM systemfd -q " + form + " -s ./a.sock --info-file info -- cat"
+				l := p.Launch(inPIDNamespace(t, "sh", "-c", script)...)
+				p.Opened()
+				for child := range testkit.Children(l.Process.Pid) { // of unshare, which has this one
+					sendTo(t, child, signal)
+				}
+				if got := l.AwaitEnd(); got != want {
+					t.Errorf("it ends with %s, want %s", got, want)
+				}
+				p.IsGone("a.sock", "info")
+			})
+		}
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has mount namespaces.
+
 // TestRepairElsewhere gives a unix socket to a systemfd that sees other directories than the one that has opened it. The path
 // is not there, but clients find it: nothing is to be repaired.
 func TestRepairElsewhere(t *testing.T) {

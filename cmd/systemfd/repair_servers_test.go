@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -135,6 +135,9 @@ func (b breaker) await(t *testing.T, address string) (pid int) {
 
 // check ends the server twice. The next one answers at the same address, and a warning says why it can.
 func (b breaker) check(t *testing.T, outer ...string) {
+	if b.damage == "it was shut down" {
+		testkit.LinuxOnly(t, "listeners that shutdown(2) ends")
+	}
 	p := testkit.NewProject(t)
 	command := b.Command(t)
 	if b.Prepare != nil {

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -124,8 +124,8 @@ func TestClientsOfAnAbsentServer(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			dial, old, open := e.away(t)
-			answers := make(chan answer, 300)
-			for i := range 300 {
+			answers := make(chan answer, testkit.Clients(300))
+			for i := range cap(answers) {
 				c, err := dial()
 				if err != nil {
 					t.Fatalf("client %d: %v", i, err)
@@ -137,7 +137,7 @@ func TestClientsOfAnAbsentServer(t *testing.T) {
 				}()
 			}
 			open()
-			for range 300 {
+			for range cap(answers) {
 				if a := <-answers; a.err != nil || a.pid == old {
 					t.Errorf("answer of process %d, %v", a.pid, a.err)
 				}

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -21,6 +21,9 @@ import (
 // $TESTPID for an owner that lives, $HOST for ports that nobody else uses. Beyond testscript's own, the scripts have
 //
 //	[root]                                whether this is the superuser
+//	[names]                               the system tells what a process is called
+//	[seqpacket]                           there are unix seqpacket sockets
+//	[dualstack]                           one socket serves IPv4 and IPv6
 //	need TOOL...                          skip if a tool is missing, or fail, as need does
 //	exits STATUS PROGRAM...               run it; STATUS is a number, or the name of a signal
 //	fails STATUS ERROR HINT PROGRAM...    exits, with nothing on stdout and only these two lines on stderr;
@@ -36,10 +39,14 @@ func TestScript(t *testing.T) {
 			return ownHolders(env)
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "root" {
-				return os.Geteuid() == 0, nil
+			is, ok := map[string]bool{
+				"root": os.Geteuid() == 0, "names": hasNames(),
+				"seqpacket": testkit.HasSeqPacket, "dualstack": testkit.HasDualStack,
+			}[name]
+			if !ok {
+				return false, errors.New("unknown condition")
 			}
-			return false, errors.New("unknown condition")
+			return is, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"need":    scriptNeed,
@@ -53,6 +60,9 @@ func TestScript(t *testing.T) {
 // ownHolders gives a script a folder for its holders, which end with it at the latest.
 func ownHolders(env *testscript.Env) error {
 	dir, err := os.MkdirTemp("/tmp", "sfd-")
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir) // /tmp is one on macOS
+	}
 	if err != nil {
 		return err
 	}
@@ -61,9 +71,6 @@ func ownHolders(env *testscript.Env) error {
 	env.Setenv("HOST", testkit.FreeHost())
 	env.Defer(func() {
 		defer os.RemoveAll(dir)
-		if runtime.GOOS == "darwin" { // which has one folder for all that the user holds
-			return
-		}
 		stop := exec.Command("systemfd", "stop", "--all")
 		stop.Env = env.Vars
 		stop.Run()

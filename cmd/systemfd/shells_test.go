@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -133,10 +133,11 @@ func nushell(t *testing.T) string {
 	return "nu"
 }
 
-// nasty is the name of a unix socket that has everything which shells and our own encoding could trip over.
-const nasty = "it's $HOME `id` \"x\" 100%41, * ? [a-z] {b,c} ~ \\ ! # & ; | < > =\t\nsecond line.sock"
+// nasty is the name of a unix socket that has everything which shells and our own encoding could trip over, and fits into
+// sun_path below /private/tmp.
+const nasty = "it's $HOME `id` \"x\" %41, * ? [a-z] {b,c} ~ \\ ! # & ; | < > =\t\nsecond.sock"
 
-// environment parses the output of env -0; what begins with "_" or XONSH is the shell's own.
+// environment parses the output of probe environment; what begins with "_" or XONSH is the shell's own.
 func environment(text string) map[string]string {
 	variables := map[string]string{}
 	for variable := range strings.SplitSeq(text, "\x00") {
@@ -151,14 +152,14 @@ func environment(text string) map[string]string {
 func (s shell) story() string {
 	first := "-s http::0 -s 'six=http::[::1]:0' -s " + s.word
 	second := "-s 'six=http::[::1]:0' -s udp::0"
-	return s.output("env -0", "before") +
+	return s.output("probe environment", "before") +
 		s.succeeds(first, "status-1") +
-		s.output("env -0", "during") +
+		s.output("probe environment", "during") +
 		s.output("systemfd -- probe", "probe") +
 		s.output(s.env(first), "code") +
 		s.output("systemfd env --json "+first, "json") +
 		s.succeeds(first, "status-2") +
-		s.output("env -0", "during-again") +
+		s.output("probe environment", "during-again") +
 		s.output(s.env(first), "code-again") +
 		s.output("systemfd status --json", "status") +
 		s.output("find . -type s", "listing") +
@@ -167,7 +168,7 @@ func (s shell) story() string {
 		s.output("systemfd status --json", "status-second") +
 		s.output("find . -type s", "listing-second") +
 		s.succeeds("--unset", "status-4") +
-		s.output("env -0", "after") +
+		s.output("probe environment", "after") +
 		s.succeeds("--unset", "status-5") + // of what is not there
 		s.output("systemfd status", "status-after") +
 		s.output("echo the end", "end") +
@@ -347,7 +348,7 @@ func TestNoListen(t *testing.T) {
 			t.Parallel()
 			p := testkit.NewProject(t)
 			p.Env = append(p.Env, "LISTEN_FDS=1", "LISTEN_PID=1", "LISTEN_FDNAMES=x", "LISTEN_PIDFDID=7", "LISTEN_FDS_FIRST_FD=5")
-			got := script(p, s, s.evaluate("--no-listen -s http::0")+s.output("env -0", "seen")+s.output("systemfd -- probe", "probe"))
+			got := script(p, s, s.evaluate("--no-listen -s http::0")+s.output("probe environment", "seen")+s.output("systemfd -- probe", "probe"))
 			if got.Status != 0 {
 				t.Errorf("exit %d: %s", got.Status, got.Err)
 			}

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 package main
 
@@ -34,6 +34,7 @@ var inUseTests = []inUseTest{
 func TestInUse(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "node")
+	needNames(t)
 	p := testkit.NewProject(t)
 	p.KeepHere("-s", "app=http::0")
 	socket := p.Held()[0]
@@ -95,6 +96,7 @@ func checkUnused(p *testkit.Project, socket testkit.Held) {
 // TestStatusCountsWaiting has connections wait, and a server take them.
 func TestStatusCountsWaiting(t *testing.T) {
 	t.Parallel()
+	testkit.LinuxOnly(t, "the number of connections that wait at a socket")
 	p := testkit.NewProject(t)
 	p.KeepHere("-s", "app=http::0", "-s", "udp::0", "-s", "./ctl")
 	sockets := p.Held()

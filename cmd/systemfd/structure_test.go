@@ -101,6 +101,25 @@ func TestBuildConstraints(t *testing.T) {
 	}
 }
 
+// TestLinuxOnly: a file of tests that only Linux has says why. What else a system lacks is said where a test is skipped.
+func TestLinuxOnly(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isOnly := strings.HasPrefix(string(text), "//go:build linux\n") || strings.HasSuffix(file, "_linux_test.go")
+		if says := strings.Contains(string(text), "\n// This file is only for Linux"); isOnly != says {
+			t.Errorf("%s: only for Linux: %v, and it says so: %v", file, isOnly, says)
+		}
+	}
+}
+
 // parseModule returns the files of the program by their paths, without tests and their kit, examples and what is generated.
 func parseModule(t *testing.T) map[string]*ast.File {
 	t.Helper()

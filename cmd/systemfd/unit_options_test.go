@@ -21,6 +21,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux: it compares options that no other system has with what systemd sets.
+
 // umask is this process's; asking umask(2) would change it for all who run meanwhile.
 func umask(t *testing.T) uint64 {
 	t.Helper()

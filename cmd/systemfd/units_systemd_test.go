@@ -11,10 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file asks systemd which files belong to a unit, and what its specifiers stand for. Its complaints tell.
+// This file is only for Linux, which has systemd: it asks that which files belong to a unit, and what its specifiers stand for. Its complaints tell.
 
 // verify returns what systemd-analyze verify says of a unit in dir: that of the system as root, else that of a user.
 func verify(t *testing.T, dir, unit string) string {
@@ -141,4 +142,41 @@ func valuesIn(text string) (values []string) {
 		values = append(values, match[1])
 	}
 	return values
+}
+
+// TestBus starts a D-Bus daemon from the unit that Debian ships, when the first client comes, which it then answers.
+func TestBus(t *testing.T) {
+	t.Parallel()
+	testkit.Need(t, "dbus-daemon", "dbus-send")
+	unit := shippedUnit(t, "/dbus-user-session/usr/lib/systemd/user/dbus.socket")
+	for _, flags := range [][]string{nil, {"--lazy"}} {
+		p := testkit.NewProject(t)
+		from := "/run/bus"
+		if os.Geteuid() != 0 {
+			from = p.Dir + "/bus"
+		}
+		argv := append([]string{"systemfd", "-q", "-u", unit, "--map", from + "=./my.bus", "--info-file", "info"}, flags...)
+		l := p.Launch(append(argv, "--", "dbus-daemon", "--session", "--address=systemd:", "--nofork", "--nopidfile", "--nosyslog")...)
+		address := p.Opened()
+		if address != p.Dir+"/my.bus" {
+			t.Errorf("the bus is at %s", address)
+		}
+		for range 2 {
+			checkBus(t, address)
+		}
+		if name := process.Name(l.Process.Pid); name != "dbus-daemon" {
+			t.Errorf("process %d is %q", l.Process.Pid, name)
+		}
+	}
+}
+
+// checkBus asks a bus for the names on it.
+func checkBus(t *testing.T, address string) {
+	t.Helper()
+	send := exec.CommandContext(t.Context(), "dbus-send", "--bus=unix:path="+address, "--print-reply", "--dest=org.freedesktop.DBus",
+		"/", "org.freedesktop.DBus.ListNames")
+	out, err := send.Output()
+	if err != nil || !strings.Contains(string(out), `string "org.freedesktop.DBus"`) {
+		t.Fatalf("dbus-send: %v, %s", err, out)
+	}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
-// This file compares --unit with systemd: what it takes, and what it opens.
+// This file is only for Linux, which has systemd: it compares --unit with that, what it takes, and what it opens.
 
 // disagreements are lines of section Socket that systemd and we see differently, on purpose.
 var disagreements = map[string]string{

@@ -1,9 +1,10 @@
-//go:build linux
+//go:build unix
 
 package main
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,8 @@ func TestWatchers(t *testing.T) {
 		for _, s := range strict {
 			t.Run(w.name+" "+s.Name, func(t *testing.T) {
 				t.Parallel()
-				testkit.Need(t, w.tool, "make")
+				testkit.Need(t, w.tool)
+				needGNUMake(t)
 				command, p := s.Command(t), testkit.NewProject(t)
 				p.Write("Makefile", makefile)
 				p.Write("watched", "")
@@ -59,6 +61,15 @@ func TestWatchers(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// needGNUMake is testkit.Need for the make whose jobserver is two descriptors: the BSDs have another one.
+func needGNUMake(t *testing.T) {
+	t.Helper()
+	testkit.Need(t, "make")
+	if out, err := exec.Command("make", "--version").Output(); err != nil || !strings.HasPrefix(string(out), "GNU Make") {
+		testkit.Lacks(t, "GNU make")
 	}
 }
 
@@ -81,7 +92,7 @@ func restartByFile(t *testing.T, dir string, s testkit.Server, address string, o
 // still finds the jobserver.
 func TestBelowMake(t *testing.T) {
 	t.Parallel()
-	testkit.Need(t, "make")
+	needGNUMake(t)
 	for _, s := range strict {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()

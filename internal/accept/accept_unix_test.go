@@ -5,6 +5,7 @@ package accept_test
 import (
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -178,6 +179,9 @@ type shortTest struct {
 }
 
 func (test shortTest) check(t *testing.T) {
+	if test.free == 0 && runtime.GOOS == "darwin" {
+		t.Skip("macOS drops a connection for which there is no descriptor")
+	}
 	s := serve(t, inetd("echo served"), slices.Repeat([]string{"tcp::0"}, test.listeners)...)
 	clients, undo := comeShort(t, s, test.free)
 	s.await("the warning", func() bool { return s.has("ready", test.want) })

@@ -12,6 +12,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux: it limits a holder with prlimit(2) and reads the clock of another process.
+
 // TestManySocketsAreLinear compares the processor time of 8 times as many sockets: that takes 8 times as much, and what is
 // quadratic 64 times. It is not parallel: it takes the time of this process.
 func TestManySocketsAreLinear(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux: it has threads of another user.
+
 // socketOfAnother has somebody else listen, for which this has to be root.
 func socketOfAnother(t *testing.T) (path string) {
 	t.Helper()

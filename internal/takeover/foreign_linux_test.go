@@ -7,6 +7,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux: it has threads of another user.
+
 // TestForeignHolder: below su the holder is another user's, and the inherited sockets do without it.
 func TestForeignHolder(t *testing.T) {
 	t.Parallel()

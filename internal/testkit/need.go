@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 )
 
 // A Skipper is a test, or a script of testscript.
@@ -28,4 +29,11 @@ func Lacks(t Skipper, what string) {
 		t.Fatal(text)
 	}
 	t.Skip(text)
+}
+
+// LinuxOnly skips the test on other systems, which lack what it says.
+func LinuxOnly(t Skipper, what string) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has " + what)
+	}
 }

@@ -2,90 +2,63 @@ package testkit
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// KillIn kills the processes whose working directory is dir, the ones with a process group of their own
-// among them, and returns how many there were.
-func KillIn(dir string) (found int) {
+// ProcessesIn returns the processes whose working directory is dir.
+func ProcessesIn(dir string) (pids []int) {
 	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	for _, link := range links {
 		if target, err := os.Readlink(link); err == nil && target == dir {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
-			syscall.Kill(pid, syscall.SIGKILL)
-			found++
+			pids = append(pids, pid)
 		}
 	}
-	return found
+	return pids
 }
 
-// Kill ends a process by SIGTERM and waits until it is gone.
-func Kill(t *testing.T, pid int) {
-	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		t.Fatalf("kill %d: %v", pid, err)
-	}
-	Await(t, fmt.Sprintf("process %d to be gone", pid), func() bool {
-		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
-	})
-}
-
-// Dies waits until a process is no more, or nobody's child that only has to be waited for.
-func Dies(t *testing.T, pid int) {
-	t.Helper()
-	Await(t, fmt.Sprintf("process %d to end", pid), func() bool {
-		s, isThere := statOf(pid)
-		return !isThere || s.state == "Z"
-	})
-}
-
-// stat is what /proc/PID/stat says, proc_pid_stat(5).
-type stat struct {
-	state   string
-	parent  int
-	cpuTime time.Duration
-}
-
-// statOf returns the stat of a process, unless that has ended and was waited for.
-func statOf(pid int) (s stat, isThere bool) {
+// list reads /proc/PID/stat, see proc_pid_stat(5).
+func list(pid int) (p listed, isThere bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return s, false
+		return p, false
 	}
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // behind the name
-	s.state = fields[0]
-	s.parent, _ = strconv.Atoi(fields[1])
+	p = listed{pid: pid, state: fields[0]}
+	p.parent, _ = strconv.Atoi(fields[1])
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
-	s.cpuTime = time.Duration(user+system) * 10 * time.Millisecond // a clock tick, which Linux has at 100 a second everywhere
-	return s, true
+	p.cpuTime = time.Duration(user+system) * 10 * time.Millisecond // a clock tick, which Linux has at 100 a second everywhere
+	argv, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	p.args = strings.TrimSpace(strings.ReplaceAll(string(argv), "\x00", " "))
+	return p, true
 }
 
-// Children returns the processes whose parent is pid, with their states.
-func Children(pid int) (states map[int]string) {
-	states = map[int]string{}
+func listAll() (all []listed) {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {
-		child, _ := strconv.Atoi(filepath.Base(dir))
-		if s, isThere := statOf(child); isThere && s.parent == pid {
-			states[child] = s.state
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		if p, isThere := list(pid); isThere {
+			all = append(all, p)
 		}
 	}
-	return states
+	return all
 }
 
-// AwaitChildless waits until a process has no children, also none to be waited for.
-func AwaitChildless(t *testing.T, pid int) {
-	t.Helper()
-	Await(t, "the children to be reaped", func() bool { return len(Children(pid)) == 0 })
+// IsStopped reports whether every thread of a process is.
+func IsStopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	return !slices.ContainsFunc(threads, func(thread string) bool {
+		status, _ := os.ReadFile(thread)
+		return !strings.Contains(string(status), "\nState:\tT")
+	})
 }
 
 // OpenFiles returns what a process has open.
@@ -102,16 +75,4 @@ func OpenFiles(t *testing.T, pid int) []string {
 		}
 	}
 	return files
-}
-
-// CPUTime is what a process uses in an interval.
-func CPUTime(t *testing.T, pid int, interval time.Duration) time.Duration {
-	t.Helper()
-	before, _ := statOf(pid)
-	time.Sleep(interval) // what is measured
-	after, isThere := statOf(pid)
-	if !isThere {
-		t.Fatalf("process %d has ended", pid)
-	}
-	return after.cpuTime - before.cpuTime
 }

@@ -31,6 +31,16 @@ func Inode(t testing.TB, fd int) uint64 {
 	return uint64(stat.Ino)
 }
 
+// Descriptors counts what this process has open. Nothing else may run meanwhile.
+func Descriptors(testing.TB) (open int) {
+	for fd := range uintptr(1 << 16) {
+		if _, err := unix.FcntlInt(fd, unix.F_GETFD, 0); err == nil {
+			open++
+		}
+	}
+	return open
+}
+
 // Exhaust takes all descriptors that this process may have, but for free ones, until undo is called. Nothing else may run
 // meanwhile.
 func Exhaust(t testing.TB, free int) (undo func()) {

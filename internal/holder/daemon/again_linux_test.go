@@ -12,6 +12,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux: it chooses process IDs, in a pid namespace.
+
 // reborn starts processes until one has the ID of one that has ended. It returns nil if a thread of ours has taken that.
 func reborn(t *testing.T, pid int) *exec.Cmd {
 	t.Helper()

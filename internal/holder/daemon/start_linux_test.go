@@ -15,6 +15,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux: it looks into a holder with /proc and limits it with prlimit(2).
+
 // TestStartKeepsNothingBusy: a holder works in /, its standard streams are /dev/null, and its environment says nothing
 // of sockets. It is not parallel: it sets variables.
 func TestStartKeepsNothingBusy(t *testing.T) {
@@ -46,15 +48,6 @@ func environ(t *testing.T, pid int) []string {
 		t.Fatalf("the environment is %q, %v", text, err)
 	}
 	return strings.Split(string(text), "\x00")
-}
-
-func TestStartIsKilled(t *testing.T) {
-	t.Parallel()
-	opened := control(t)
-	defer opened.Close()
-	if err := Start(opened.FD, opened.Path, killed); err == nil || err.Error() != "cannot start a holder: systemfd holder was ended by SIGKILL" {
-		t.Errorf("got %v", err)
-	}
 }
 
 // TestTooManyOpenFiles has a holder reach its limit: the claim is refused, whatever came is closed, and it goes on.

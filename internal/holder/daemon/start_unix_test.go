@@ -63,3 +63,12 @@ func TestStartIsDetached(t *testing.T) {
 	})
 	stops(t, pid, path)
 }
+
+func TestStartIsKilled(t *testing.T) {
+	t.Parallel()
+	opened := control(t)
+	defer opened.Close()
+	if err := Start(opened.FD, opened.Path, killed); err == nil || err.Error() != "cannot start a holder: systemfd holder was ended by SIGKILL" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -16,6 +16,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux: it has threads of another user and pid namespaces.
+
 // needRoot skips what only root can try.
 func needRoot(t *testing.T) {
 	t.Helper()

@@ -1,7 +1,13 @@
 // Probe tells what a process started by systemfd finds, or serves on what it was passed.
 //
 //	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS and others that name descriptors, descriptors, limits, signals
-//	probe options    one line a descriptor: its socket options
+//	probe options    one line a descriptor: its socket options, on Linux
+//	probe describe FD
+//	                 what stands at a descriptor
+//	probe mode PATH...
+//	                 one line a path: its permission bits, in octal
+//	probe environment
+//	                 all variables, each with a NUL behind it
 //	probe serve      answer every connection on descriptor 3 with "PID REQUEST", or every datagram
 //	server           called so, by a link: write the facts to the file "seen" beside it
 //	probe graceful [ADDRESS]
@@ -15,7 +21,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +39,14 @@ func main() {
 		graceful(os.Args[2:]...)
 	case len(os.Args) > 1 && os.Args[1] == "options":
 		options()
+	case len(os.Args) > 2 && os.Args[1] == "describe":
+		fmt.Println(describe(number(os.Args[2])))
+	case len(os.Args) > 1 && os.Args[1] == "mode":
+		modes(os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "environment":
+		for _, v := range os.Environ() {
+			fmt.Print(v, "\x00")
+		}
 	default:
 		report()
 	}
@@ -86,6 +102,24 @@ func must(s string, err error) string {
 	return s
 }
 
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func modes(paths []string) {
+	for _, path := range paths {
+		var stat unix.Stat_t // os.FileMode has other bits
+		if err := unix.Lstat(path, &stat); err != nil {
+			panic(err)
+		}
+		fmt.Printf("%o\n", stat.Mode&0o7777)
+	}
+}
+
 func describe(fd int) string {
 	flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	mode := "blocking"
@@ -96,10 +130,28 @@ func describe(fd int) string {
 	if err != nil {
 		return "file " + mode
 	}
-	accept, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	reuse, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR)
-	reusePort, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT)
-	return fmt.Sprintf("socket type=%d listening=%d reuse=%d reuseport=%d %s %s", sotype, accept, reuse, reusePort, mode, address(fd))
+	return fmt.Sprintf("socket type=%d listening=%d reuse=%d reuseport=%d %s %s", sotype, listening(fd, sotype),
+		isSet(fd, unix.SO_REUSEADDR), isSet(fd, unix.SO_REUSEPORT), mode, address(fd))
+}
+
+// isSet returns 1 for an option that is set: some systems return the option's own bit.
+func isSet(fd, option int) int {
+	if value, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); err != nil || value == 0 {
+		return 0
+	}
+	return 1
+}
+
+// listening returns 1 for a socket that accepts connections. macOS does not know SO_ACCEPTCONN: there it is a bound stream socket
+// without a peer.
+func listening(fd, sotype int) int {
+	if runtime.GOOS != "darwin" {
+		return isSet(fd, unix.SO_ACCEPTCONN)
+	}
+	if _, err := unix.Getpeername(fd); err == nil || sotype == unix.SOCK_DGRAM || strings.HasSuffix(address(fd), ":0") || address(fd) == "" {
+		return 0
+	}
+	return 1
 }
 
 func address(fd int) string {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package testkit
 
 import (
@@ -50,7 +52,7 @@ func (s Server) Process(pid int) int {
 	if !s.Forks {
 		return pid
 	}
-	worker, _ := statOf(pid)
+	worker, _ := list(pid)
 	return worker.parent
 }
 

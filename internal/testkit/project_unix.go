@@ -1,3 +1,5 @@
+//go:build unix
+
 package testkit
 
 import (
@@ -166,12 +168,9 @@ func (p *Project) Addresses() (found []string) {
 
 // Holders returns the processes that are holders of the project, also ones that are only starting.
 func (p *Project) Holders() (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range files {
-		text, _ := os.ReadFile(file)
-		if argv := strings.Split(string(text), "\x00"); len(argv) > 2 && argv[1] == "holder" && strings.Contains(string(text), p.Runtime+"/") {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			pids = append(pids, pid)
+	for _, l := range listAll() {
+		if argv := strings.Fields(l.args); len(argv) > 2 && argv[1] == "holder" && strings.Contains(l.args, p.Runtime+"/") {
+			pids = append(pids, l.pid)
 		}
 	}
 	return pids
