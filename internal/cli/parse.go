@@ -25,6 +25,35 @@ func parseFlags(grammar any, args []string) error {
 	return nil
 }
 
+// parseOpening is parseFlags of a grammar with open and quiet among its flags. Most lines have only plain words: kong would cost
+// them more than all the rest of a run, and its time grows with the square of the words.
+func parseOpening(grammar any, open *openFlags, quiet *bool, args []string) error {
+	sockets, isQuiet, rest := readPlain(args)
+	if len(rest) > 0 {
+		if err := parseFlags(grammar, rest); err != nil {
+			return err
+		}
+	}
+	open.Socket = append(sockets, open.Socket...)
+	*quiet = *quiet || isQuiet
+	return nil
+}
+
+// readPlain reads -s SPEC and -q up to the first other word, from which on all is for kong.
+func readPlain(args []string) (sockets []string, quiet bool, rest []string) {
+	for len(args) > 0 {
+		switch word := args[0]; {
+		case word == "-q" || word == "--quiet":
+			quiet, args = true, args[1:]
+		case (word == "-s" || word == "--socket") && len(args) > 1 && args[1] != "" && args[1][0] != '-':
+			sockets, args = append(sockets, args[1]), args[2:]
+		default:
+			return sockets, quiet, args
+		}
+	}
+	return sockets, quiet, nil
+}
+
 // newParser builds the parser of only one form: a grammar costs more than all else before exec.
 func newParser(grammar any) *kong.Kong {
 	return kong.Must(grammar, kong.NoDefaultHelp(), kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)))

@@ -23,17 +23,21 @@ func (p *Plan) Take() ([]Socket, error) {
 		return nil, err
 	}
 	p.ask()
-	sockets = append(p.inherited, sockets...)
-	opened, err := p.open()
+	kept, err := p.keptOpenings()
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range sockets {
+	opened, err := p.open(kept)
+	if err != nil {
+		return nil, err
+	}
+	sockets = slices.Concat(p.inherited, sockets, opened)
+	for _, s := range sockets[:len(sockets)-len(opened)] {
 		if len(s.Users) > 0 {
 			p.warn("%s is also in use by %s", s.Address(), process.Join(s.Users))
 		}
 	}
-	return append(sockets, opened...), nil
+	return sockets, nil
 }
 
 // fetch fetches what is held.
@@ -158,21 +162,16 @@ func (p *Plan) ask() {
 	}
 }
 
-// open takes from the holder what it keeps of the openings, and opens the rest.
-func (p *Plan) open() (sockets []Socket, err error) {
-	kept, err := p.keptOpenings()
-	if err != nil {
-		return nil, err
-	}
-	for i, o := range p.openings {
-		s, isKept := kept[i]
-		if !isKept {
-			if s.Socket, err = socket.Open(o); err != nil {
-				Undo(sockets)
-				return nil, p.inUse(err)
-			}
+// open opens the openings that are not kept.
+func (p *Plan) open(kept map[int]Socket) (sockets []Socket, err error) {
+	sockets = make([]Socket, len(p.openings))
+	for i := range p.openings {
+		if s, isKept := kept[i]; isKept {
+			sockets[i] = s
+		} else if sockets[i].Socket, err = socket.Open(p.openings[i]); err != nil {
+			Undo(sockets[:i])
+			return nil, p.inUse(err)
 		}
-		sockets = append(sockets, s)
 	}
 	return sockets, nil
 }
