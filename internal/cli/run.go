@@ -271,7 +271,7 @@ func (h *handover) isHeld() bool {
 func (h *handover) accept(signals chan os.Signal) error {
 	ending, err := accept.Serve(accept.Service{
 		File: h.file, Argv: h.argv, Environ: h.environ, Listeners: takeover.Sockets(h.sockets), Ready: h.ready, CleanUp: h.cleanUp,
-		Inetd: h.flags.Inetd, Nonblock: h.flags.Nonblock, Nested: h.flags.nested(),
+		Inetd: h.flags.Inetd, Nonblock: h.flags.Nonblock, PassPID: h.listenPID() != 0, Nested: h.flags.nested(),
 		Warn: func(err error) { h.printer.warn(err.Error()) }, Fail: h.printer.fail,
 	}, signals)
 	if err != nil {
@@ -281,15 +281,9 @@ func (h *handover) accept(signals chan os.Signal) error {
 	return nil
 }
 
-// nested is the command line of the systemfd that becomes the command for one connection.
+// nested is the command line of a systemfd that becomes the command for one connection.
 func (f *runFlags) nested() []string {
-	argv := []string{"systemfd", "--quiet"}
-	switch {
-	case f.Pid != nil && *f.Pid:
-		argv = append(argv, "--pid")
-	case f.Pid != nil:
-		argv = append(argv, "--no-pid")
-	}
+	argv := []string{"systemfd", "--quiet", "--pid"}
 	if f.Nonblock {
 		argv = append(argv, "--nonblock")
 	}
