@@ -26,8 +26,8 @@ func FuzzParseOpening(f *testing.F) {
 	})
 }
 
-// TestReadPlain: what most lines consist of is read without kong.
-func TestReadPlain(t *testing.T) {
+// TestTakePlain: what most lines consist of is read without kong.
+func TestTakePlain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		args, sockets string
@@ -37,17 +37,19 @@ func TestReadPlain(t *testing.T) {
 		{"", "", false, ""},
 		{"-s 3000 --socket a=unix::/s -q", "3000 a=unix::/s", true, ""},
 		{"--quiet -s 0", "0", true, ""},
-		{"-s 1 --hold -s 2", "1", false, "--hold -s 2"},
+		{"-s 1 --hold -s 2 -b 5 -s 3", "1 2 3", false, "--hold -b 5"},
 		{"-s 1 -s", "1", false, "-s"},
-		{"-s -q", "", false, "-s -q"},
-		{"-s3000", "", false, "-s3000"},
+		{"-s -q", "", true, "-s"},
+		{"-s3000 -q", "", true, "-s3000"},
+		{"-b -s 1 5", "", false, "-b -s 1 5"},
+		{"-b -q -", "", false, "-b -q -"},
 	} {
-		sockets, quiet, rest := readPlain(strings.Fields(test.args))
+		sockets, quiet, rest := takePlain(strings.Fields(test.args))
 		if got := strings.Join(sockets, " "); got != test.sockets || quiet != test.quiet || strings.Join(rest, " ") != test.rest {
 			t.Errorf("%q: %q, %v, and %q for kong", test.args, got, quiet, rest)
 		}
 	}
-	if _, _, rest := readPlain([]string{"-s", ""}); len(rest) != 2 {
+	if _, _, rest := takePlain([]string{"-s", ""}); len(rest) != 2 {
 		t.Errorf("an empty value: %q is for kong", rest)
 	}
 }
