@@ -1,8 +1,10 @@
 // Systemfd opens sockets and hands them to another program by the systemd socket-activation protocol.
 //
-// It lives for a millisecond: no need to look for a CPU limit, which would leave files open at descriptors 3 and 4.
+// It lives for a millisecond: no need to look for a CPU limit, which would leave files open at descriptors 3 and 4, nor to
+// look again for changes of it.
 //
 //go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
 import (

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/systemfd/systemfd/internal/child"
+	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/socket"
 )
@@ -21,8 +22,9 @@ type Service struct {
 	Argv      []string // with the name by which it was called
 	Environ   []string
 	Inetd     bool     // the connection is its standard input and output, not descriptor 3
-	Nonblock  bool     // with Inetd: the connection has O_NONBLOCK
-	Nested    []string // without Inetd: the command line of the systemfd that becomes the command, up to "--"
+	Nonblock  bool     // the connection has O_NONBLOCK
+	PassPID   bool     // without Inetd: LISTEN_PID names the command
+	Nested    []string // the command line of a systemfd that sets that, and becomes the command, up to "--"
 	Listeners []socket.Socket
 	Ready     func()      // before the first connection is accepted
 	CleanUp   func()      // when nothing more is accepted
@@ -34,6 +36,8 @@ type Service struct {
 type server struct {
 	Service
 	children *child.Group
+	environ  []string      // of each command, but for what tells of its client
+	first    between       // with PassPID: what becomes the command
 	ending   chan struct{} // closed when no more is to be accepted
 	shortage child.Shortage
 }
@@ -43,20 +47,17 @@ const room = 8
 
 // Serve accepts until one of signals comes, passes that on, and returns it when the children have ended.
 func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
-	if err := child.HasRoom(room); err != nil {
+	s := &server{Service: service, ending: make(chan struct{}), shortage: child.Shortage{Warn: service.Warn}}
+	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("cannot accept: %w", err)
 	}
-	var listeners []socket.Listener
-	for _, s := range service.Listeners {
-		l, err := socket.NewListener(s, service.Inetd && service.Nonblock)
-		if err != nil {
-			return nil, fmt.Errorf("cannot accept on %s: %w", s.Display(), err)
-		}
-		listeners = append(listeners, l)
+	listeners, err := s.listen()
+	if err != nil {
+		return nil, err
 	}
 	startThreads()
-	service.Ready()
-	s := &server{Service: service, children: child.NewGroup(), ending: make(chan struct{}), shortage: child.Shortage{Warn: service.Warn}}
+	s.Ready()
+	s.children = child.NewGroup()
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
 		accepting.Go(func() { s.accept(l) })
@@ -77,6 +78,35 @@ func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
 	}()
 	s.children.Wait()
 	return ending, nil
+}
+
+// prepare finds out what is the same for every connection.
+func (s *server) prepare() (err error) {
+	if err := child.HasRoom(room); err != nil {
+		return err
+	}
+	set := listenfds.Set{NoHolder: true}
+	if !s.Inetd {
+		set.First, set.Count, set.Names = listenfds.Start, 1, []string{"connection"}
+	}
+	s.environ = slices.DeleteFunc(listenfds.Environ(s.Environ, set), func(v string) bool {
+		return strings.HasPrefix(v, remoteAddr) || strings.HasPrefix(v, remotePort)
+	})
+	if s.PassPID && !s.Inetd {
+		s.first, err = s.between()
+	}
+	return err
+}
+
+func (s *server) listen() (listeners []socket.Listener, err error) {
+	for _, on := range s.Listeners {
+		l, err := socket.NewListener(on, s.Nonblock)
+		if err != nil {
+			return nil, fmt.Errorf("cannot accept on %s: %w", on.Display(), err)
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
 }
 
 // startThreads has the runtime start the threads that it will need while there is room for them: it ends the program if
@@ -140,33 +170,31 @@ func (s *server) handle(conn *os.File, from netip.AddrPort) {
 	}
 }
 
-// start starts the command with conn. It is this program again that becomes the command, as LISTEN_PID has to say the
-// process ID of a process that does not exist yet; with Inetd there is no LISTEN_PID.
+// start starts the command with conn.
 func (s *server) start(conn *os.File, from netip.AddrPort) error {
-	if s.Inetd {
-		environ := listenfds.Environ(s.Environ, listenfds.Set{NoHolder: true})
-		return s.children.Start(child.Command{
-			File: s.File, Argv: s.Argv, Environ: withRemote(environ, from), Files: []uintptr{conn.Fd(), conn.Fd(), 2},
-		})
+	c := child.Command{File: s.File, Argv: s.Argv, Environ: s.environOf(from), Files: []uintptr{0, 1, 2, conn.Fd()}}
+	switch {
+	case s.Inetd:
+		c.Files = []uintptr{conn.Fd(), conn.Fd(), 2}
+	case s.PassPID:
+		if _, err := handoff.LookPath(s.Argv[0]); err != nil { // in our words
+			return err
+		}
+		c.File, c.Argv = s.first.file, slices.Concat(s.first.argv, s.Argv)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	set := listenfds.Set{First: listenfds.Start, Count: 1, Names: []string{"connection"}, NoHolder: true}
-	argv := slices.Concat(s.Nested, []string{"--"}, s.Argv)
-	argv[0] = self // by which OpenBSD finds the program
-	environ := withRemote(listenfds.Environ(s.Environ, set), from)
-	return s.children.Start(child.Command{File: self, Argv: argv, Environ: environ, Files: []uintptr{0, 1, 2, conn.Fd()}})
+	return s.children.Start(c)
 }
 
-// withRemote sets REMOTE_ADDR and REMOTE_PORT, systemd.exec(5), of an inet connection; ones of somebody else's go.
-func withRemote(environ []string, from netip.AddrPort) []string {
-	environ = slices.DeleteFunc(environ, func(v string) bool {
-		return strings.HasPrefix(v, "REMOTE_ADDR=") || strings.HasPrefix(v, "REMOTE_PORT=")
-	})
+// These say of an inet connection whose it is, systemd.exec(5).
+const (
+	remoteAddr = "REMOTE_ADDR="
+	remotePort = "REMOTE_PORT="
+)
+
+// environOf is the environment of the command for a connection.
+func (s *server) environOf(from netip.AddrPort) []string {
 	if !from.IsValid() {
-		return environ
+		return s.environ
 	}
-	return append(environ, "REMOTE_ADDR="+from.Addr().String(), fmt.Sprintf("REMOTE_PORT=%d", from.Port()))
+	return append(slices.Clip(s.environ), remoteAddr+from.Addr().String(), fmt.Sprintf("%s%d", remotePort, from.Port()))
 }

@@ -60,6 +60,49 @@ func TestServeEnviron(t *testing.T) {
 	}
 }
 
+// TestServePassesEnviron: LISTEN_PID names the command, and nothing else of its environment changes, also of what a shell would
+// set or drop.
+func TestServePassesEnviron(t *testing.T) {
+	dir := testkit.Directory(t)
+	t.Chdir(dir)
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, teller)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, variables := range [][]string{
+		{},
+		{"PWD=" + dir},
+		{"PWD=/"},
+		{"PWD=" + dir, "SHLVL=1"},
+		{"SHLVL=7", "_=/bin/x", "OLDPWD=/no/such"},
+		{"TEXT=a\nb=c\n", "EMPTY="},
+		{"a.b=c"},
+		{"f%%=() { :; }"},
+		{"IFS=:"},
+		{"OPTIND=7"},
+		{"PPID=1"},
+		{"PS1=x", "PS4=y"},
+		{"RANDOM=1", "LINENO=1"},
+		{"SHELLOPTS=xtrace"},
+	} {
+		environ := append([]string{"PATH=" + os.Getenv("PATH")}, variables...)
+		service := accept.Service{File: "./" + teller, Argv: []string{"./" + teller}, Environ: environ, PassPID: true, Nested: nested}
+		s := serve(t, service, "unix::./s")
+		got := strings.Split(testkit.ReadAll(t, s.dial(0)), "\x00")
+		want := append(environ, "LISTEN_FDS=1", "LISTEN_FDNAMES=connection", "LISTEN_FDS_FIRST_FD=3", "SYSTEMFD_HOLDER=", "LISTEN_PID="+got[0])
+		got = got[1:]
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("of %q it finds %q", want, got)
+		}
+		s.end(syscall.SIGTERM)
+	}
+}
+
 type environTest struct {
 	service    accept.Service
 	spec, want string

@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,11 +24,25 @@ import (
 // A Serve waits for every child of this process: the tests do not run at the same time.
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == nested[1] { // what the package starts is this program again
+	switch { // what the package starts is this program again
+	case len(os.Args) > 1 && os.Args[1] == nested[1]:
 		os.Exit(cli.Main(os.Args[1:], cli.Version{}))
+	case filepath.Base(os.Args[0]) == teller:
+		tell()
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would sleep a second in each
 	os.Exit(m.Run())
+}
+
+// teller is a command that tells a client at descriptor 3 its process ID and its environment, which a shell would change.
+const teller = "teller"
+
+func tell() {
+	text := strings.Join(append([]string{strconv.Itoa(os.Getpid())}, os.Environ()...), "\x00")
+	if _, err := os.NewFile(3, "connection").WriteString(text); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // nested becomes the command of a connection.
@@ -38,7 +54,7 @@ func inetd(script string) accept.Service {
 }
 
 func third(script string) accept.Service {
-	return accept.Service{File: "/bin/sh", Argv: []string{"sh", "-c", script}, Environ: os.Environ(), Nested: nested}
+	return accept.Service{File: "/bin/sh", Argv: []string{"sh", "-c", script}, Environ: os.Environ(), PassPID: true, Nested: nested}
 }
 
 // serving is a Serve that runs.

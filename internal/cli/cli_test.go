@@ -98,14 +98,14 @@ func TestParseFlags(t *testing.T) {
 	if want := []string{"a,b=/x,y", "http::3000"}; !slices.Equal(flags.Socket, want) {
 		t.Errorf("sockets %q, want %q", flags.Socket, want)
 	}
-	if !flags.Quiet || flags.Backlog != "7" || flags.Pid == nil || *flags.Pid || !flags.ReusePort || flags.NoReuse || flags.Color != "auto" {
+	if !flags.Quiet || flags.Backlog != "7" || flags.Pid == nil || *flags.Pid || !flags.ReusePort || flags.NoReuse || flags.Color != "" {
 		t.Errorf("%+v", flags)
 	}
 	var defaults runFlags
 	if err := parseFlags(&defaults, nil); err != nil {
 		t.Fatal(err)
 	}
-	if defaults.Backlog != "4096" || defaults.Pid != nil || defaults.Color != "auto" || defaults.Append || defaults.Nonblock {
+	if o, err := defaults.options(); o != spec.Defaults() || err != nil || defaults.Pid != nil || defaults.Color != "" || defaults.Append || defaults.Nonblock {
 		t.Errorf("%+v", defaults)
 	}
 }

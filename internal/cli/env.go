@@ -54,7 +54,7 @@ type export struct {
 // env is systemfd env. On standard output there is nothing but code; on failure code that makes the eval fail.
 func env(p *printer, args []string) error {
 	var flags envFlags
-	err := parseFlags(&flags, args)
+	err := parseOpening(&flags, &flags.openFlags, &flags.Quiet, args)
 	if err == nil && flags.Help {
 		p.flagHelp(envHelp, &flags)
 		return nil

@@ -21,7 +21,7 @@ type openFlags struct {
 	Socket    []string `short:"s" sep:"none" placeholder:"SPEC" complete:"spec" help:"open a socket; repeatable, in descriptor order"`
 	Unit      []string `short:"u" sep:"none" placeholder:"FILE" complete:"unit" help:"open the sockets of a systemd .socket unit; repeatable"`
 	Map       []string `sep:"none" placeholder:"FROM=TO" complete:"map" help:"bind TO where a unit says FROM (a port, an address or a path); - leaves it out"`
-	Backlog   string   `short:"b" placeholder:"N" default:"4096" help:"listen queue [4096 connections, capped by the system]"`
+	Backlog   string   `short:"b" placeholder:"N" help:"listen queue [4096 connections, capped by the system]"`
 	NoReuse   bool     `help:"do not set SO_REUSEADDR on TCP sockets"`
 	ReusePort bool     `help:"set SO_REUSEPORT on TCP and UDP sockets"`
 	Mode      string   `placeholder:"OCTAL" complete:"mode" help:"permission bits of unix sockets [0666 less the umask]"`
@@ -53,6 +53,7 @@ func (f *openFlags) wanted() (w wanted, err error) {
 	if err != nil {
 		return w, err
 	}
+	w.openings, w.units = make([]spec.Opening, 0, len(f.Socket)), make([]string, 0, len(f.Socket))
 	for _, text := range f.Socket {
 		if err := w.addSocket(text, options); err != nil {
 			return w, err
@@ -115,8 +116,11 @@ func (f *openFlags) options() (o spec.Options, err error) {
 	return o, err
 }
 
-// parseBacklog reads the number of --backlog.
+// parseBacklog reads the number of --backlog; unset is the default.
 func parseBacklog(text string) (int, error) {
+	if text == "" {
+		return spec.DefaultBacklog, nil
+	}
 	n, err := strconv.ParseInt(text, 0, 32)
 	if err != nil || n < 1 {
 		return 0, &usageError{fmt.Sprintf("--backlog %q is not a number of connections from 1 to %d", text, math.MaxInt32), ""}

@@ -25,6 +25,55 @@ func parseFlags(grammar any, args []string) error {
 	return nil
 }
 
+// parseOpening is parseFlags of a grammar with open and quiet among its flags. Most lines have only plain words: kong would cost
+// them more than all the rest of a run, and its time grows with the square of the words.
+func parseOpening(grammar any, open *openFlags, quiet *bool, args []string) error {
+	sockets, isQuiet, rest := takePlain(args)
+	if len(rest) > 0 {
+		if err := parseFlags(grammar, rest); err != nil {
+			return err
+		}
+	}
+	if len(sockets) > 0 && len(open.Socket) > 0 { // their order is lost
+		return parseFlags(grammar, args)
+	}
+	open.Socket = append(open.Socket, sockets...)
+	*quiet = *quiet || isQuiet
+	return nil
+}
+
+// takePlain takes -s SPEC and -q out of args. The rest is for kong.
+func takePlain(args []string) (sockets []string, quiet bool, rest []string) {
+	for len(args) > 0 {
+		n := plainWords(args)
+		switch n {
+		case 0:
+			rest, n = append(rest, args[0]), 1
+		case 1:
+			quiet = true
+		case 2:
+			sockets = append(sockets, args[1])
+		}
+		args = args[n:]
+	}
+	return sockets, quiet, rest
+}
+
+// plainWords returns how many words at the beginning of args are a flag that takePlain takes. In front of a word that is none,
+// they stay: without them, it would be the value of a flag before them.
+func plainWords(args []string) (n int) {
+	switch word := args[0]; {
+	case word == "-q" || word == "--quiet":
+		n = 1
+	case (word == "-s" || word == "--socket") && len(args) > 1 && args[1] != "" && args[1][0] != '-':
+		n = 2
+	}
+	if n < len(args) && !isFlag(args[n]) {
+		return 0
+	}
+	return n
+}
+
 // newParser builds the parser of only one form: a grammar costs more than all else before exec.
 func newParser(grammar any) *kong.Kong {
 	return kong.Must(grammar, kong.NoDefaultHelp(), kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)))

@@ -31,7 +31,7 @@ type runFlags struct {
 	Inetd    bool     `help:"with --accept, the connection on stdin and stdout; without, the first socket on stdin"`
 	InfoFile string   `placeholder:"PATH" complete:"file" help:"write the sockets as JSON once bound; - is stdout"`
 	Quiet    bool     `short:"q" help:"print only errors"`
-	Color    string   `placeholder:"WHEN" complete:"color" default:"auto" help:"colour on stderr: auto, always or never [auto]"`
+	Color    string   `placeholder:"WHEN" complete:"color" help:"colour on stderr: auto, always or never [auto]"`
 	Help     bool     `short:"h" help:"print this help"`
 	Version  bool     `short:"V" help:"print the version"`
 }
@@ -40,14 +40,13 @@ type runFlags struct {
 // was nothing to run.
 func run(p *printer, args, command []string, split bool, version Version) error {
 	var flags runFlags
-	if err := parseFlags(&flags, args); err != nil {
-		return err
+	err := parseOpening(&flags, &flags.openFlags, &flags.Quiet, args)
+	if err == nil {
+		err = flags.setUp(p)
 	}
-	if err := checkColor(flags.Color); err != nil {
-		return err
-	}
-	p.quiet, p.color = flags.Quiet, wantsColor(flags.Color, os.Stderr)
 	switch {
+	case err != nil:
+		return err
 	case flags.Help:
 		p.help(p.out)
 		return nil
@@ -60,7 +59,7 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 		return &usageError{`no command behind "--"`, ""}
 	}
 	h := &handover{printer: p, flags: &flags, args: args, argv: command, plan: &takeover.Plan{}}
-	err := h.prepare()
+	err = h.prepare()
 	h.wanted.tell(p)
 	if is[*lineError](err) { // which says so
 		h.plan.Warnings = slices.DeleteFunc(h.plan.Warnings, func(text string) bool { return text == takeover.NoSockets })
@@ -73,36 +72,30 @@ func run(p *printer, args, command []string, split bool, version Version) error 
 	return h.exec()
 }
 
+// setUp has p print as the flags say.
+func (f *runFlags) setUp(p *printer) error {
+	p.quiet = f.Quiet
+	if f.Color == "" { // which newPrinter has seen to
+		return nil
+	}
+	err := checkColor(f.Color)
+	if err == nil {
+		p.color = wantsColor(f.Color, os.Stderr)
+	}
+	return err
+}
+
 // prepare opens or takes over the sockets, once all else is known to be right. What it warns of is told by the caller,
 // because Reserve may start this program again.
 func (h *handover) prepare() (err error) {
-	if h.wanted, err = h.flags.wanted(); err != nil {
-		return err
-	}
-	h.flags.Accept = h.flags.Accept || h.wanted.accept
-	if err = h.flags.checkProxy(); err != nil {
-		return err
-	}
-	if h.flags.Lazy && h.flags.Accept {
-		return superfluous("--lazy and --accept do not go together", "--accept, and a unit with Accept=yes, wait for connections anyway", "lazy")
-	}
-	if h.file, err = handoff.LookPath(h.argv[0]); err != nil {
-		return err
-	}
-	h.way = launcher.Of(h.argv)
-	if err = h.flags.checkOnly(); err != nil {
+	if err = h.look(); err != nil {
 		return err
 	}
 	if h.plan, err = takeover.Find(os.LookupEnv, takeover.Wanted{Openings: h.wanted.openings, Append: h.flags.Append, Only: h.flags.Only}); err != nil {
 		return err
 	}
-	if err = h.flags.checkSockets(h.plan.Specs()); err != nil {
+	if err = h.checkPlan(h.plan.Specs()); err != nil {
 		return err
-	}
-	if h.flags.Proxy {
-		if err = h.checkPorts(fdNames(h.plan.Specs())); err != nil {
-			return err
-		}
 	}
 	if h.environ, err = handoff.Reserve(os.Environ(), h.plan.Count()); err != nil {
 		return err
@@ -120,6 +113,33 @@ func (h *handover) prepare() (err error) {
 	return nil
 }
 
+// look reads what the flags say, and finds COMMAND.
+func (h *handover) look() (err error) {
+	if h.wanted, err = h.flags.wanted(); err != nil {
+		return err
+	}
+	h.flags.Accept = h.flags.Accept || h.wanted.accept
+	if err = h.flags.checkProxy(); err != nil {
+		return err
+	}
+	if h.flags.Lazy && h.flags.Accept {
+		return superfluous("--lazy and --accept do not go together", "--accept, and a unit with Accept=yes, wait for connections anyway", "lazy")
+	}
+	if h.file, err = handoff.LookPath(h.argv[0]); err != nil {
+		return err
+	}
+	h.way = launcher.Of(h.argv)
+	return h.flags.checkOnly()
+}
+
+// checkPlan finds what makes no sense with these sockets, before any is opened.
+func (h *handover) checkPlan(specs []spec.Spec) error {
+	if err := h.flags.checkSockets(specs); err != nil || !h.flags.Proxy {
+		return err
+	}
+	return h.checkPorts(fdNames(specs))
+}
+
 // checkOnly refuses what --only would have no sense for.
 func (f *runFlags) checkOnly() error {
 	for i, name := range f.Only {
@@ -133,7 +153,7 @@ func (f *runFlags) checkOnly() error {
 	return nil
 }
 
-// checkSockets finds what makes no sense with these sockets, before any is opened.
+// checkSockets finds what these sockets are no use for.
 func (f *runFlags) checkSockets(specs []spec.Spec) error {
 	switch {
 	case len(specs) == 0 && f.Accept:
@@ -251,7 +271,7 @@ func (h *handover) isHeld() bool {
 func (h *handover) accept(signals chan os.Signal) error {
 	ending, err := accept.Serve(accept.Service{
 		File: h.file, Argv: h.argv, Environ: h.environ, Listeners: takeover.Sockets(h.sockets), Ready: h.ready, CleanUp: h.cleanUp,
-		Inetd: h.flags.Inetd, Nonblock: h.flags.Nonblock, Nested: h.flags.nested(),
+		Inetd: h.flags.Inetd, Nonblock: h.flags.Nonblock, PassPID: h.listenPID() != 0, Nested: h.flags.nested(),
 		Warn: func(err error) { h.printer.warn(err.Error()) }, Fail: h.printer.fail,
 	}, signals)
 	if err != nil {
@@ -261,15 +281,9 @@ func (h *handover) accept(signals chan os.Signal) error {
 	return nil
 }
 
-// nested is the command line of the systemfd that becomes the command for one connection.
+// nested is the command line of a systemfd that becomes the command for one connection.
 func (f *runFlags) nested() []string {
-	argv := []string{"systemfd", "--quiet"}
-	switch {
-	case f.Pid != nil && *f.Pid:
-		argv = append(argv, "--pid")
-	case f.Pid != nil:
-		argv = append(argv, "--no-pid")
-	}
+	argv := []string{"systemfd", "--quiet", "--pid"}
 	if f.Nonblock {
 		argv = append(argv, "--nonblock")
 	}

@@ -48,9 +48,10 @@ func Reserve(environ []string, count int) ([]string, error) {
 	return environ, nil
 }
 
-// fill puts placeholders on those of the count descriptors from 3 on that are free, and returns them.
-func fill(count int) (ours map[int]bool, err error) {
-	ours = map[int]bool{}
+// fill puts placeholders on those of the count descriptors from 3 on that are free, and reports which these are.
+func fill(count int) (ours []bool, err error) {
+	ours = make([]bool, count)
+	growTable(count)
 	for {
 		fd, err := duplicate(0, unix.F_DUPFD_CLOEXEC, listenfds.Start)
 		if err != nil {
@@ -59,7 +60,15 @@ func fill(count int) (ours map[int]bool, err error) {
 		if !inRange(fd, count) {
 			return ours, unix.Close(fd)
 		}
-		ours[fd] = true
+		ours[fd-listenfds.Start] = true
+	}
+}
+
+// growTable has the kernel make room for the sockets, and for their copies, at once: each time that it doubles the table of
+// descriptors, it waits until no thread reads the old one, for milliseconds. Beyond the limit it does nothing.
+func growTable(count int) {
+	if fd, err := duplicate(0, unix.F_DUPFD_CLOEXEC, listenfds.Start+2*count); err == nil {
+		unix.Close(fd)
 	}
 }
 
@@ -70,10 +79,10 @@ const restarted = "systemfd_restarted"
 // keeps it away from the first descriptors only. It polls from another thread at any time, and aborts on finding a
 // socket there. It also begins at any time, with the first timer of the garbage collector's: so the range is full
 // before we look. The second time that is so before main, by what stands there now.
-func evictPoller(environ []string, count int, ours map[int]bool) ([]string, error) {
+func evictPoller(environ []string, count int, ours []bool) ([]string, error) {
 	evict := false
 	for fd := listenfds.Start; inRange(fd, count); fd++ {
-		if ours[fd] || lowfds.Holds(fd) {
+		if ours[fd-listenfds.Start] || lowfds.Holds(fd) {
 			continue
 		}
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)

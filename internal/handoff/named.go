@@ -1,6 +1,7 @@
 package handoff
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,17 +15,21 @@ const (
 	file                   // anything but a socket
 )
 
-// named are the variables that name descriptors, by which a parent talks to the programs below it.
-var named = map[string]struct {
+// row is a variable that names descriptors of a kind.
+type row struct {
+	name string
 	kind
 	rewrite func(value string, move mover) (rewritten string, isThere bool)
-}{
-	"MAKEFLAGS":       {pipe, rewriteFlags}, // "POSIX Jobserver" in the manual of GNU make
-	"MFLAGS":          {pipe, rewriteFlags},
-	"CARGO_MAKEFLAGS": {pipe, rewriteFlags},
-	"NODE_CHANNEL_FD": {connection, rewriteNumber}, // child_process.fork of Node
-	"WAYLAND_SOCKET":  {connection, rewriteNumber}, // wl_display_connect(3)
-	"BASH_XTRACEFD":   {file, rewriteNumber},       // bash(1)
+}
+
+// named are the variables that name descriptors, by which a parent talks to the programs below it.
+var named = [...]row{
+	{"MAKEFLAGS", pipe, rewriteFlags}, // "POSIX Jobserver" in the manual of GNU make
+	{"MFLAGS", pipe, rewriteFlags},
+	{"CARGO_MAKEFLAGS", pipe, rewriteFlags},
+	{"NODE_CHANNEL_FD", connection, rewriteNumber}, // child_process.fork of Node
+	{"WAYLAND_SOCKET", connection, rewriteNumber},  // wl_display_connect(3)
+	{"BASH_XTRACEFD", file, rewriteNumber},         // bash(1)
 }
 
 // mover says where a descriptor stands from now on, or that it is not there.
@@ -33,15 +38,15 @@ type mover func(fd int) (to int, isThere bool)
 // rewriteNamed returns environ with the descriptors that variables name replaced by what move says. Those that are not
 // there are taken out: sockets of ours would be taken for them.
 func rewriteNamed(environ []string, move func(fd int, k kind) (to int, isThere bool)) []string {
-	var out []string
+	out := make([]string, 0, len(environ))
 	for _, variable := range environ {
 		name, value, isSet := strings.Cut(variable, "=")
-		row, isNamed := named[name]
-		if !isSet || !isNamed {
+		i := slices.IndexFunc(named[:], func(r row) bool { return r.name == name })
+		if !isSet || i < 0 {
 			out = append(out, variable)
 			continue
 		}
-		value, isThere := row.rewrite(value, func(fd int) (int, bool) { return move(fd, row.kind) })
+		value, isThere := named[i].rewrite(value, func(fd int) (int, bool) { return move(fd, named[i].kind) })
 		if isThere {
 			out = append(out, name+"="+value)
 		}

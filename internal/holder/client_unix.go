@@ -85,6 +85,9 @@ func (c *client) Use(openings []spec.Opening) ([]Fetched, error) {
 }
 
 func (c *client) fetch(openings []spec.Opening, pass bool, wait time.Duration) ([]Fetched, error) {
+	if !c.exists() { // before openings are made text
+		return nil, ErrGone
+	}
 	a, fds, err := c.ask(wire.Request{Op: wire.Fetch, Openings: texts(openings), Pass: pass}, wait)
 	if err == nil && len(a.Found) != len(openings) {
 		err = c.unbelievable(fmt.Errorf("%d answers to %d questions", len(a.Found), len(openings)))

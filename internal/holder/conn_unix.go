@@ -34,7 +34,7 @@ type conn struct {
 // dial connects to the holder. Without one it returns ErrGone. What looks like a dead one may be one with a full queue:
 // the probe decides, and it is tried again.
 func (c *client) dial(wait time.Duration) (*conn, error) {
-	if socket.FileAt(c.control) == (socket.File{}) { // the usual case, and one system call
+	if !c.exists() {
 		return nil, ErrGone
 	}
 	deadline := time.Now().Add(wait)
@@ -54,6 +54,9 @@ func (c *client) dial(wait time.Duration) (*conn, error) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// exists reports whether there is a control socket. Mostly there is none, and this is one system call.
+func (c *client) exists() bool { return socket.FileAt(c.control) != (socket.File{}) }
 
 // connect connects without waiting, and looks who listens.
 func (c *client) connect() (int, error) {

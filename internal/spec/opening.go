@@ -190,6 +190,9 @@ func (o Opening) Encode() string {
 		b.WriteString(encodeName(o.Name) + "=")
 	}
 	b.WriteString(percentEncode(string(o.Type)+"::"+o.Address(), plain))
+	if o.Options == Defaults() { // as most are: a look at each option allocates
+		return b.String()
+	}
 	for _, row := range options {
 		if !row.isDefault(o.Options) {
 			b.WriteString("~" + row.text(o.Options))

@@ -156,6 +156,9 @@ func (o Opening) Beside(open []Opening) (Opening, int) {
 
 // inWay looks at the port first: there may be thousands.
 func (o Opening) inWay(open []Opening) int {
+	if o.Addr.Port() == 0 {
+		return -1
+	}
 	for i := range open {
 		if open[i].Addr.Port() == o.Addr.Port() && o.Overlaps(open[i]) {
 			return i

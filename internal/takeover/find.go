@@ -42,12 +42,15 @@ func (p *Plan) warn(format string, args ...any) {
 }
 
 // Specs says which sockets these are.
-func (p *Plan) Specs() (specs []spec.Spec) {
+func (p *Plan) Specs() []spec.Spec {
+	specs := make([]spec.Spec, 0, p.Count())
 	for _, s := range p.inherited {
 		specs = append(specs, s.Spec)
 	}
-	for _, o := range slices.Concat(p.held, p.openings) {
-		specs = append(specs, o.Spec)
+	for _, openings := range [][]spec.Opening{p.held, p.openings} {
+		for _, o := range openings {
+			specs = append(specs, o.Spec)
+		}
 	}
 	return specs
 }

@@ -23,8 +23,12 @@ func (p *Plan) Take() ([]Socket, error) {
 		return nil, err
 	}
 	p.ask()
-	sockets = append(p.inherited, sockets...)
-	opened, err := p.open(socket.Openings(Sockets(sockets)))
+	sockets = slices.Concat(p.inherited, sockets)
+	kept, err := p.keptOpenings()
+	if err != nil {
+		return nil, err
+	}
+	opened, err := p.open(kept, socket.Openings(Sockets(sockets)))
 	if err != nil {
 		return nil, err
 	}
@@ -154,23 +158,19 @@ func (p *Plan) ask() {
 	}
 }
 
-// open takes from the holder what it keeps of the openings, and opens the rest, beside what is here already.
-func (p *Plan) open(here []spec.Opening) (sockets []Socket, err error) {
-	kept, err := p.keptOpenings()
-	if err != nil {
-		return nil, err
-	}
+// open opens the openings that are not kept, beside what is here already.
+func (p *Plan) open(kept map[int]Socket, here []spec.Opening) (sockets []Socket, err error) {
 	keptThere := p.keptThere(kept)
-	open := slices.Concat(keptThere, here)
+	open := slices.Grow(slices.Concat(keptThere, here), len(p.openings))
+	sockets = make([]Socket, len(p.openings))
 	for i, o := range p.openings {
-		s, isKept := kept[i]
-		if !isKept {
-			if s.Socket, err = holder.OpenBeside(o, open, len(keptThere)); err != nil {
-				Undo(sockets)
-				return nil, p.inUse(err)
-			}
+		if s, isKept := kept[i]; isKept {
+			sockets[i] = s
+		} else if sockets[i].Socket, err = holder.OpenBeside(o, open, len(keptThere)); err != nil {
+			Undo(sockets[:i])
+			return nil, p.inUse(err)
 		}
-		sockets, open = append(sockets, s), append(open, s.Opening)
+		open = append(open, sockets[i].Opening)
 	}
 	return sockets, nil
 }

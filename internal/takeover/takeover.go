@@ -54,10 +54,10 @@ func Undo(all []Socket) {
 // Describe returns sockets as the protocol says them; what they are bound to only if that can be said of all.
 func Describe(sockets []socket.Socket) listenfds.Set {
 	set := listenfds.Set{First: listenfds.Start, Count: len(sockets)}
-	openings, known := []spec.Opening{}, true
-	for _, s := range sockets {
-		set.Names = append(set.Names, s.Name)
-		openings = append(openings, s.Opening)
+	set.Names = make([]string, len(sockets))
+	openings, known := make([]spec.Opening, len(sockets)), true
+	for i, s := range sockets {
+		set.Names[i], openings[i] = s.Name, s.Opening
 		known = known && s.Type != ""
 	}
 	if known {

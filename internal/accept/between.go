@@ -1,0 +1,51 @@
+package accept
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/systemfd/systemfd/internal/listenfds"
+)
+
+// between is what a child is at first: a program that knows its process ID, sets LISTEN_PID, and becomes the command.
+type between struct {
+	file string
+	argv []string // before those of the command
+}
+
+// between returns /bin/sh if that passes the environment on as it is, or else systemfd, which takes three times as long to start.
+func (s *server) between() (between, error) {
+	environ := s.environOf(netip.AddrPortFrom(netip.IPv6Loopback(), 1))
+	script := listenfds.PID + `=$$ exec "$0" "$@"`
+	if !slices.ContainsFunc(environ, func(v string) bool { return strings.HasPrefix(v, "PWD=") }) {
+		script = "unset PWD; " + script
+	}
+	shell := between{"/bin/sh", []string{"sh", "-c", script}}
+	if s.Argv[0][0] != '-' && shell.keeps(environ) { // bash would take that for a flag of exec
+		return shell, nil
+	}
+	self, err := os.Executable()
+	argv := append(slices.Clone(s.Nested), "--")
+	argv[0] = self // by which OpenBSD finds the program
+	return between{self, argv}, err
+}
+
+// keeps tries whether what b becomes finds environ and LISTEN_PID, and nothing else. Shells set variables of their own, and drop
+// those to which they could not assign.
+func (b between) keeps(environ []string) bool {
+	cmd := exec.Command(b.file)
+	cmd.Args, cmd.Env = append(b.argv, "env"), environ
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return false
+	}
+	got := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	want := strings.Split(strings.Join(append(environ, listenfds.PID+"="+strconv.Itoa(cmd.Process.Pid)), "\n"), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	return slices.Equal(got, want)
+}
