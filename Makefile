@@ -24,6 +24,7 @@ NPM := chokidar-cli@3.0.0 concurrently@9.2.5 nodemon@3.1.14 nushell@0.115.1 pnpm
 	tsx@4.23.15 vite@6.4.6 web-tree-sitter@0.27.1 ws@8.23.0 yarn@1.22.22
 
 GO_TOOLS := \
+	github.com/air-verse/air@v1.67.4 \
 	github.com/cespare/reflex@v0.3.1 \
 	github.com/goreleaser/goreleaser/v2@v2.16.0 \
 	github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
