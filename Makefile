@@ -1,4 +1,4 @@
-# make run     see a server restart under load with nothing lost (needs only Go)
+# make run     see a server restart under load with nothing lost (needs only Go); make picture draws that
 # make test    install what the tests need, and run them all
 # make bench   measure start-up
 # make cover   how much of each package the tests reach
@@ -34,10 +34,15 @@ GO_TOOLS := \
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RACE := $(shell command -v cc >/dev/null && echo -race)
 
-.PHONY: run test test-deps units bench cover lint
+.PHONY: run picture test test-deps units bench cover lint
 
 run:
 	go run ./examples/restart
+
+# The picture of the README; on a quiet machine.
+picture:
+	go run ./examples/restart >docs/restart.txt
+	go run ./docs/picture <docs/restart.txt >docs/restart.svg
 
 test: test-deps lint
 	go test -count=1 -timeout 15m $(RACE) ./...

@@ -141,7 +141,7 @@ func (p project) runTask(t *testing.T, code string) string {
 		t.Fatalf("%v: %s", err, code)
 	}
 	write(t, p.dir+"/server.js", `require("child_process").spawnSync("systemfd", ["--", "./server"], {stdio: [0, 1, 2, 3]})`, 0o644)
-	return p.run(t, file.Tasks[0].Command, file.Tasks[0].Args...)
+	return p.run(t, "env", append([]string{file.Tasks[0].Command}, file.Tasks[0].Args...)...)
 }
 
 // follow does what a block of docs/shell-hooks.md says, and returns what each server that it starts says.
