@@ -1,4 +1,4 @@
-# make run     see a server restart under load with nothing lost (needs only Go); make picture draws that
+# make run     see a server restart under load with nothing lost (needs only Go); make pictures draws that
 # make test    install what the tests need, and run them all
 # make bench   measure start-up
 # make cover   how much of each package the tests reach
@@ -34,13 +34,14 @@ GO_TOOLS := \
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RACE := $(shell command -v cc >/dev/null && echo -race)
 
-.PHONY: run picture test test-deps units bench cover lint
+.PHONY: run pictures test test-deps units bench cover lint
 
 run:
 	go run ./examples/restart
 
-# The picture of the README; on a quiet machine.
-picture:
+# The pictures of the pages; on a quiet machine..
+pictures:
+	docs/pictures.sh
 	go run ./examples/restart >docs/restart.txt
 	go run ./docs/picture <docs/restart.txt >docs/restart.svg
 

@@ -23,7 +23,7 @@ func TestPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got.Bytes(), want) {
-		t.Error("docs/restart.svg is not the picture of docs/restart.txt; run: make picture")
+		t.Error("docs/restart.svg is not the picture of docs/restart.txt; run: make pictures")
 	}
 }
 
