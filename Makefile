@@ -39,7 +39,7 @@ RACE := $(shell command -v cc >/dev/null && echo -race)
 run:
 	go run ./examples/restart
 
-# The pictures of the pages; on a quiet machine..
+# The pictures of the pages; on a quiet machine.
 pictures:
 	docs/pictures.sh
 	go run ./examples/restart >docs/restart.txt
