@@ -1,4 +1,4 @@
-# make run     see a server restart under load with nothing lost (needs only Go)
+# make run     see a server restart under load with nothing lost (needs only Go); make pictures draws that
 # make test    install what the tests need, lint, and run them all
 # make deps    only install what the tests need
 # make bench   measure start-up
@@ -30,6 +30,7 @@ RELEASE_TOOLS := \
 	github.com/goreleaser/goreleaser/v2@v2.16.0
 
 GO_TOOLS := $(RELEASE_TOOLS) \
+	github.com/air-verse/air@v1.67.4 \
 	github.com/cespare/reflex@v0.3.1 \
 	github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
 	honnef.co/go/tools/cmd/staticcheck@v0.8.2 \
@@ -48,10 +49,16 @@ RACE := $(shell command -v cc >/dev/null && echo -race)
 # The checksum of the program that makes the bills of materials is in them: it must not depend on where it was built.
 INSTALL := GOBIN=$(TOOLS) GOFLAGS=-trimpath go install
 
-.PHONY: run test deps release-tools units bench cover lint
+.PHONY: run pictures test deps release-tools units bench cover lint
 
 run:
 	go run ./examples/restart
+
+# The pictures of the pages; on a quiet machine.
+pictures:
+	docs/pictures.sh
+	go run ./examples/restart >docs/restart.txt
+	go run ./docs/picture <docs/restart.txt >docs/restart.svg
 
 test: deps lint
 	go test -count=1 -timeout 15m $(RACE) ./...

@@ -3,6 +3,7 @@
 package packaging
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ var installTests = map[string]string{
 // TestReadmeInstall: each way of the table is one that a test here goes, or is marked as one that a release brings.
 func TestReadmeInstall(t *testing.T) {
 	t.Parallel()
-	section := find(t, `(?s)\n## Install\n\n(.*?)\n\n`, read(t, "../README.md"), "README.md has no table below Install")
+	section := find(t, `(?s)\n## Install\n(.*?)\n## `, read(t, "../README.md"), "README.md has no Install")
 	rows := regexp.MustCompile("(?m)^\\| ([^|]+) \\| `([^`]+)` \\| ([^|]*) ?\\|$").FindAllStringSubmatch(section, -1)
 	missing := maps.Clone(installTests)
 	for _, row := range rows {
@@ -80,13 +81,13 @@ func TestReadmeInstall(t *testing.T) {
 	}
 }
 
-// TestShellHooks runs the lines of SHELL-HOOKS.md, each in the shell or make that it is for; the server is inspect.
+// TestShellHooks runs the lines of docs/shell-hooks.md, each in the shell or make that it is for; the server is inspect.
 func TestShellHooks(t *testing.T) {
 	t.Parallel()
-	testkit.Need(t, "go", "bash", "zsh", "fish", "make", "nix-instantiate")
+	testkit.Need(t, "go", "bash", "zsh", "fish", "direnv", "make", "nix-instantiate", "node")
 	bin := t.TempDir()
 	run(t, "..", "go", "build", "-o", bin+"/systemfd", "./cmd/systemfd")
-	blocks := regexp.MustCompile("(?s)\n```(\\w+)\n(.*?)```").FindAllStringSubmatch(read(t, "SHELL-HOOKS.md"), -1)
+	blocks := regexp.MustCompile("(?s)\n```([\\w-]+)\n(.*?)```").FindAllStringSubmatch(read(t, "../docs/shell-hooks.md"), -1)
 	seen := map[string]int{}
 	for _, block := range blocks {
 		language, code := block[1], strings.ReplaceAll(block[2], "3000", "0")
@@ -97,7 +98,7 @@ func TestShellHooks(t *testing.T) {
 			}
 		}
 	}
-	for _, language := range []string{"sh", "fish", "make", "nix", "yaml"} {
+	for _, language := range []string{"sh", "fish", "direnv-lib", "make", "nix", "toml", "yaml", "json"} {
 		if seen[language] == 0 {
 			t.Errorf("there is nothing for %s", language)
 		}
@@ -127,7 +128,23 @@ func (p project) run(t *testing.T, name string, args ...string) string {
 	return runs(t, cmd)
 }
 
-// follow does what a block of SHELL-HOOKS.md says, and returns what each server that it starts says.
+// runTask runs the task of a tasks.json, with a server that says what it finds.
+func (p project) runTask(t *testing.T, code string) string {
+	t.Helper()
+	var file struct {
+		Tasks []struct {
+			Command string
+			Args    []string
+		}
+	}
+	if err := json.Unmarshal([]byte(code), &file); err != nil || len(file.Tasks) != 1 {
+		t.Fatalf("%v: %s", err, code)
+	}
+	write(t, p.dir+"/server.js", `require("child_process").spawnSync("systemfd", ["--", "./server"], {stdio: [0, 1, 2, 3]})`, 0o644)
+	return p.run(t, "env", append([]string{file.Tasks[0].Command}, file.Tasks[0].Args...)...)
+}
+
+// follow does what a block of docs/shell-hooks.md says, and returns what each server that it starts says.
 func (p project) follow(t *testing.T, language, code string) (said []string) {
 	t.Helper()
 	switch language {
@@ -145,6 +162,15 @@ func (p project) follow(t *testing.T, language, code string) (said []string) {
 		}
 	case "nix":
 		p.run(t, "nix-instantiate", "--parse", "-E", code)
+	case "direnv-lib":
+		write(t, p.dir+"/.config/direnv/lib/systemfd.sh", code, 0o644)
+		write(t, p.dir+"/.envrc", "use systemfd -s http::0\n", 0o644)
+		p.run(t, "direnv", "allow")
+		said = append(said, p.run(t, "direnv", "exec", ".", "systemfd", "--", "./server"))
+	case "toml":
+		find(t, `_\.source = "(sockets\.sh)"`, code, "no script is sourced") // mise is not to be had here; the script stands below it
+	case "json":
+		said = append(said, p.runTask(t, strings.Replace(code, "--inspect", "--inspect=0", 1)))
 	case "yaml":
 		words := find(t, `command: \[(.*)\]`, code, "there is no command")
 		said = append(said, p.run(t, "sh", "-c", strings.ReplaceAll(words, ", ", " ")))

@@ -87,7 +87,7 @@ func startBash(t *testing.T, way bashWay) *typist {
 	testkit.Need(t, "bash")
 	p := completionProject(t)
 	p.Write(".rc", way.before+`
-`+completionOfReadme(t, "bash")[0]+`
+`+completionOfPage(t, "bash")[0]+`
 `+way.after+`
 _frob() { COMPREPLY=($(compgen -W 'alpha beta' -- "$2")); }
 complete -F _frob frob
@@ -170,7 +170,7 @@ func startZsh(t *testing.T, source bool) *typist {
 	p := completionProject(t)
 	load := "fpath=(" + filepath.Dir(completionScript(t, "zsh")) + " $fpath)\nautoload -Uz compinit; compinit -u -D\n"
 	if source {
-		load = "autoload -Uz compinit; compinit -u -D\n" + completionOfReadme(t, "zsh")[0] + "\n"
+		load = "autoload -Uz compinit; compinit -u -D\n" + completionOfPage(t, "zsh")[0] + "\n"
 	}
 	p.Write(".zshrc", load+`
 _frob() { compadd alpha beta }

@@ -149,12 +149,12 @@ func completionScript(t *testing.T, shell string) string {
 	return path
 }
 
-// completionOfReadme returns the lines of README.md that have a shell complete systemfd.
-func completionOfReadme(t *testing.T, shell string) []string {
+// completionOfPage returns the lines of docs/shell-hooks.md that have a shell complete systemfd.
+func completionOfPage(t *testing.T, shell string) []string {
 	t.Helper()
-	row := regexp.MustCompile(`(?m)^\| ` + shell + " \\| (.*systemfd completion .*) \\| .* \\|$").FindStringSubmatch(readme(t))
+	row := regexp.MustCompile(`(?m)^\| ` + shell + " \\| (.*systemfd completion .*) \\| .* \\|$").FindStringSubmatch(page(t, "docs/shell-hooks.md"))
 	if row == nil {
-		t.Fatalf("README.md has no line for %s", shell)
+		t.Fatalf("docs/shell-hooks.md has no line for %s", shell)
 	}
 	var lines []string
 	for _, line := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
@@ -222,7 +222,7 @@ func TestFishCompletion(t *testing.T) {
 	p := completionProject(t)
 	complete := func(line string) (all []string) {
 		t.Helper()
-		cmd := exec.Command("fish", "--no-config", "-c", completionOfReadme(t, "fish")[0]+`; complete -c frob -x -a "alpha beta"; complete -C $argv`, line)
+		cmd := exec.Command("fish", "--no-config", "-c", completionOfPage(t, "fish")[0]+`; complete -c frob -x -a "alpha beta"; complete -C $argv`, line)
 		p.In(cmd)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -269,7 +269,7 @@ $env.config.completions.external.completer = {|spans| [[value]; [alpha] [beta]] 
 func TestNushellScript(t *testing.T) {
 	t.Parallel()
 	nu := startNushell(t)
-	saved := completionOfReadme(t, "nushell")
+	saved := completionOfPage(t, "nushell")
 	nu.run(saved[1])
 	text, err := os.ReadFile(filepath.Join(nu.Home, "systemfd.nu"))
 	if err != nil || string(text) != nu.script || saved[0] != "source ~/systemfd.nu" {

@@ -20,16 +20,16 @@ import (
 type direnvShell struct {
 	*testkit.Terminal
 	inside, outside string
-	line            string        // of README.md, for .envrc
+	line            string        // of docs/shell-hooks.md, for .envrc
 	edits           time.Duration // their number
 }
 
 func startDirenv(t *testing.T) *direnvShell {
 	t.Helper()
 	testkit.Need(t, "bash", "direnv")
-	line := regexp.MustCompile(`\*\*direnv\*\*[^\n]*(?:\n[^ \n][^\n]*)*\n\n    (.*)`).FindStringSubmatch(readme(t))
+	line := regexp.MustCompile("(?s)\n## direnv\n.*?\n```sh\n(.*?)\n```").FindStringSubmatch(page(t, "docs/shell-hooks.md"))
 	if line == nil {
-		t.Fatal("README.md has no line for direnv")
+		t.Fatal("docs/shell-hooks.md has no line for direnv")
 	}
 	p := testkit.NewProject(t)
 	p.Write("rc", `eval "$(direnv hook bash)"`)
@@ -37,7 +37,7 @@ func startDirenv(t *testing.T) *direnvShell {
 	return &direnvShell{p.Terminal("bash", "--noprofile", "--rcfile", p.Path("rc")), inside, outside, line[1], 0}
 }
 
-// edit writes an .envrc for other sockets than README.md has.
+// edit writes an .envrc for other sockets than docs/shell-hooks.md has.
 func (s *direnvShell) edit(specs string) {
 	s.T.Helper()
 	testkit.Write(s.T, s.inside, ".envrc", strings.Replace(s.line, "-s http::3000", specs, 1)+"\n")
@@ -111,7 +111,7 @@ func (s *direnvShell) checkStays(socket kept) {
 	}
 }
 
-// TestDirenv has an interactive shell go into a folder with the .envrc of README.md, out of it, and back, and edits it:
+// TestDirenv has an interactive shell go into a folder with the .envrc of docs/shell-hooks.md, out of it, and back, and edits it:
 // the socket that stays in it is never closed. The holder ends with the shell.
 func TestDirenv(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,7 @@ func TestProxyVite(t *testing.T) {
 	p.KeepHere("-s", "http::0")
 	address := p.Held()[0].Address
 
-	line := regexp.MustCompile(`(?m)^    systemfd -s http::3000 (--proxy -- npm run dev .+?) +# .*$`).FindStringSubmatch(readme(t))
+	line := regexp.MustCompile(`(?m)^    systemfd -s http::3000 (--proxy -- npm run dev .+?) +# .*$`).FindStringSubmatch(page(t, "README.md"))
 	if line == nil {
 		t.Fatal("README.md has no line for npm run dev")
 	}

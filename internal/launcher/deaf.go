@@ -22,6 +22,8 @@ type deaf struct {
 	beside string // the flag to add to that
 	flags  string // its flags for the port or an address, other than --port
 	values string // its flags whose value is the next argument, as far as they stand before the word or a port that has no flag
+
+	measured string // the version
 }
 
 // ProxyHint says in one line that the server takes no socket, and what to type instead with --proxy among o.Args; "" if it is

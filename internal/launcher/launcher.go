@@ -52,6 +52,8 @@ type launcher struct {
 	addFlag string // the flags by which these are there already
 	pattern string // arguments, if its own do not say where the command is
 	instead string // another line
+
+	measured string // the version; "" is that of Debian 12
 }
 
 // launcherOf returns the known launcher that argv is, and the word and flag that make it one; or nil.
