@@ -183,6 +183,10 @@ func (s *soakShell) serve(by string) {
 	if match := regexp.MustCompile(`(?m)^server (\d+)$`).FindStringSubmatch(output); match != nil {
 		s.server, _ = strconv.Atoi(match[1])
 	}
+	testkit.Await(s.T, "systemfd to have become the server", func() bool { // a claim of the same shell comes after it
+		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", s.server))
+		return !strings.Contains(string(comm), "systemfd") && !strings.Contains(string(comm), "sh\n")
+	})
 }
 
 // hold starts a server below --hold.
