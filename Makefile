@@ -1,7 +1,8 @@
 # make run     see a server restart under load with nothing lost (needs only Go); make pictures draws that
 # make test    install what the tests need, lint, and run them all
+# make test-long  fuzz for minutes, soak, and meet every limit: half an hour
 # make deps    only install what the tests need
-# make bench   measure start-up
+# make bench   measure beside other programs, and write docs/performance.md
 # make cover   how much of each package the tests reach
 # make lint    look over everything that a program can look over: code, scripts, documents, packages
 
@@ -13,7 +14,7 @@ DEBIAN := bash bash-completion bubblewrap busybox codespell coreutils curl dash 
 	dumb-init elixir elvish entr expect findutils fish gcc gdb git gnupg groff-base gunicorn ksh libarchive-tools \
 	libc6-dev libsystemd-dev lintian lsof make man-db mandoc mksh mount nginx-light ninja-build nix-bin openssh-client \
 	openssh-server parallel php-cli php-fpm procps python3 python3-django python3-dotenv python3-flask python3-systemd \
-	python3-twisted python3-watchdog rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen shellcheck strace sudo systemd \
+	python3-twisted python3-watchdog qemu-user-static rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen shellcheck strace sudo systemd \
 	tcsh time tini tmux util-linux xonsh yash zsh
 
 # Debian packages of which only the .socket units are wanted; they are unpacked, not installed.
@@ -49,7 +50,10 @@ RACE := $(shell command -v cc >/dev/null && echo -race)
 # The checksum of the program that makes the bills of materials is in them: it must not depend on where it was built.
 INSTALL := GOBIN=$(TOOLS) GOFLAGS=-trimpath go install
 
-.PHONY: run pictures test deps release-tools units bench cover lint
+# How long each fuzz target runs.
+FUZZ := 5s
+
+.PHONY: run pictures test test-long deps release-tools units fuzz soak arm64 bench charts cover lint
 
 run:
 	go run ./examples/restart
@@ -64,6 +68,29 @@ test: deps lint
 	go test -count=1 -timeout 15m $(RACE) ./...
 	go test -count=1 -tags bsd $(RACE) $(BSD)
 	GOFLAGS=-tags=bsd go test -count=1 -run '^TestScript$$/^($(BSD_SCRIPTS))$$' ./cmd/systemfd
+	$(MAKE) fuzz
+
+test-long: deps
+	$(MAKE) fuzz FUZZ=1m
+	$(MAKE) soak arm64
+
+# One after the other: go test -fuzz takes one target at a time.
+fuzz:
+	@start=$$(date +%s); targets=$$(go test $(RACE) -list '^Fuzz' ./internal/...) || { echo "$$targets"; exit 1; }; \
+	echo "$$targets" | awk '/^Fuzz/ { names[n++] = $$1 } $$1 == "ok" { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
+	while read -r package target; do \
+		log=$$(go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) $$package </dev/null 2>&1) || { echo "$$log"; exit 1; }; \
+		echo "$$package $$target: $$(echo "$$log" | grep '^fuzz: ' | tail -n 1 | sed 's/^fuzz: //')"; \
+	done && echo "all fuzz targets: $$(($$(date +%s) - start)) s"
+
+# The soak and every limit of open files, of which make test has a part.
+soak:
+	SYSTEMFD_TEST_LONG=10m go test -count=1 -timeout 30m -v -run '^TestSoak|^TestScript$$/^limits' ./cmd/systemfd
+
+# The packages without system calls, for another processor.
+arm64:
+	@qemu=$$(command -v qemu-aarch64-static || command -v qemu-aarch64) || { echo "skipped: qemu-aarch64 is not installed"; exit 0; }; \
+	GOARCH=arm64 CGO_ENABLED=0 go test -count=1 -exec $$qemu $$(sed -n 's|^. `\(internal/[^`]*\)` .*; pure .*|./\1|p' ARCHITECTURE.md)
 
 deps:
 	@if command -v apt-get >/dev/null; then \
@@ -102,5 +129,9 @@ cover: deps
 	go test -count=1 -cover -covermode=atomic ./internal/... -args -test.gocoverdir=$(TOOLS)/cover
 	go tool covdata percent -i=$(TOOLS)/cover | grep -v testkit
 
+# Prints the table, and writes it into docs/performance.md, with its charts. SYSTEMFD_RS names a Rust systemfd to measure, too.
 bench:
-	go test -run '^$$' -bench . -benchtime 300x ./cmd/systemfd
+	go run ./cmd/systemfd/testdata/bench docs
+
+charts:
+	go run ./cmd/systemfd/testdata/bench -draw docs

@@ -82,7 +82,7 @@ func TestInjectedFailures(t *testing.T) {
 	testkit.Need(t, "strace", "cc")
 	// The command has no system calls but its end: what fails in it is none of ours.
 	nothing := filepath.Join(t.TempDir(), "nothing")
-	if out, err := exec.Command("cc", "-static", "-o", nothing, "testdata/bench/true.c").CombinedOutput(); err != nil {
+	if out, err := exec.Command("cc", "-static", "-o", nothing, "testdata/bench/peers/true.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, form := range injections {

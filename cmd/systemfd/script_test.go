@@ -18,7 +18,7 @@ import (
 )
 
 // TestScript runs testdata/script: the program as a shell sees it. Each has an XDG_RUNTIME_DIR of its own, and
-// $TESTPID for an owner that lives, $HOST for ports that nobody else uses. Beyond testscript's own, the scripts have
+// $TESTPID for an owner that lives, $HOST for ports that nobody else uses, and $LIMITS for open files. Beyond testscript's own, the scripts have
 //
 //	[root]                                whether this is the superuser
 //	[names]                               the system tells what a process is called
@@ -36,6 +36,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Values["t"] = env.T()
+			env.Setenv("LIMITS", openFileLimits())
 			return ownHolders(env)
 		},
 		Condition: func(name string) (bool, error) {
@@ -55,6 +56,16 @@ func TestScript(t *testing.T) {
 			"capture": scriptCapture,
 		},
 	})
+}
+
+// openFileLimits are those that limits.txtar tries: all that matter, or some of them.
+func openFileLimits() (limits string) {
+	for limit := 3; limit <= 64; limit++ {
+		if limit <= 18 || limit == 20 || isLong != "" {
+			limits += strconv.Itoa(limit) + " "
+		}
+	}
+	return limits
 }
 
 // ownHolders gives a script a folder for its holders, which end with it at the latest.

@@ -70,9 +70,14 @@ func stopAll(p *printer) error {
 	if err != nil {
 		return err
 	}
+	return closeEach(p, clients, nil)
+}
+
+// closeEach is closeKept of several holders. One that has ended meanwhile has closed its sockets by itself.
+func closeEach(p *printer, clients []holder.Client, openings []spec.Opening) error {
 	var errs []error
 	for _, c := range clients {
-		if err := closeKept(p, c, nil); !errors.Is(err, holder.ErrGone) {
+		if err := closeKept(p, c, openings); !errors.Is(err, holder.ErrGone) {
 			errs = append(errs, err)
 		}
 	}
@@ -105,14 +110,11 @@ func stopNamed(p *printer, names []string) error {
 		}
 		openings = append(openings, called...)
 	}
-	var errs []error
+	var err error
 	if len(openings) > 0 {
-		errs = append(errs, closeKept(p, here, openings))
+		err = closeEach(p, []holder.Client{here}, openings)
 	}
-	for _, c := range holders {
-		errs = append(errs, closeKept(p, c, nil))
-	}
-	return errors.Join(errs...)
+	return errors.Join(err, closeEach(p, holders, nil))
 }
 
 // holderCalled returns the holder that runs and has a name, nil if there is none.

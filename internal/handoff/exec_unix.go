@@ -70,6 +70,7 @@ func executable(file string) error {
 // #! goes to /bin/sh, as with execvp(3).
 func exec(file string, argv, environ []string) error {
 	WriteCounters()
+	dropHandlers()
 	err := unix.Exec(file, argv, environ)
 	if errors.Is(err, unix.ENOEXEC) {
 		err = unix.Exec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), environ)

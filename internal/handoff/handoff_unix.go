@@ -104,6 +104,7 @@ func evictPoller(environ []string, count int, ours []bool) ([]string, error) {
 			return nil, err
 		}
 	}
+	dropHandlers()
 	return nil, unix.Exec(program, os.Args, append(os.Environ(), restarted+"=1"))
 }
 

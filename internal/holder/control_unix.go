@@ -122,7 +122,7 @@ func workingDirectory() (string, error) {
 		err = unix.ENOENT
 	}
 	if err != nil {
-		return "", &Error{Text: fmt.Sprintf("cannot tell the working directory: %v", err), Remedy: "go to another one, or name a holder: --name NAME", Err: err}
+		return "", &Error{Text: fmt.Sprintf("cannot tell the working directory: %v", err), Remedy: "go to another one", Err: err}
 	}
 	return dir, nil
 }

@@ -291,6 +291,7 @@ func LeftIn(dir string) []string {
 // Held is what systemfd status --json says of a socket.
 type Held struct {
 	Name, Address, Spec, Damage string
+	Directory                   string // of the holder
 	Owners, Users               []struct {
 		PID  int
 		Name string
