@@ -18,7 +18,7 @@ if has goreleaser; then goreleaser check --quiet; fi
 if has mandoc; then mandoc -T lint -W warning packaging/systemfd.1; fi
 if has codespell; then
 	# Names, and what the tests mistype on purpose.
-	git ls-files -z | xargs -0 codespell --ignore-words-list=crate,doas,fpr,fro,nd,startin,unx
+	git ls-files -z ':!*.svg' | xargs -0 codespell --ignore-words-list=crate,doas,fpr,fro,nd,startin,unx
 fi
 if has remark; then
 	links=$(dirname "$(command -v remark)")/../remark-validate-links/index.js

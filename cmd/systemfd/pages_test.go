@@ -87,7 +87,7 @@ func typeLine(t *testing.T, line, script string) {
 	address := testkit.FreePort(t)
 	_, port, _ := strings.Cut(address, ":")
 	if prefix, name := startingWith(keptBefore, line); prefix != "" {
-		line = fmt.Sprintf(`eval "$(systemfd env -q -s %shttp::3000)"; %s`, name, regexp.MustCompile(`^\w+: `).ReplaceAllString(line, ""))
+		line = fmt.Sprintf(`eval "$(systemfd env -q -s %s)"; %s`, name+"http::3000", regexp.MustCompile(`^\w+: `).ReplaceAllString(line, ""))
 	}
 	if strings.HasPrefix(line, "for ") { // the other terminal of the lines above
 		p.Start("systemfd", "-s", "http::"+address, "--", "node", "server.js")
