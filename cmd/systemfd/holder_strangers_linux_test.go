@@ -57,7 +57,8 @@ func askAs(t *testing.T, uid int, control string) (answer []byte, err error) {
 			return err
 		}
 		defer unix.Close(fd)
-		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(testkit.Patience.Seconds())})
+		patience := unix.NsecToTimeval(testkit.Patience.Nanoseconds())
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience)
 		if err := testkit.Retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: control}) }); err != nil {
 			return err
 		}
