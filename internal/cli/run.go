@@ -247,6 +247,7 @@ func (h *handover) stay() (err error) {
 func (h *handover) set() listenfds.Set {
 	set := takeover.Describe(takeover.Sockets(h.sockets))
 	set.PID, set.NoHolder = h.listenPID(), h.plan.NoHolder()
+	set.Server, set.Secret = h.plan.Server(h.sockets)
 	if h.holder != nil {
 		set.Holder, set.NoHolder = h.holder.Control(), false
 		set.IsOnlyHeld = h.way.Closes() && h.isHeld() && !h.flags.Inetd

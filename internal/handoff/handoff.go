@@ -5,6 +5,7 @@ package handoff
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
@@ -34,7 +35,7 @@ type ExecError struct {
 }
 
 func (e *ExecError) Error() string {
-	if e.Err == fs.ErrNotExist && !strings.Contains(e.Name, "/") {
+	if e.Err == fs.ErrNotExist && !strings.ContainsAny(e.Name, "/"+string(filepath.Separator)) {
 		return fmt.Sprintf("cannot run %q: not found in PATH", e.Name)
 	}
 	return fmt.Sprintf("cannot run %q: %v", e.Name, e.Err)

@@ -26,6 +26,12 @@ const (
 	Holder  = "SYSTEMFD_HOLDER"     // the control socket of a holder
 )
 
+// The variables of systems on which descriptors are not inherited: see package share.
+const (
+	Server = "SYSTEMFD_SOCKET_SERVER" // where the sockets are given
+	Secret = "SYSTEMFD_SOCKET_SECRET" // for whom
+)
+
 // Unknown is the name that sd_listen_fds_with_names(3) gives a descriptor without one.
 const Unknown = "unknown"
 
@@ -40,6 +46,8 @@ type Set struct {
 	Holder     string // control socket of the holder that keeps them; "" if there is none
 	NoHolder   bool   // SYSTEMFD_HOLDER is set and empty: no holder is to be looked for
 	IsOnlyHeld bool   // they are kept there, and not passed: without LISTEN_*
+
+	Server, Secret string // who gives them to the reader, who has no descriptors then: without LISTEN_*
 }
 
 // Error says which variable of the environment is wrong.
@@ -60,6 +68,8 @@ func Parse(lookup func(string) (string, bool)) (Set, error) {
 	holder, isSet := lookup(Holder)
 	set.Holder, set.NoHolder = holder, isSet && holder == ""
 	set.Sockets, _ = lookup(Sockets)
+	set.Server, _ = lookup(Server)
+	set.Secret, _ = lookup(Secret)
 	value, _ := lookup(FDs)
 	if value == "" {
 		return set, nil
@@ -88,8 +98,9 @@ func Parse(lookup func(string) (string, bool)) (Set, error) {
 func IsGiven(lookup func(string) (string, bool)) bool {
 	fds, _ := lookup(FDs)
 	sockets, _ := lookup(Sockets)
+	server, _ := lookup(Server)
 	_, hasHolder := lookup(Holder)
-	return fds != "" || sockets != "" || hasHolder
+	return fds != "" || sockets != "" || server != "" || hasHolder
 }
 
 // parseNumber reads a number of, or up to, descriptors; an int32 is what the kernel has.
@@ -113,6 +124,9 @@ func (s Set) Variables() []Variable {
 	}
 	if s.Sockets != "" {
 		all = append(all, Variable{Sockets, s.Sockets})
+	}
+	if s.Server != "" {
+		return append(all, Variable{Server, s.Server}, Variable{Secret, s.Secret})
 	}
 	if s.Count == 0 || s.IsOnlyHeld {
 		return all
@@ -144,5 +158,5 @@ var Names = []string{Holder, Sockets, FDs, FDNames, PID, PIDFDID, FirstFD}
 
 func isOurs(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
-	return slices.Contains(Names, name)
+	return slices.Contains(Names, name) || name == Server || name == Secret
 }

@@ -3,10 +3,7 @@
 package socket
 
 import (
-	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,17 +23,6 @@ func sockaddr(addr netip.AddrPort) (unix.Sockaddr, int, error) {
 		sa.ZoneId = index
 	}
 	return sa, unix.AF_INET6, nil
-}
-
-func zoneIndex(zone string) (uint32, error) {
-	if index, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(index), nil
-	}
-	itf, err := net.InterfaceByName(zone)
-	if err != nil {
-		return 0, fmt.Errorf("no network interface %q", zone)
-	}
-	return uint32(itf.Index), nil
 }
 
 // boundTo returns the address that a bound inet socket has; there getsockname(2) cannot fail.
@@ -59,11 +45,4 @@ func addrPort(sa unix.Sockaddr) (netip.AddrPort, bool) {
 		return netip.AddrPortFrom(ip, uint16(sa.Port)), true
 	}
 	return netip.AddrPort{}, false
-}
-
-func zoneName(index uint32) string {
-	if itf, err := net.InterfaceByIndex(int(index)); err == nil {
-		return itf.Name
-	}
-	return strconv.Itoa(int(index))
 }

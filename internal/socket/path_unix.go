@@ -152,15 +152,6 @@ func LockFolder(folder string) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
-func isAny(err error, targets []error) bool {
-	for _, target := range targets {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
-}
-
 // clearPath removes a dead socket of ours at path. Whatever else stands there is an error, and stays; EADDRINUSE if it is
 // alive.
 func clearPath(path string, s spec.Spec) error {

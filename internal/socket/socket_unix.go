@@ -5,7 +5,6 @@ package socket
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -58,44 +57,6 @@ func openSocket(o spec.Opening) (Socket, error) {
 	s.Name, s.folders = o.FDName(), folders
 	s.Opening.Name = s.Name
 	return s, nil
-}
-
-// openInet binds the address of o, or the next one that is free if that will do.
-func openInet(o spec.Opening) (Socket, error) {
-	wanted := o.Spec
-	for {
-		s, err := openPort(o)
-		switch isInUse := errors.Is(err, unix.EADDRINUSE); {
-		case err == nil:
-			return s, nil
-		case !isInUse || !wanted.Next:
-			return Socket{}, bindError(o.Spec, err)
-		case o.Port() == wanted.LastPort():
-			return Socket{}, &Error{
-				Spec: wanted, Text: fmt.Sprintf("cannot open %q: every port up to %d is in use", wanted, wanted.LastPort()),
-				Remedy: "take another port (0 is any free one)", Err: err,
-			}
-		}
-		o.Addr = netip.AddrPortFrom(o.Addr.Addr(), o.Port()+1)
-	}
-}
-
-// noDualStack are how a system says that it has no socket for IPv4 and IPv6: it has no IPv6, or, as OpenBSD and DragonFly, refuses
-// IPV6_V6ONLY=0.
-var noDualStack = []error{unix.EAFNOSUPPORT, unix.EADDRNOTAVAIL, unix.EINVAL, unix.EOPNOTSUPP, unix.ENOPROTOOPT}
-
-// openPort binds the address of o. Without a dual stack, [::] is 0.0.0.0.
-func openPort(o spec.Opening) (Socket, error) {
-	fd, err := listenInet(o)
-	if o.Addr.Addr() == spec.Any && isAny(err, noDualStack) {
-		o.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), o.Addr.Port())
-		fd, err = listenInet(o)
-	}
-	if err != nil {
-		return Socket{}, err
-	}
-	o.Addr, o.Next = boundTo(fd), false
-	return Socket{FD: fd, Opening: o}, nil
 }
 
 func listenInet(o spec.Opening) (int, error) {
@@ -203,21 +164,8 @@ func number(b bool) int {
 	return 0
 }
 
-// bindError words a failure of bind(2), listen(2) or what comes before.
-func bindError(s spec.Spec, err error) error {
-	e := &Error{Spec: s, Text: fmt.Sprintf("cannot open %q: %v", s, err), Err: err}
-	switch {
-	case errors.Is(err, unix.EADDRINUSE):
-		return inUse(s)
-	case errors.Is(err, unix.EADDRNOTAVAIL), errors.Is(err, unix.EAFNOSUPPORT):
-		e.Remedy = "no network interface of this host has that address; 127.0.0.1, or * for every address, always works"
-	case errors.Is(err, unix.EACCES) && s.Type.Family() == spec.Inet:
-		e.Remedy = lowPortHint(runtime.GOOS, s)
-	case errors.Is(err, unix.EMFILE):
-		e.Remedy = "raise the limit of open files: ulimit -n"
-	}
-	return e
-}
+// portRefused is the way out if a port is not for everybody.
+func portRefused(s spec.Spec) string { return lowPortHint(runtime.GOOS, s) }
 
 // lowPortHint is the way out if a port below 1024 is refused. macOS refuses one only at an address that is named.
 func lowPortHint(system string, s spec.Spec) string {

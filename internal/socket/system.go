@@ -13,9 +13,9 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// system is what an operating system has, and does with sockets.
+// system is what an operating system has, and does with sockets. What is nil there, nobody needs or can know.
 type system struct {
-	maxPath       int  // the longest path that bind(2) takes, in bytes
+	maxPath       int  // the longest path that bind(2) takes, in bytes; 0 if there are no unix sockets that can be passed
 	hasAbstract   bool // a unix socket can do without a file
 	hasSeqPacket  func() bool
 	open          func(spec.Opening) (Socket, error)
@@ -47,6 +47,8 @@ func Check(s spec.Spec) error {
 	}
 	maxPath, hasAbstract := platform.maxPath, platform.hasAbstract
 	switch {
+	case s.Path != "" && maxPath == 0:
+		return &spec.Error{Text: s.String(), Problem: "this system cannot pass unix sockets on", Remedy: "take a port: http::3000"}
 	case s.IsAbstract() && !hasAbstract:
 		return &spec.Error{Text: s.String(), Problem: "this system has no abstract unix sockets", Remedy: "take a path with a /"}
 	case s.Type.Transport() == spec.SeqPacket && !platform.hasSeqPacket():
@@ -57,7 +59,7 @@ func Check(s spec.Spec) error {
 			Problem: fmt.Sprintf("the name has %d bytes, this system allows %d", len(s.Path), maxPath),
 			Remedy:  "take a shorter name",
 		}
-	case len(filepath.Base(s.Path)) > maxPath:
+	case s.Path != "" && len(filepath.Base(s.Path)) > maxPath:
 		return &spec.Error{
 			Text:    s.String(),
 			Problem: fmt.Sprintf("the file name has %d bytes, this system allows %d", len(filepath.Base(s.Path)), maxPath),
@@ -84,7 +86,12 @@ func (s Socket) Close() error { return platform.remove(s) }
 func (s Socket) Forget() error { return platform.closeFD(s.FD) }
 
 // Waiting returns how many connections wait in the queue of a listener, -1 of another socket, or if the system does not tell.
-func Waiting(fd int) int { return platform.waiting(fd) }
+func Waiting(fd int) int {
+	if platform.waiting == nil {
+		return -1
+	}
+	return platform.waiting(fd)
+}
 
 // Sharers returns the other living processes that have the same socket open, but not our ancestors, which may have it only to
 // pass it on. There are none if the system does not tell.
@@ -92,7 +99,12 @@ func Sharers(fd int) []process.Process { return platform.sharers(fd) }
 
 // Damage says what keeps clients from a socket: a server to which it was given has shut it down, or its path is not its
 // own any more. It is "" of one that is whole, and of a descriptor that is something else.
-func (s Socket) Damage() string { return platform.damage(s) }
+func (s Socket) Damage() string {
+	if platform.damage == nil {
+		return ""
+	}
+	return platform.damage(s)
+}
 
 // Unlink removes the path of a unix socket if it is still its own.
 func (s Socket) Unlink() error { return platform.unlink(s) }
@@ -131,7 +143,9 @@ func Stream(fd int) file.Stream {
 
 // IsForeignLink reports whether a symbolic link is another user's than ours and than that of the directory, which is
 // sticky and open to others: protected_symlinks of proc_sys_fs(5) does not follow it either.
-func IsForeignLink(path string) bool { return platform != nil && platform.isForeignLink(path) }
+func IsForeignLink(path string) bool {
+	return platform != nil && platform.isForeignLink != nil && platform.isForeignLink(path)
+}
 
 // Wait returns when a connection or a datagram waits on any of sockets. It takes nothing from them.
 func Wait(sockets []Socket) error { return platform.wait(sockets) }

@@ -8,6 +8,7 @@ import (
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/process"
+	"github.com/systemfd/systemfd/internal/share"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
 )
@@ -24,6 +25,8 @@ type Plan struct {
 	holder    holder.Client  // of inherited and held; nil if there is none
 	asked     holder.Client  // for openings; nil if there is none
 	noHolder  bool           // SYSTEMFD_HOLDER is set and empty
+	server    string         // that gives what is inherited to whoever knows the secret; "" if these are descriptors
+	secret    string
 	only      []string       // names of what is inherited or held; nil stands for all
 }
 
@@ -96,6 +99,9 @@ func (p *Plan) whomToAsk(control string) (asked holder.Client) {
 // forget closes inherited sockets that the command is not to have: open there, they would take connections that nobody
 // accepts.
 func forget(set listenfds.Set) {
+	if set.Count == 0 {
+		return
+	}
 	if sockets, isStale, err := Inherit(set); err == nil && !isStale && set.Sockets != "" {
 		for _, s := range sockets {
 			s.Forget()
@@ -130,6 +136,9 @@ func (p *Plan) take(set listenfds.Set) error {
 		p.warnNone()
 	}
 	p.described = set.Sockets != ""
+	if share.IsUsed() {
+		p.server, p.secret = set.Server, set.Secret
+	}
 	return errors.Join(err, p.inherit(sockets))
 }
 

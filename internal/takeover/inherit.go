@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
+	"github.com/systemfd/systemfd/internal/share"
 	"github.com/systemfd/systemfd/internal/socket"
 	"github.com/systemfd/systemfd/internal/spec"
 )
@@ -35,15 +36,15 @@ func (e *InheritError) Hint() string {
 // are not the ones that SYSTEMFD_SOCKETS describes: another activator has started in between. One that is described, and
 // that a server has shut down, is returned as it is. Its errors are *InheritError.
 func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error) {
-	if set.Count == 0 {
-		return nil, false, nil
+	fds, err := passed(set)
+	if len(fds) == 0 {
+		return nil, false, err
 	}
 	wants, err := spec.ParseOpenings(set.Sockets)
-	if err != nil || len(wants) != set.Count {
+	if err != nil || len(wants) != len(fds) {
 		wants, stale = nil, set.Sockets != ""
 	}
-	for i := range set.Count {
-		fd := set.First + i
+	for i, fd := range fds {
 		is := socket.DescribeInherited(fd)
 		s := socket.Socket{FD: fd, Opening: spec.Opening{Spec: is.Spec, Options: spec.Defaults()}}
 		want := ""
@@ -65,6 +66,17 @@ func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error)
 		sockets = append(sockets, s)
 	}
 	return sockets, stale, nil
+}
+
+// passed returns where the sockets of set stand.
+func passed(set listenfds.Set) (fds []int, err error) {
+	if set.Server != "" && share.IsUsed() {
+		return share.Fetch(set.Server, set.Secret)
+	}
+	for i := range set.Count {
+		fds = append(fds, set.First+i)
+	}
+	return fds, nil
 }
 
 // name returns what the parent calls descriptor i of set, else what its opening does.

@@ -275,5 +275,13 @@ func usable(wanted spec.Opening, f holder.Fetched) error {
 // Holder returns the holder that keeps sockets, nil if there is none.
 func (p *Plan) Holder() holder.Client { return p.holder }
 
+// Server returns who gives these sockets to the command already, "" if nobody does.
+func (p *Plan) Server(sockets []Socket) (server, secret string) {
+	if len(sockets) == 0 || p.only != nil || slices.ContainsFunc(sockets, func(s Socket) bool { return s.Origin != Inherited }) {
+		return "", ""
+	}
+	return p.server, p.secret
+}
+
 // NoHolder reports whether the environment says that no holder is to be looked for.
 func (p *Plan) NoHolder() bool { return p.noHolder }
