@@ -17,8 +17,8 @@ type system struct {
 	start      func(c Command) (pid int, err error)
 	signal     func(pid int, s os.Signal)
 	waitForAny func() (pid int, end Status, err error)
-	notify     func(address, state string) error
-	hasSent    func(s os.Signal) bool // the terminal, to the whole process group
+	notify     func(address, state string) error // nil without service managers that want to know
+	hasSent    func(s os.Signal) bool            // the terminal, to the whole process group
 }
 
 // platform is nil on a system on which a child cannot get descriptors of ours.

@@ -13,7 +13,7 @@ const notifySocket = "NOTIFY_SOCKET"
 // sd_notify(3).
 func NotifyReady() error {
 	address := os.Getenv(notifySocket)
-	if address == "" || platform == nil {
+	if address == "" || platform == nil || platform.notify == nil {
 		return nil
 	}
 	err := errors.New("neither a path from / on nor an abstract @name")

@@ -58,7 +58,7 @@ func closeWrite(c net.Conn) {
 // abort closes both sides as by a reset.
 func abort(client, server net.Conn) {
 	for _, c := range []net.Conn{client, server} {
-		if tcp, ok := c.(*net.TCPConn); ok {
+		if tcp, ok := c.(interface{ SetLinger(seconds int) error }); ok {
 			tcp.SetLinger(0)
 		}
 		c.Close()

@@ -169,8 +169,7 @@ func (p *proxy) accept(l socket.Listener) (net.Conn, error) {
 	if conn == nil {
 		return nil, err
 	}
-	defer conn.Close()
-	client, err := net.FileConn(conn)
+	client, err := socket.NewConn(conn)
 	if err == nil {
 		p.answers.Add(1)
 	}

@@ -4,6 +4,7 @@ package socket
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 
@@ -80,3 +81,9 @@ func (l *listener) accept(waits bool) (conn *os.File, from netip.AddrPort, err e
 }
 
 func (l *listener) Close() error { return l.file.Close() }
+
+// newConn makes a copy, which is in the runtime's poller.
+func newConn(conn *os.File) (net.Conn, error) {
+	defer conn.Close()
+	return net.FileConn(conn)
+}

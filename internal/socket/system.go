@@ -3,6 +3,7 @@ package socket
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -33,6 +34,7 @@ type system struct {
 	isForeignLink func(path string) bool
 	wait          func([]Socket) error
 	listen        func(s Socket, nonblock bool) (Listener, error)
+	conn          func(*os.File) (net.Conn, error)
 }
 
 // platform is nil on a system where no program can be given sockets. Nobody has a Socket there.
@@ -168,3 +170,6 @@ type Listener interface {
 // NewListener accepts on a copy of the descriptor of s, in O_NONBLOCK, which is both's. Connections have O_NONBLOCK if
 // nonblock says so.
 func NewListener(s Socket, nonblock bool) (Listener, error) { return platform.listen(s, nonblock) }
+
+// NewConn makes a connection of package net of what TryAccept returned, and takes that over.
+func NewConn(conn *os.File) (net.Conn, error) { return platform.conn(conn) }

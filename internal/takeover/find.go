@@ -27,7 +27,7 @@ type Plan struct {
 	noHolder  bool           // SYSTEMFD_HOLDER is set and empty
 	server    string         // that gives what is inherited to whoever knows the secret; "" if these are descriptors
 	secret    string
-	only      []string       // names of what is inherited or held; nil stands for all
+	only      []string // names of what is inherited or held; nil stands for all
 }
 
 // Wanted is what the command is to get.
