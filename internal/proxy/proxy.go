@@ -169,7 +169,7 @@ func (p *proxy) accept(l socket.Listener) (net.Conn, error) {
 	if conn == nil {
 		return nil, err
 	}
-	client, err := socket.NewConn(conn)
+	client, err := conn()
 	if err == nil {
 		p.answers.Add(1)
 	}

@@ -32,12 +32,18 @@ func newListener(s Socket, nonblock bool) (Listener, error) {
 
 func (l *listener) Accept() (conn *os.File, from netip.AddrPort, err error) { return l.accept(true) }
 
-func (l *listener) TryAccept() (conn *os.File, err error) {
-	conn, _, err = l.accept(false)
-	if errors.Is(err, unix.EAGAIN) {
-		err = nil
+func (l *listener) TryAccept() (conn func() (net.Conn, error), err error) {
+	accepted, _, err := l.accept(false)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	return conn, err
+	return func() (net.Conn, error) {
+		defer accepted.Close()
+		return net.FileConn(accepted)
+	}, nil
 }
 
 func (l *listener) Wait() error {
@@ -81,9 +87,3 @@ func (l *listener) accept(waits bool) (conn *os.File, from netip.AddrPort, err e
 }
 
 func (l *listener) Close() error { return l.file.Close() }
-
-// newConn makes a copy, which is in the runtime's poller.
-func newConn(conn *os.File) (net.Conn, error) {
-	defer conn.Close()
-	return net.FileConn(conn)
-}

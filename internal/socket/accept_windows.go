@@ -2,6 +2,7 @@ package socket
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -64,12 +65,13 @@ type listener struct {
 
 // newListener accepts on the socket itself: a copy would be the same to accept, and would not say less.
 func newListener(s Socket, _ bool) (Listener, error) {
-	on, n := uint32(1), uint32(0)
 	h := windows.Handle(s.FD)
-	if err := windows.WSAIoctl(h, fionbio, (*byte)(unsafe.Pointer(&on)), uint32(unsafe.Sizeof(on)), nil, 0, &n, nil, 0); err != nil {
-		return nil, err
-	}
-	return &listener{handle: h, closed: make(chan struct{})}, nil
+	return &listener{handle: h, closed: make(chan struct{})}, setNonblock(h, 1)
+}
+
+func setNonblock(h windows.Handle, on uint32) error {
+	var n uint32
+	return windows.WSAIoctl(h, fionbio, (*byte)(unsafe.Pointer(&on)), uint32(unsafe.Sizeof(on)), nil, 0, &n, nil, 0)
 }
 
 func (l *listener) Wait() error {
@@ -85,7 +87,7 @@ func (l *listener) Wait() error {
 	}
 }
 
-func (l *listener) TryAccept() (conn *os.File, err error) {
+func (l *listener) TryAccept() (conn func() (net.Conn, error), err error) {
 	h, _, err := accept.Call(uintptr(l.handle), 0, 0)
 	switch {
 	case windows.Handle(h) != windows.InvalidHandle:
@@ -95,16 +97,12 @@ func (l *listener) TryAccept() (conn *os.File, err error) {
 		return nil, err
 	}
 	windows.SetHandleInformation(windows.Handle(h), windows.HANDLE_FLAG_INHERIT, 0)
-	return os.NewFile(h, "connection"), nil
+	return func() (net.Conn, error) { return newConn(windows.Handle(h)) }, nil
 }
 
+// Accept is for those who pass connections on, which nobody can do here.
 func (l *listener) Accept() (conn *os.File, from netip.AddrPort, err error) {
-	for conn == nil && err == nil {
-		if err = l.Wait(); err == nil {
-			conn, err = l.TryAccept()
-		}
-	}
-	return conn, from, err
+	return nil, from, errors.ErrUnsupported
 }
 
 func (l *listener) Close() error {

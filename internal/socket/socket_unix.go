@@ -23,7 +23,7 @@ func init() {
 	platform = &system{
 		maxPath: MaxPath, hasAbstract: hasAbstract, hasSeqPacket: hasSeqPacket, open: openSocket, remove: remove, closeFD: unix.Close, closeOnExec: unix.CloseOnExec, describe: Describe, write: unix.Write,
 		waiting: waiting, sharers: sharers, damage: damage, unlink: unlink, repair: repair, replace: replace, isForeignLink: isForeignLink,
-		wait: wait, listen: newListener, conn: newConn,
+		wait: wait, listen: newListener,
 	}
 }
 

@@ -16,7 +16,7 @@ var transports = map[spec.Transport]int{spec.Stream: windows.SOCK_STREAM, spec.D
 
 func init() {
 	windows.WSAStartup(2<<8|2, new(windows.WSAData)) // if that fails, each call does
-	platform = &system{open: openSocket, remove: remove, closeFD: closeHandle, describe: Describe, wait: wait, listen: newListener, conn: newConn}
+	platform = &system{open: openSocket, remove: remove, closeFD: closeHandle, describe: Describe, wait: wait, listen: newListener}
 }
 
 func remove(s Socket) error { return closeHandle(s.FD) }

@@ -34,7 +34,6 @@ type system struct {
 	isForeignLink func(path string) bool
 	wait          func([]Socket) error
 	listen        func(s Socket, nonblock bool) (Listener, error)
-	conn          func(*os.File) (net.Conn, error)
 }
 
 // platform is nil on a system where no program can be given sockets. Nobody has a Socket there.
@@ -161,8 +160,8 @@ type Listener interface {
 	// Wait waits for a connection, and takes none. After Close it fails.
 	Wait() error
 
-	// TryAccept is Accept that does not wait: conn is nil if no connection is there any more.
-	TryAccept() (conn *os.File, err error)
+	// TryAccept is Accept that does not wait: conn is nil if no connection is there any more, else it makes one for package net, once.
+	TryAccept() (conn func() (net.Conn, error), err error)
 
 	Close() error // ends Accept and Wait
 }
@@ -170,6 +169,3 @@ type Listener interface {
 // NewListener accepts on a copy of the descriptor of s, in O_NONBLOCK, which is both's. Connections have O_NONBLOCK if
 // nonblock says so.
 func NewListener(s Socket, nonblock bool) (Listener, error) { return platform.listen(s, nonblock) }
-
-// NewConn makes a connection of package net of what TryAccept returned, and takes that over.
-func NewConn(conn *os.File) (net.Conn, error) { return platform.conn(conn) }
