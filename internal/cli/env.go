@@ -81,7 +81,7 @@ func env(p *printer, args []string) error {
 
 // shellOf returns the shell that flags name; code for sh makes every other one fail too.
 func shellOf(flags *envFlags) shell.Shell {
-	if s, ok := shell.Lookup(flags.Shell); ok {
+	if s, ok := shell.Lookup(cmp.Or(flags.Shell, process.CallingShell())); ok {
 		return s
 	}
 	s, _ := shell.Lookup("sh")
@@ -202,7 +202,8 @@ func keepExports(p *printer, flags *envFlags, w wanted) ([]export, error) {
 	}
 	set := takeover.Describe(sockets)
 	set.Holder, set.PID = keeper.Control(), claimed.PID
-	return append(setExports(set, flags.NoListen), staleExports()...), nil
+	set.Server, set.Secret = claimed.Server, claimed.Secret
+	return append(setExports(set, flags.NoListen), unset(listenfds.PIDFDID, listenfds.FirstFD)...), nil // of another activator
 }
 
 // setExports says which sockets, how many, and their names; the last three only if they are not to be left out.
@@ -219,10 +220,9 @@ func setExports(set listenfds.Set, noListen bool) (exports []export) {
 	return exports
 }
 
-// staleExports unsets what another activator left, if it did.
-func staleExports() []export {
-	var stale []export
-	for _, name := range []string{listenfds.PIDFDID, listenfds.FirstFD} {
+// unset unsets those of variables that are set.
+func unset(names ...string) (stale []export) {
+	for _, name := range names {
 		if _, ok := os.LookupEnv(name); ok {
 			stale = append(stale, export{name: name})
 		}
@@ -283,7 +283,7 @@ func unsetExports(flags *envFlags) ([]export, error) {
 	for _, name := range listenfds.Names {
 		exports = append(exports, export{name: name})
 	}
-	return exports, nil
+	return append(exports, unset(listenfds.Server, listenfds.Secret)...), nil
 }
 
 // keeperOf returns the holder with a name; without one that of this shell, or else of this directory.

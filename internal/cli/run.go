@@ -119,6 +119,9 @@ func (h *handover) look() (err error) {
 		return err
 	}
 	h.flags.Accept = h.flags.Accept || h.wanted.accept
+	if err = h.flags.checkSystem(); err != nil {
+		return err
+	}
 	if err = h.flags.checkProxy(); err != nil {
 		return err
 	}

@@ -4,6 +4,9 @@ package handoff
 
 import "errors"
 
+// PassesDescriptors is false.
+const PassesDescriptors = false
+
 // Reserve reserves nothing: no descriptors are passed here.
 func Reserve(environ []string, _ int) ([]string, error) { return environ, nil }
 

@@ -14,6 +14,9 @@ import (
 	"github.com/systemfd/systemfd/internal/lowfds"
 )
 
+// PassesDescriptors tells that the command inherits its sockets.
+const PassesDescriptors = true
+
 // Reserve fills what is free of the count descriptors from 3 on, so that nothing else that this process
 // opens lands there: a descriptor of the Go runtime's must not stand where a socket goes. What is open there
 // already gives way to the sockets, but for what a variable names, as make's jobserver: that moves above them. Reserve

@@ -9,6 +9,9 @@ import (
 	"github.com/systemfd/systemfd/internal/share"
 )
 
+// PassesDescriptors is false: the command asks for its sockets.
+const PassesDescriptors = false
+
 // Reserve has nothing to do: the command asks for the sockets.
 func Reserve(environ []string, _ int) ([]string, error) { return environ, nil }
 

@@ -151,30 +151,6 @@ func (c *client) unbelievable(err error) error {
 	}
 }
 
-func keptOf(s *wire.Socket, names map[int]string) (Kept, error) {
-	if s == nil {
-		return Kept{}, wire.ErrMalformed
-	}
-	o, err := spec.ParseOpening(s.Bound)
-	return Kept{o, processes(s.Owners, names), processes(s.Users, names), time.Unix(s.Since, 0), s.Waiting, s.Damage, s.IsMended}, err
-}
-
-func processes(pids []int, names map[int]string) []process.Process {
-	var all []process.Process
-	for _, pid := range pids {
-		all = append(all, process.Process{PID: pid, Name: names[pid]})
-	}
-	return all
-}
-
-func texts(openings []spec.Opening) []string {
-	texts := make([]string, len(openings))
-	for i, o := range openings {
-		texts[i] = o.Encode()
-	}
-	return texts
-}
-
 // tries is how often in a row a holder that lives may end a conversation without an answer. One that ends while
 // another starts does so once.
 const tries = 3

@@ -32,6 +32,8 @@ type Claimed struct {
 	IsNew    []bool         // which of them this claim has opened
 	PID      int            // of the holder
 	Warnings []string       // of sockets that were broken
+
+	Server, Secret string // who gives them to the owner's programs, where descriptors are not inherited
 }
 
 // Kept is a socket that a holder keeps.

@@ -4,17 +4,13 @@ package holder
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/systemfd/systemfd/internal/holder/daemon"
 	"github.com/systemfd/systemfd/internal/socket"
-	"github.com/systemfd/systemfd/internal/spec"
 )
 
 func states() (answers []State, warnings []string, err error) {
@@ -68,24 +64,4 @@ func sweepMarks() {
 			os.Remove(path)
 		}
 	}
-}
-
-func (c *client) InUse(err error) error {
-	failed, ok := errors.AsType[*socket.Error](err)
-	if !ok || !errors.Is(err, unix.EADDRINUSE) {
-		return err
-	}
-	wanted := spec.Opening{Spec: failed.Spec}
-	held, _, _ := states()
-	for _, state := range held {
-		for _, kept := range state.Sockets {
-			if state.Control != c.control && (kept.Opening.SameSocket(wanted.Spec) || kept.Opening.Overlaps(wanted)) {
-				return &Error{
-					Text:   fmt.Sprintf("%s is in use by the holder of %q (pid %d)", wanted.Address(), state.Directory, state.PID),
-					Remedy: "close it: systemfd stop " + state.Name(), Err: unix.EADDRINUSE,
-				}
-			}
-		}
-	}
-	return err
 }

@@ -56,3 +56,6 @@ func errGone() error {
 
 // LeadsGroup reports whether this process leads its process group, as the command of an interactive shell does.
 func LeadsGroup() bool { return unix.Getpgrp() == os.Getpid() }
+
+// CallingShell returns the name of the shell that called us, if what it has to evaluate depends on that: here, it is sh.
+func CallingShell() string { return "" }

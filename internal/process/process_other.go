@@ -23,5 +23,8 @@ func pidfdID() string { return "" }
 // DefaultOwner returns our parent: there are no sessions here.
 func DefaultOwner() (int, error) { return os.Getppid(), nil }
 
+// CallingShell is not asked for.
+func CallingShell() string { return "" }
+
 // LeadsGroup is false: there are no process groups here.
 func LeadsGroup() bool { return false }

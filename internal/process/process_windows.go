@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"unsafe"
@@ -72,20 +71,24 @@ func isAlive(pid int) bool {
 
 func pidfdID() string { return "" }
 
-// runsOne is the command line of a cmd.exe that runs one command, as FOR /F starts it.
-var runsOne = regexp.MustCompile(`(?i)^("[^"]*cmd(\.exe)?"|\S*cmd(\.exe)?)(\s+/[^c\s]\S*)*\s+/c`)
-
-// DefaultOwner returns the process that our sockets should live as long as: our parent, but not one that only runs this command for
-// another. Its errors are *Error.
+// DefaultOwner returns the process that our sockets should live as long as: our parent or, if that is a cmd.exe by which FOR /F runs
+// this command for another cmd.exe, that one. Its errors are *Error.
 func DefaultOwner() (int, error) {
 	owner := Parent(os.Getpid())
-	for runsOne.MatchString(commandLine(owner)) {
-		owner = Parent(owner)
+	if shell := Parent(owner); isCmd(owner) && isCmd(shell) && mayRunOne(commandLine(owner)) {
+		owner = shell
 	}
 	if owner == 0 {
 		return 0, &Error{"the shell that would own the sockets is gone", "--owner PID names a process that lives"}
 	}
 	return owner, nil
+}
+
+func isCmd(pid int) bool { return strings.EqualFold(Name(pid), "cmd") }
+
+// mayRunOne reports whether a command line of cmd.exe is for one command, as far as it is known.
+func mayRunOne(line string) bool {
+	return line == "" || strings.Contains(strings.ToLower(line), " /c ")
 }
 
 // CallingShell returns the name of the shell that called us.

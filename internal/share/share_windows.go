@@ -112,23 +112,31 @@ var _ Info = [unsafe.Sizeof(windows.WSAProtocolInfo{})]byte{}
 // fetch is the client side.
 func fetch(server, secret string) ([]int, error) {
 	text, err := Ask(server, FormatRequest(secret, uint32(os.Getpid())), MaxSockets*InfoSize)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) == 0:
+		return nil, &Error{server, "it does not know the secret", nil}
+	}
+	sockets, err := Open(text)
+	if err != nil {
+		return nil, &Error{server, err.Error(), err}
+	}
+	return sockets, nil
+}
+
+// Open opens what For has made for this process.
+func Open(text []byte) (sockets []int, err error) {
+	infos, err := ParseAnswer(text)
 	if err != nil {
 		return nil, err
 	}
-	infos, err := ParseAnswer(text)
-	switch {
-	case err != nil:
-		return nil, &Error{server, "its answer is no list of sockets", err}
-	case len(infos) == 0:
-		return nil, &Error{server, "it does not know the secret", nil}
-	}
-	var sockets []int
 	for i := range infos {
 		info := (*windows.WSAProtocolInfo)(unsafe.Pointer(&infos[i]))
 		h, err := windows.WSASocket(-1, -1, -1, info, 0, windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
 		if err != nil {
 			Close(sockets)
-			return nil, &Error{server, err.Error(), err}
+			return nil, err
 		}
 		sockets = append(sockets, int(h))
 	}

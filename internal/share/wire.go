@@ -24,7 +24,7 @@ const InfoSize = 628
 const MaxSockets = 1 << 12
 
 // ErrMalformed means that a request or an answer is not one of this protocol.
-var ErrMalformed = errors.New("malformed")
+var ErrMalformed = errors.New("malformed request or answer")
 
 // ParseRequest reads "SECRET|PID".
 func ParseRequest(text []byte) (secret string, pid uint32, err error) {

@@ -24,6 +24,7 @@ var shells = map[string]Shell{
 	"powershell": powershell{}, "pwsh": powershell{},
 	"xonsh":  xonsh{},
 	"elvish": elvish{},
+	"cmd":    cmd{},
 	Dotenv:   dotenv{},
 }
 
