@@ -43,7 +43,7 @@ _systemfd_form() {
 			'--no-reuse|--no-reuse|do not set SO_REUSEADDR on TCP sockets'
 			'--reuse-port|--reuse-port|set SO_REUSEPORT on TCP and UDP sockets'
 			'--mode|--mode|permission bits of unix sockets [0666 less the umask]'
-			'--shell|--shell|for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for an env file [sh]'
+			'--shell|--shell|for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), cmd, xonsh, elvish; or dotenv, for an env file [sh; on Windows: this shell]'
 			'--json|--json|print the variables as a JSON object; null is to be unset'
 			'--unset|--unset|take it all back, and close the sockets'
 			'--no-listen|--no-listen|leave LISTEN_* out: for shells in which podman is used'
@@ -365,6 +365,7 @@ _systemfd_value() {
 		;;
 	shell)
 		_systemfd_add "$2"bash 'code for bash'
+		_systemfd_add "$2"cmd 'code for cmd'
 		_systemfd_add "$2"csh 'code for csh'
 		_systemfd_add "$2"dash 'code for dash'
 		_systemfd_add "$2"dotenv 'lines for an env file'

@@ -129,7 +129,7 @@ function __systemfd_mode
 end
 
 function __systemfd_shell
-    printf '%s\t%s\n' 'bash' 'code for bash' 'csh' 'code for csh' 'dash' 'code for dash' 'dotenv' 'lines for an env file' 'elvish' 'code for elvish' 'fish' 'code for fish' 'ksh' 'code for ksh' 'powershell' 'code for powershell' 'pwsh' 'code for pwsh' 'sh' 'code for sh' 'tcsh' 'code for tcsh' 'xonsh' 'code for xonsh' 'zsh' 'code for zsh'
+    printf '%s\t%s\n' 'bash' 'code for bash' 'cmd' 'code for cmd' 'csh' 'code for csh' 'dash' 'code for dash' 'dotenv' 'lines for an env file' 'elvish' 'code for elvish' 'fish' 'code for fish' 'ksh' 'code for ksh' 'powershell' 'code for powershell' 'pwsh' 'code for pwsh' 'sh' 'code for sh' 'tcsh' 'code for tcsh' 'xonsh' 'code for xonsh' 'zsh' 'code for zsh'
 end
 
 function __systemfd_type
@@ -183,7 +183,7 @@ complete -c systemfd -n "__systemfd_due -b --backlog; or __systemfd_new 'env' -b
 complete -c systemfd -n "__systemfd_new 'env' --no-reuse" -l no-reuse -d 'do not set SO_REUSEADDR on TCP sockets'
 complete -c systemfd -n "__systemfd_new 'env' --reuse-port" -l reuse-port -d 'set SO_REUSEPORT on TCP and UDP sockets'
 complete -c systemfd -n "__systemfd_due --mode; or __systemfd_new 'env' --mode" -l mode -d 'permission bits of unix sockets [0666 less the umask]' -x -a '(__systemfd_mode)'
-complete -c systemfd -n "__systemfd_due --shell; or __systemfd_new 'env' --shell" -l shell -d 'for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for an env file [sh]' -x -a '(__systemfd_shell)'
+complete -c systemfd -n "__systemfd_due --shell; or __systemfd_new 'env' --shell" -l shell -d 'for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), cmd, xonsh, elvish; or dotenv, for an env file [sh; on Windows: this shell]' -x -a '(__systemfd_shell)'
 complete -c systemfd -n "__systemfd_new 'env' --json" -l json -d 'print the variables as a JSON object; null is to be unset'
 complete -c systemfd -n "__systemfd_new 'env' --unset" -l unset -d 'take it all back, and close the sockets'
 complete -c systemfd -n "__systemfd_new 'env' --no-listen" -l no-listen -d 'leave LISTEN_* out: for shells in which podman is used'

@@ -41,7 +41,7 @@ const systemfd_forms = {
             {names: ["--no-reuse"], unless: ["--no-reuse"], kind: "", help: "do not set SO_REUSEADDR on TCP sockets"}
             {names: ["--reuse-port"], unless: ["--reuse-port"], kind: "", help: "set SO_REUSEPORT on TCP and UDP sockets"}
             {names: ["--mode"], unless: ["--mode"], kind: "mode", help: "permission bits of unix sockets [0666 less the umask]"}
-            {names: ["--shell"], unless: ["--shell"], kind: "shell", help: "for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for an env file [sh]"}
+            {names: ["--shell"], unless: ["--shell"], kind: "shell", help: "for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), cmd, xonsh, elvish; or dotenv, for an env file [sh; on Windows: this shell]"}
             {names: ["--json"], unless: ["--json"], kind: "", help: "print the variables as a JSON object; null is to be unset"}
             {names: ["--unset"], unless: ["--unset"], kind: "", help: "take it all back, and close the sockets"}
             {names: ["--no-listen"], unless: ["--no-listen"], kind: "", help: "leave LISTEN_* out: for shells in which podman is used"}
@@ -155,6 +155,7 @@ const systemfd_values = {
     ]
     shell: [
         {value: "bash", description: "code for bash"}
+        {value: "cmd", description: "code for cmd"}
         {value: "csh", description: "code for csh"}
         {value: "dash", description: "code for dash"}
         {value: "dotenv", description: "lines for an env file"}

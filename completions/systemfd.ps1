@@ -44,7 +44,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
                 @{ Names = @('--no-reuse'); Unless = @('--no-reuse'); Kind = ''; Help = 'do not set SO_REUSEADDR on TCP sockets' }
                 @{ Names = @('--reuse-port'); Unless = @('--reuse-port'); Kind = ''; Help = 'set SO_REUSEPORT on TCP and UDP sockets' }
                 @{ Names = @('--mode'); Unless = @('--mode'); Kind = 'mode'; Help = 'permission bits of unix sockets [0666 less the umask]' }
-                @{ Names = @('--shell'); Unless = @('--shell'); Kind = 'shell'; Help = 'for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for an env file [sh]' }
+                @{ Names = @('--shell'); Unless = @('--shell'); Kind = 'shell'; Help = 'for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), cmd, xonsh, elvish; or dotenv, for an env file [sh; on Windows: this shell]' }
                 @{ Names = @('--json'); Unless = @('--json'); Kind = ''; Help = 'print the variables as a JSON object; null is to be unset' }
                 @{ Names = @('--unset'); Unless = @('--unset'); Kind = ''; Help = 'take it all back, and close the sockets' }
                 @{ Names = @('--no-listen'); Unless = @('--no-listen'); Kind = ''; Help = 'leave LISTEN_* out: for shells in which podman is used' }
@@ -156,6 +156,7 @@ Register-ArgumentCompleter -Native -CommandName 'systemfd', 'systemfd.exe' -Scri
         )
         shell = @(
             @{ Text = 'bash'; Help = 'code for bash' }
+            @{ Text = 'cmd'; Help = 'code for cmd' }
             @{ Text = 'csh'; Help = 'code for csh' }
             @{ Text = 'dash'; Help = 'code for dash' }
             @{ Text = 'dotenv'; Help = 'lines for an env file' }

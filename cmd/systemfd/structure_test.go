@@ -95,7 +95,7 @@ func TestBuildConstraints(t *testing.T) {
 			found[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "internal/")] = true
 		}
 	}
-	want := []string{"child", "handoff", "holder", "holder/daemon", "lowfds", "process", "socket"}
+	want := []string{"child", "handoff", "holder", "holder/daemon", "lowfds", "process", "share", "socket"}
 	if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, want) {
 		t.Errorf("operating systems differ in %q, want %q", got, want)
 	}

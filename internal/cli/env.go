@@ -22,7 +22,7 @@ import (
 // envFlags are the flags of systemfd env.
 type envFlags struct {
 	openFlags
-	Shell    string `placeholder:"SHELL" complete:"shell" help:"for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), xonsh, elvish; or dotenv, for an env file [sh]"`
+	Shell    string `placeholder:"SHELL" complete:"shell" help:"for which shell: sh (bash, dash, ksh, zsh), fish, csh (tcsh), powershell (pwsh), cmd, xonsh, elvish; or dotenv, for an env file [sh; on Windows: this shell]"`
 	JSON     bool   `name:"json" help:"print the variables as a JSON object; null is to be unset"`
 	Unset    bool   `help:"take it all back, and close the sockets"`
 	NoListen bool   `help:"leave LISTEN_* out: for shells in which podman is used"`

@@ -37,6 +37,7 @@ var spellings = []struct {
 		[]string{"elvish"},
 		"set-env A 'x,y:1';", "set-env A $pid;", "unset-env A;", "fail 'systemfd env failed';", "eval (systemfd env -s 0 | slurp)",
 	},
+	{[]string{"cmd"}, "A=x,y:1", "", "A=", "", `for /f "delims=" %i in ('systemfd env -s 0') do @set "%i"`},
 	{[]string{"dotenv"}, "A=x,y:1", "", "", "", "systemfd env -s 0 >.env"},
 }
 
@@ -49,6 +50,7 @@ func TestSetQuotes(t *testing.T) {
 		"csh":        {"it's": `setenv A 'it'\''s';`, "a!b\nc": "setenv A 'a\\!b\\\nc';"},
 		"powershell": {"it's": `$env:A = 'it''s';`, "a\u2019b\u201b": "$env:A = 'a\u2019\u2019b\u201b\u201b';"},
 		"xonsh":      {`it's $HOME\`: `$A = 'it\'s $HOME\\';`, "a\r\nb": `$A = 'a\r\nb';`},
+		"cmd":        {`it's "a" & b^%c%`: `A=it's "a" & b^%c%`},
 		"elvish":     {`it's $HOME\`: `set-env A 'it''s $HOME\';`},
 		"dotenv": {
 			"a=b/c%20@~mode=1": "A=a=b/c%20@~mode=1", "~a": "A='~a'", "a:~b": "A='a:~b'", "": "A=''", `a "b" $c \d #`: `A='a "b" $c \d #'`, "it's": `A="it's"`, "é": "A='é'",
@@ -112,7 +114,7 @@ func TestStatementsJoin(t *testing.T) {
 	for _, name := range Names() {
 		special := "\n*?[{\\`\""
 		switch name {
-		case Dotenv:
+		case Dotenv, "cmd":
 			continue
 		case "xonsh", "elvish":
 			special = "\n"

@@ -18,8 +18,8 @@ type Socket struct {
 	Name         string // as LISTEN_FDNAMES says it
 	spec.Opening        // what it is bound to, and how it was opened; without Type if no specification says that
 
-	file    File     // of the path that was bound
-	folders []string // made for it, the outermost first
+	file File // of the path that was bound
+	made
 }
 
 // Known returns a socket that is open, with the file that was made for it; the zero File if nobody knows that.
