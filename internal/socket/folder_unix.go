@@ -15,11 +15,6 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// made is what was made for a socket.
-type made struct {
-	folders []string // the outermost first
-}
-
 // makeFolders makes the parent folders of a path that are missing, and returns them, the outermost first. Their mode is
 // exact, as DirectoryMode of systemd.socket(5).
 func makeFolders(o spec.Opening) (made []string, err error) {
