@@ -143,7 +143,7 @@ func sayAll(t *testing.T, p printer) string {
 	var b bytes.Buffer
 	p.err = &b
 	kept := takeover.Socket{Socket: socket.Socket{Opening: testkit.Openings(t, "http::3000")[0]}}
-	p.socket(kept, 3)
+	p.socket(kept, "fd #3")
 	kept.Origin, kept.Owners = takeover.Held, []process.Process{{PID: 1, Name: "zsh"}, {PID: 2}}
 	p.socket(kept, 4)
 	p.accepting(kept)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/holder"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/process"
@@ -242,6 +243,9 @@ func ownExports() ([]export, error) {
 		err = heldOnly(set)
 	case err == nil && len(sockets) == 0:
 		err = &failure{"this shell was started without sockets", "say which to keep open: " + envLine([]string{"-s", "http::3000"}, "", false)}
+	}
+	if err == nil && !handoff.PassesDescriptors {
+		err = &failure{"this shell has sockets, and so has whatever it starts", "systemfd inspect lists them"}
 	}
 	if err != nil {
 		return nil, err

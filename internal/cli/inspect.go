@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/systemfd/systemfd/internal/handoff"
 	"github.com/systemfd/systemfd/internal/listenfds"
 	"github.com/systemfd/systemfd/internal/process"
 	"github.com/systemfd/systemfd/internal/socket"
@@ -55,10 +56,8 @@ func inspect(p *printer, args []string) error {
 	if err != nil {
 		return err
 	}
-	given, refusals := givenTo(set)
-	damages := damagesOf(set, given)
-	strict := append(refusals, protocolRefusals(set)...)
-	refusals = append(strict, damages...)
+	given, strict, damages := lookAt(set)
+	refusals := append(strict, damages...)
 	if flags.JSON {
 		text, err := json.Marshal(map[string]any{"sockets": given, "accepted": len(refusals) == 0, "refusals": refusals})
 		if err != nil {
@@ -76,10 +75,20 @@ func inspect(p *printer, args []string) error {
 		problem = "no server could use what is there: "
 	}
 	hint := "systemfd right before the program gives it sockets of its own: systemfd -- systemfd inspect"
-	if set.Count == 0 && set.Holder == "" {
+	if set.Count == 0 && set.Holder == "" && len(given) == 0 {
 		hint = "systemfd -s http::3000 -- systemfd inspect"
 	}
 	return &failure{problem + strings.Join(refusals, "; "), hint}
+}
+
+// lookAt describes what this process was given, and says why a strict reader would refuse it, and what no server could use.
+func lookAt(set listenfds.Set) (given []givenInfo, strict, damages []string) {
+	if !handoff.PassesDescriptors {
+		given, strict = givenBy(set)
+		return given, strict, nil
+	}
+	given, strict = givenTo(set)
+	return given, append(strict, protocolRefusals(set)...), damagesOf(set, given)
 }
 
 // connection is the name of what Accept=yes of systemd.socket(5), and --accept, pass: no listener.

@@ -112,8 +112,8 @@ func printable(text string) string {
 }
 
 // socket tells of a socket that COMMAND gets.
-func (p *printer) socket(s takeover.Socket, fd int) {
-	p.say(fmt.Sprintf("socket %s -> fd #%d%s", s.Display(), fd, keptOpen(s)))
+func (p *printer) socket(s takeover.Socket, place string) {
+	p.say(fmt.Sprintf("socket %s -> %s%s", s.Display(), place, keptOpen(s)))
 }
 
 // accepting tells of a socket for whose connections COMMAND is started.

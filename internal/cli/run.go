@@ -303,7 +303,7 @@ func (h *handover) announce() (err error) {
 		case h.flags.Proxy:
 			h.printer.proxying(s, h.ports[i])
 		case s.Origin == takeover.Opened || s.IsFound:
-			h.printer.socket(s, listenfds.Start+i)
+			h.printer.socket(s, placeOf(i))
 		}
 	}
 	if h.flags.InfoFile != "" {
@@ -322,7 +322,7 @@ func (h *handover) infos() []byte {
 	if h.flags.Proxy {
 		return proxiedJSON(takeover.Sockets(h.sockets), h.ports)
 	}
-	return socketsJSON(takeover.Sockets(h.sockets), listenfds.Start)
+	return socketsJSON(takeover.Sockets(h.sockets), firstPlace())
 }
 
 // cleanUp leaves nothing behind of what was opened and written.

@@ -18,7 +18,7 @@ type Socket struct {
 	Name         string // as LISTEN_FDNAMES says it
 	spec.Opening        // what it is bound to, and how it was opened; without Type if no specification says that
 
-	file    File     // of the path that was bound
+	file File // of the path that was bound
 	//lint:ignore U1000 on Windows there are no paths
 	folders []string // made for it, the outermost first
 }
