@@ -145,7 +145,7 @@ func sayAll(t *testing.T, p printer) string {
 	kept := takeover.Socket{Socket: socket.Socket{Opening: testkit.Openings(t, "http::3000")[0]}}
 	p.socket(kept, "fd #3")
 	kept.Origin, kept.Owners = takeover.Held, []process.Process{{PID: 1, Name: "zsh"}, {PID: 2}}
-	p.socket(kept, 4)
+	p.socket(kept, "fd #4")
 	p.accepting(kept)
 	kept.Owners = nil
 	p.socket(kept, 5)

@@ -50,7 +50,7 @@ func wantsColor(mode string, f *os.File) bool {
 	case force != "" && force != "0":
 		return true
 	}
-	return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
+	return isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" && process.ShowsColors(f)
 }
 
 // The colours, as SGR parameters of ECMA-48.

@@ -59,3 +59,6 @@ func LeadsGroup() bool { return unix.Getpgrp() == os.Getpid() }
 
 // CallingShell returns the name of the shell that called us, if what it has to evaluate depends on that: here, it is sh.
 func CallingShell() string { return "" }
+
+// ShowsColors reports whether a terminal takes control sequences.
+func ShowsColors(*os.File) bool { return true }

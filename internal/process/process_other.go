@@ -28,3 +28,6 @@ func CallingShell() string { return "" }
 
 // LeadsGroup is false: there are no process groups here.
 func LeadsGroup() bool { return false }
+
+// ShowsColors is false: nobody knows.
+func ShowsColors(*os.File) bool { return false }

@@ -144,3 +144,10 @@ func WatchEnd(pid int, ended func()) (*Watch, error) {
 
 // Stop ends the watch: ended is not called any more.
 func (w *Watch) Stop() { w.isOver.Store(true) }
+
+// ShowsColors has a console take control sequences, and reports whether it does.
+func ShowsColors(f *os.File) bool {
+	var mode uint32
+	h := windows.Handle(f.Fd())
+	return windows.GetConsoleMode(h, &mode) == nil && windows.SetConsoleMode(h, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
+}
