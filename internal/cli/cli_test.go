@@ -148,7 +148,7 @@ func sayAll(t *testing.T, p printer) string {
 	p.socket(kept, "fd #4")
 	p.accepting(kept)
 	kept.Owners = nil
-	p.socket(kept, 5)
+	p.socket(kept, "fd #5")
 	p.warn("1")
 	p.warn("\x1b[2J\x00 \u0085ä")
 	p.hint("do")
