@@ -137,7 +137,8 @@ func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
 // store opens what the holder does not have, for it to fetch. Who claims holds the lock, so that nobody else does so in between.
 func (c *client) store(r daemon.Request, a daemon.Answer, wanted []spec.Opening) (claimed Claimed, err error) {
 	claimed = Claimed{Openings: make([]spec.Opening, len(wanted)), IsNew: make([]bool, len(wanted))}
-	kept, err := parseAll(a.Kept)
+	open, err := parseAll(a.Kept)
+	kept := len(open)
 	var opened []socket.Socket
 	var handles []int
 	for i := 0; i < len(wanted) && err == nil; i++ {
@@ -146,10 +147,8 @@ func (c *client) store(r daemon.Request, a daemon.Answer, wanted []spec.Opening)
 			continue
 		}
 		var s socket.Socket
-		if err = overlap(wanted[i], kept); err == nil {
-			s, err = socket.Open(wanted[i])
-		}
-		if err == nil {
+		if s, err = OpenBeside(wanted[i], open, kept); err == nil {
+			open = append(open, s.Opening)
 			opened, handles, r.Bound = append(opened, s), append(handles, s.FD), append(r.Bound, s.Encode())
 			claimed.Openings[i], claimed.IsNew[i] = s.Opening, true
 		}

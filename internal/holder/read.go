@@ -5,7 +5,6 @@ package holder
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"syscall"
 	"time"
 
@@ -37,17 +36,6 @@ func texts(openings []spec.Opening) []string {
 		texts[i] = o.Encode()
 	}
 	return texts
-}
-
-// overlap refuses what would be in the way of a kept socket, before it is opened: not every system does so.
-func overlap(wanted spec.Opening, kept []spec.Opening) error {
-	if i := slices.IndexFunc(kept, wanted.Overlaps); i >= 0 && !wanted.Next { // which takes another port
-		return &Error{
-			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), kept[i].Address()),
-			Remedy: "close that first: systemfd stop",
-		}
-	}
-	return nil
 }
 
 func (c *client) InUse(err error) error {
