@@ -21,7 +21,7 @@ const root = "../.."
 // TestOneOfEach walks the syntax tree of the module: what is to be done in one place is done there only.
 func TestOneOfEach(t *testing.T) {
 	t.Parallel()
-	found := map[string]map[string]bool{"bind": {}, "LISTEN_": {}, "name": {}}
+	found := map[string]map[string]bool{"bind": {}, "LISTEN_": {}, "name": {}, "GOOS": {}}
 	for path, file := range parseModule(t) {
 		dir := filepath.ToSlash(filepath.Dir(path))
 		for _, decl := range file.Decls {
@@ -42,9 +42,10 @@ func TestOneOfEach(t *testing.T) {
 		}
 	}
 	for what, want := range map[string][]string{
-		"bind":    {"internal/socket ", "internal/socket bindTo", "internal/socket fakeBind", "internal/socket listenAgain"}, // the first is a table
+		"bind":    {"internal/socket ", "internal/socket bindTo", "internal/socket fakeBind", "internal/socket listen", "internal/socket listenAgain"}, // the first is a table
 		"LISTEN_": {"internal/listenfds"},
 		"name":    {"internal/process look"},
+		"GOOS":    nil, // files differ by system, not lines
 	} {
 		if got := slices.Sorted(maps.Keys(found[what])); !slices.Equal(got, want) {
 			t.Errorf("%s stands in %q, want %q", what, got, want)
@@ -52,10 +53,24 @@ func TestOneOfEach(t *testing.T) {
 	}
 }
 
+// isGOOS reports whether an expression is runtime.GOOS.
+func isGOOS(e ast.Expr) bool {
+	s, ok := e.(*ast.SelectorExpr)
+	return ok && s.Sel.Name == "GOOS"
+}
+
 // whatIs says which of the things that are to be in one place a node is: a bind(2), a name of the protocol, the name of a
-// process.
+// process, a branch by operating system.
 func whatIs(n ast.Node) string {
 	switch n := n.(type) {
+	case *ast.SwitchStmt:
+		if n.Tag != nil && isGOOS(n.Tag) {
+			return "GOOS"
+		}
+	case *ast.BinaryExpr:
+		if (n.Op == token.EQL || n.Op == token.NEQ) && (isGOOS(n.X) || isGOOS(n.Y)) {
+			return "GOOS"
+		}
 	case *ast.SelectorExpr:
 		if pkg, ok := n.X.(*ast.Ident); ok && slices.Contains([]string{"unix", "syscall", "windows"}, pkg.Name) && n.Sel.Name == "Bind" {
 			return "bind"
