@@ -17,6 +17,9 @@ DEBIAN := bash bash-completion bubblewrap busybox codespell coreutils curl dash 
 	python3-twisted python3-watchdog qemu-user-static rpm rubocop ruby ruby-foreman ruby-minitest ruby-webrick screen shellcheck strace sudo systemd \
 	tcsh time tini tmux util-linux xonsh yash zsh
 
+# The program for Windows runs in Wine; for a library that Go programs need there, Wine of Debian 12 needs a compiler.
+DEBIAN += gcc-mingw-w64-x86-64-win32 wine wine64
+
 # Debian packages of which only the .socket units are wanted; they are unpacked, not installed.
 UNITS := acpid avahi-daemon clamav-daemon cloud-init cockpit-ws cups-daemon dbus-user-session dirmngr dmeventd docker.io \
 	dovecot-core erlang-base gpg-agent gpsd libvirt-daemon-system mpd multipath-tools open-iscsi openssh-server pcscd pipewire \

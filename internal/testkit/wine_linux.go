@@ -93,6 +93,12 @@ func (w *Wine) Build(t *testing.T, packages ...string) {
 	w.run(t, append([]string{"go", "build", "-o", w.dir + "/bin/"}, packages...)...)
 }
 
+// Test runs the tests of Go packages.
+func (w *Wine) Test(t *testing.T, packages ...string) {
+	t.Helper()
+	w.run(t, append([]string{"go", "test", "-exec", "wine"}, packages...)...)
+}
+
 // run runs a command that has to succeed.
 func (w *Wine) run(t *testing.T, argv ...string) {
 	t.Helper()
