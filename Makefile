@@ -41,7 +41,7 @@ GO_TOOLS := $(RELEASE_TOOLS) \
 	mvdan.cc/gofumpt@v0.12.0
 
 # Each system that a page names, and 32 bits.
-VETTED := linux/amd64 linux/386 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 windows/amd64
+VETTED := linux/amd64 linux/386 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 windows/amd64 windows/386 windows/arm64
 
 # What differs on macOS and the BSDs; the tag bsd has Linux give the answers of their kernels. Of the scripts, some that need no more.
 BSD := ./internal/socket/... ./internal/holder/... ./internal/handoff/... ./internal/lowfds/...
@@ -120,7 +120,9 @@ units:
 lint:
 	for target in $(VETTED); do GOOS=$${target%/*} GOARCH=$${target#*/} go vet ./... || exit 1; done
 	go vet -tags bsd ./...
+	GOOS=windows GOARCH=amd64 go vet ./cmd/systemfd/testdata/winprobe
 	staticcheck ./...
+	for arch in amd64 386 arm64; do GOOS=windows GOARCH=$$arch staticcheck -tests=false ./... || exit 1; done
 	test -z "$$(gofumpt -l . | tee /dev/stderr)"
 	packaging/lint.sh
 

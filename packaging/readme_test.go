@@ -59,6 +59,8 @@ var installTests = map[string]string{
 	"apk add --allow-untrusted systemfd_*.apk":                      "TestRelease/packages",
 	"pacman -U systemfd-*.pkg.tar.zst":                              "TestRelease/packages",
 	"tar -C /usr/local -xzf systemfd_*.tar.gz":                      "TestRelease/archives",
+	"scoop bucket add systemfd https://github.com/systemfd/scoop-bucket; scoop install systemfd/systemfd": "TestRelease/scoop",
+	"winget install systemfd.systemfd": "TestRelease/winget",
 }
 
 // TestReadmeInstall: each way of the table is one that a test here goes, or is marked as one that a release brings.

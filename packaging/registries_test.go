@@ -31,10 +31,7 @@ func checkRegistries(t *testing.T, dist string) {
 			Versions []aqua `json:"version_overrides"`
 		}
 	}
-	const toJSON = `puts YAML.load_file(ARGV[0]).to_json`
-	if err := json.Unmarshal([]byte(run(t, ".", "ruby", "-ryaml", "-rjson", "-e", toJSON, "registries/aqua.yaml")), &registry); err != nil {
-		t.Fatal(err)
-	}
+	readYAML(t, "registries/aqua.yaml", &registry)
 	entry := registry.Packages[0].Versions[0]
 	if !testkit.Exists(filepath.Join(dist, entry.Checksum.Asset)) {
 		t.Errorf("the release does not have %s", entry.Checksum.Asset)
@@ -49,6 +46,15 @@ func checkRegistries(t *testing.T, dist string) {
 		}
 	}
 	checkMise(t)
+}
+
+// readYAML reads a file into what package json would read it into.
+func readYAML(t *testing.T, file string, value any) {
+	t.Helper()
+	const toJSON = `puts YAML.load_file(ARGV[0], permitted_classes: [Date]).to_json`
+	if err := json.Unmarshal([]byte(run(t, ".", "ruby", "-ryaml", "-rjson", "-rdate", "-e", toJSON, file)), value); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // asset is the name of the archive for a system, as aqua makes it.

@@ -52,6 +52,9 @@ func TestRelease(t *testing.T) {
 	t.Run("snapshot", checkSnapshot)
 	t.Run("again", func(t *testing.T) { checkAgain(t, source, sums) })
 	t.Run("archives", func(t *testing.T) { checkArchives(t, source, dist) })
+	t.Run("zip", func(t *testing.T) { checkZip(t, source, dist) })
+	t.Run("scoop", func(t *testing.T) { checkScoop(t, dist) })
+	t.Run("winget", func(t *testing.T) { checkWinget(t, dist) })
 	t.Run("packages", func(t *testing.T) { checkPackages(t, source, dist) })
 	t.Run("rpm", func(t *testing.T) { checkRPM(t, dist) })
 	t.Run("bill of materials", func(t *testing.T) { checkMaterials(t, source, dist) })
@@ -69,7 +72,7 @@ func releaseFiles() []string {
 	for target, machine := range machines {
 		system, _, _ := strings.Cut(target, "_")
 		name := fmt.Sprintf("systemfd_%s_%s_%s", version, system, machine.archive)
-		names = append(names, name+".cdx.json", name+".tar.gz")
+		names = append(names, name+".cdx.json", name+archiveOf(system))
 		if machine.deb != "" {
 			names = append(
 				names, "systemfd_"+version+"_"+machine.deb+".deb", "systemfd-"+version+"-1."+machine.rpm+".rpm",
@@ -83,10 +86,19 @@ func releaseFiles() []string {
 	return names
 }
 
+// archiveOf is how the name of an archive for a system ends.
+func archiveOf(system string) string {
+	if system == "windows" {
+		return ".zip"
+	}
+	return ".tar.gz"
+}
+
 // TestTargets: make lint vets each system that is released, and 32 bits.
 func TestTargets(t *testing.T) {
 	t.Parallel()
-	targets := regexp.MustCompile(`\w+`).FindAllString(find(t, targetList.String(), read(t, "../.goreleaser.yaml"), "there are no targets"), -1)
+	lists := targetList.FindAllString(read(t, "../.goreleaser.yaml"), -1)
+	targets := target.FindAllString(strings.Join(lists, " "), -1)
 	vetted := find(t, `(?m)^VETTED := (.*)$`, read(t, "../Makefile"), "the Makefile vets nothing")
 	if !strings.Contains(vetted, "/386") {
 		t.Errorf("the Makefile vets no program of 32 bits: %s", vetted)
@@ -170,7 +182,7 @@ func (g gpg) fingerprint(t *testing.T) string {
 // checkArchives unpacks each as the README says, but elsewhere.
 func checkArchives(t *testing.T, source, dist string) {
 	archives := glob(t, dist, "*.tar.gz")
-	if len(archives) != len(machines) {
+	if len(archives) != len(machines)-1 { // Windows has another kind
 		t.Errorf("there are %q", archives)
 	}
 	for _, archive := range archives {
@@ -274,7 +286,7 @@ func checkMaterials(t *testing.T, source, dist string) {
 		if is.Format != "CycloneDX" || is.Metadata.Component.Name != module || is.Metadata.Component.Version != "v"+version {
 			t.Errorf("%s is of %+v", name, is.Metadata.Component)
 		}
-		program := run(t, ".", "bsdtar", "-xOf", strings.TrimSuffix(name, ".cdx.json")+".tar.gz", "bin/systemfd")
+		program := programFor(t, strings.TrimSuffix(name, ".cdx.json"))
 		if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(program))); !strings.Contains(fmt.Sprint(is.Metadata.Properties), "SHA-256 "+sum) {
 			t.Errorf("%s is not of the program, which has %s", name, sum)
 		}
