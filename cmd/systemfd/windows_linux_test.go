@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -235,15 +238,47 @@ func windowsInUse(w windows) {
 	}
 }
 
+// windowsProxy: clients wait for a server that takes no socket, also while that is started again.
 func windowsProxy(w windows) {
-	for name, command := range map[string][]string{"variable": {"winprobe", "web"}, "argument": {"winprobe", "web", "{port}"}} {
+	w.Write("loop.cmd", "@echo off\r\n:again\r\nwinprobe web %1\r\ngoto again\r\n")
+	server := testkit.Server{Want: "web"}
+	for name, command := range map[string][]string{"variable": {"winprobe", "web"}, "argument": {`..\loop.cmd`, "{port}"}} {
 		at := windows{w.Folder(name), w.wine}
 		at.launch(append([]string{"-s", "http::0", "--proxy", "--"}, command...)...)
-		testkit.Server{Want: "web"}.MustAsk(w.T, at.Opened())
+		pid := server.MustAsk(w.T, at.Opened())
+		echoes(w.T, at.Opened())
+		if name == "argument" {
+			w.kill(strconv.Itoa(pid))
+			if again := server.MustAsk(w.T, at.Opened()); again == pid {
+				w.T.Errorf("process %d was killed, and answers", pid)
+			}
+		}
 	}
 	if got := w.run("systemfd", "-s", "http::0", "--proxy", "--", "winprobe", "exit", "6"); got.Status != 6 {
 		w.T.Errorf("status %d: %s", got.Status, got.Err)
 	}
+}
+
+// echoes sends a megabyte over each of many connections at once, and wants it back.
+func echoes(t *testing.T, address string) {
+	t.Helper()
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testkit.Patience}
+			response, err := client.Post("http://"+address+"/", "", bytes.NewReader(body))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer response.Body.Close()
+			if got, err := io.ReadAll(response.Body); err != nil || !bytes.Equal(got, body) {
+				t.Errorf("of %d bytes %d came back: %v", len(body), len(got), err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // windowsArguments: the command gets the words that systemfd got.

@@ -5,7 +5,7 @@
 //	winprobe serve           take the sockets, tell about them, answer each connection with "PID INDEX", each datagram with
 //	                         "PID INDEX TEXT", where INDEX is that of the socket
 //	winprobe many N          take the sockets N times at once, and say how often each address was among them
-//	winprobe web [PORT]      an HTTP server at that port, or PORT, of 127.0.0.1, which answers with "PID web"
+//	winprobe web [PORT]      an HTTP server at that port, or PORT, of 127.0.0.1, which answers with "PID web", and a body with itself
 //	winprobe wait            say "ready", then "interrupt" at Ctrl-C or Ctrl-Break, and end with status 3
 //	winprobe args [WORD...]  one word a line, quoted
 //	winprobe exit N
@@ -13,6 +13,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -39,7 +40,13 @@ func main() {
 }
 
 func web(port string) {
-	answer := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getpid(), " web") }
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // a server of HTTP/1 may not answer before
+		if len(body) == 0 {
+			body = fmt.Append(nil, os.Getpid(), " web")
+		}
+		w.Write(body)
+	}
 	check(http.ListenAndServe("127.0.0.1:"+port, http.HandlerFunc(answer)))
 }
 
