@@ -50,6 +50,10 @@ func TestWindows(t *testing.T) {
 		"arguments":    windowsArguments,
 		"nested":       windowsNested,
 		"errors":       windowsErrors,
+		"env":          windowsEnv,
+		"stop":         windowsStop,
+		"holder":       windowsHolderKilled,
+		"typed":        windowsTyped,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -322,8 +326,9 @@ func windowsErrors(w windows) {
 		"-s unix-dgram::./app.sock -- winprobe exit 0": "error: .*unix.*",
 		"-s @app -- winprobe exit 0":                   "error: .*",
 		"-s http::0 --mode 600 -- winprobe exit 0":     "error: --mode .*",
-		"-s http::0 --inetd -- winprobe exit 0":        "error: .*--inetd.*",
-		"-s http::0 --hold -- winprobe exit 0":         "error: .*--hold.*",
+		"-s http::0 --inetd -- winprobe exit 0":        "error: --inetd .*",
+		"-s http::0 --accept -- winprobe exit 0":       "error: --accept .*",
+		"-s http::0 --nonblock -- winprobe exit 0":     "error: --nonblock .*",
 	} {
 		got := w.run("systemfd", strings.Fields(line)...)
 		if got.Status != 2 && got.Status != 125 || got.Out != "" {
