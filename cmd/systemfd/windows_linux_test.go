@@ -50,6 +50,7 @@ func TestWindows(t *testing.T) {
 		"arguments":    windowsArguments,
 		"nested":       windowsNested,
 		"errors":       windowsErrors,
+		"fails":        windowsFails,
 		"env":          windowsEnv,
 		"stop":         windowsStop,
 		"holder":       windowsHolderKilled,
@@ -317,6 +318,19 @@ func windowsNested(w windows) {
 		w.T.Errorf("status %d, %q", got.Status, got.Out)
 	}
 	testkit.Says(w.T, got.Err, "error: cannot get the sockets from the server at 127.*: it is gone", "hint: .*")
+}
+
+// windowsFails: if the command cannot be started, nothing is left.
+func windowsFails(w windows) {
+	w.Write("text.exe", "no program\r\n")
+	for command, want := range map[string]int{`.\text.exe`: 126, "nosuch": 127} {
+		got := w.run("systemfd", "-s", "http::0", "--info-file", "info", "--", command)
+		if got.Status != want || got.Out != "" {
+			w.T.Errorf("%s: status %d, want %d, %q", command, got.Status, want, got.Out)
+		}
+		testkit.Says(w.T, got.Err, "error: cannot run .*")
+		w.IsGone("info")
+	}
 }
 
 // windowsErrors: what Windows does not have is said.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 // The variables of two users: one has a relative path in one of them, which does not count; the other has all of them.
@@ -32,6 +34,7 @@ var directoryTests = []struct {
 
 // TestUnitDirectories: root's are the system's, whatever the environment says; a user's are those of the XDG variables.
 func TestUnitDirectories(t *testing.T) {
+	testkit.NotWindows(t, "the directories of systemd")
 	for _, test := range directoryTests {
 		for name, value := range test.environ {
 			t.Setenv(name, value)
@@ -45,6 +48,7 @@ func TestUnitDirectories(t *testing.T) {
 }
 
 func TestTemporary(t *testing.T) {
+	testkit.NotWindows(t, "/var/tmp")
 	dir := t.TempDir()
 	for _, test := range []struct{ tmpdir, temp, want string }{
 		{"", "", "/var/tmp"}, {dir, "", dir}, {"relative", dir, dir}, {"/no/such", "", "/var/tmp"}, {"/no/such", dir, dir},
@@ -74,6 +78,7 @@ func TestAssigned(t *testing.T) {
 // TestRealFile: %y of a link is what it points to.
 func TestRealFile(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "symbolic links that anybody may make")
 	dir := t.TempDir()
 	link, absolute, target := filepath.Join(dir, "app.socket"), filepath.Join(dir, "abs.socket"), filepath.Join(dir, "sub", "other.socket")
 	if err := os.Symlink("sub/other.socket", link); err != nil && runtime.GOOS != "windows" {

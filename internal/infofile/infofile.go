@@ -116,6 +116,7 @@ func replace(path string, text []byte) (made fs.FileInfo, err error) {
 	err = file.Create(temp, text, 0o666)
 	if err == nil {
 		made, err = os.Lstat(temp)
+		os.SameFile(made, made) // Windows looks only now which file that is, and by this name
 	}
 	if err == nil {
 		err = os.Rename(temp, path)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestInfoOnStdout(t *testing.T) {
@@ -41,6 +43,7 @@ func TestInfoFile(t *testing.T) {
 // TestInfoFileIsOpen: who has the old one open goes on reading it.
 func TestInfoFileIsOpen(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "files that can be replaced while they are open")
 	path := filepath.Join(t.TempDir(), "info.json")
 	write(t, path, "old, and longer\n")
 	reader, err := os.Open(path)
@@ -58,6 +61,7 @@ func TestInfoFileIsOpen(t *testing.T) {
 // TestInfoLink: a symbolic link stays one, also when the file that it leads to is taken back.
 func TestInfoLink(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "symbolic links that anybody may make")
 	dir := t.TempDir()
 	path, target := filepath.Join(dir, "link"), filepath.Join(dir, "target")
 	if err := os.WriteFile(target, nil, 0o600); err != nil {

@@ -87,6 +87,7 @@ var shellTests = []struct {
 // TestShells has each under three names: its own, another by a link, and that of another shell.
 func TestShells(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "such shells")
 	dir := t.TempDir()
 	for _, test := range shellTests {
 		program := filepath.Join(dir, test.program)
@@ -206,6 +207,7 @@ func TestHints(t *testing.T) {
 // TestHintsForShells has sh be dash by a link.
 func TestHintsForShells(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "such shells")
 	dir := testkit.Directory(t)
 	sh := filepath.Join(dir, "sh")
 	if err := errors.Join(os.WriteFile(filepath.Join(dir, "dash"), nil, 0o700), os.Symlink("dash", sh)); err != nil {

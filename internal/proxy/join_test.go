@@ -1,11 +1,9 @@
 package proxy
 
 import (
-	"errors"
 	"io"
 	"net"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/testkit"
@@ -94,7 +92,7 @@ func TestReset(t *testing.T) {
 		}
 		from.SetLinger(0)
 		from.Close()
-		if _, err := io.ReadAll(to); !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := io.ReadAll(to); err == nil {
 			t.Errorf("of the client: %v; the other side finds %v", isClient, err)
 		}
 		<-over

@@ -31,6 +31,13 @@ func Lacks(t Skipper, what string) {
 	t.Skip(text)
 }
 
+// NotWindows skips the test there, if it is about what Windows lacks.
+func NotWindows(t Skipper, what string) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not have " + what)
+	}
+}
+
 // LinuxOnly skips the test on other systems, which lack what it says.
 func LinuxOnly(t Skipper, what string) {
 	if runtime.GOOS != "linux" {

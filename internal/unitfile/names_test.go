@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 var nameTests = []struct{ file, lines, want string }{
@@ -23,6 +24,7 @@ var nameTests = []struct{ file, lines, want string }{
 // TestNames: every socket of a unit has one name.
 func TestNames(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "names with a backslash")
 	for _, test := range nameTests {
 		unit, err := parseText(test.file, "[Socket]\nListenStream=80\nListenDatagram=80\n"+test.lines, spec.Defaults())
 		all := openings(unit)

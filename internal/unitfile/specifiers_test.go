@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/spec"
+	"github.com/systemfd/systemfd/internal/testkit"
 )
 
 func TestSpecifiers(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "names with a backslash")
 	const text = "%t|%h|%u|%U|%H|%n|%N|%p|%P|%i|%I|%j|%J|%f|%%|%%t|%-%|"
 	tests := []struct{ file, want string }{
 		{"x/app@one.socket", "/run/user/7|/home/me|me|7|me.example|app@one.socket|app@one|app|app|one|one|app|app|/one|%|%t|%-%|"},
@@ -32,6 +34,7 @@ func TestSpecifiers(t *testing.T) {
 // TestBadEscapes: what systemd-escape(1) does not write has no unescaped form.
 func TestBadEscapes(t *testing.T) {
 	t.Parallel()
+	testkit.NotWindows(t, "names with a backslash")
 	tests := []struct{ file, specifier, want string }{
 		{`app@a\b.socket`, "%I", `no value for "%I": "a\\b" is not as systemd-escape writes it`},
 		{`app@a\x4.socket`, "%I", `no value for "%I": "a\\x4" is not as systemd-escape writes it`},
