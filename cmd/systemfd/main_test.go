@@ -53,7 +53,11 @@ func buildPrograms() error {
 	if os.Getenv("GOCOVERDIR") != "" { // make cover
 		covered = []string{"-tags=systemfd_cover", "-cover", "-covermode=atomic", "-coverpkg=github.com/systemfd/systemfd/..."}
 	}
-	for program, flags := range map[string][]string{".": covered, "./testdata/probe": nil} {
+	probe := "./testdata/probe"
+	if runtime.GOOS == "windows" {
+		probe = "./testdata/winprobe"
+	}
+	for program, flags := range map[string][]string{".": covered, probe: nil} {
 		build := exec.Command("go", slices.Concat([]string{"build"}, flags, []string{"-o", bin + string(filepath.Separator), program})...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {

@@ -1,3 +1,5 @@
+// Only for Linux: elsewhere nobody has tried Wine.
+
 package main
 
 import (
