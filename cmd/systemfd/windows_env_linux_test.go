@@ -3,7 +3,9 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,8 +13,16 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// evaluate is the line of the README for cmd, in a batch file.
-const evaluate = `for /f "delims=" %%i in ('systemfd env ARGS') do @set "%%i"`
+// evaluates returns the line of docs/shell-hooks.md for cmd, with other arguments of systemfd env.
+func (w windows) evaluates(args string) string {
+	w.T.Helper()
+	text, err := os.ReadFile(root + "/docs/shell-hooks.md")
+	row := regexp.MustCompile("(?m)^\\| cmd \\| `(.*)-s http::3000 --shell cmd(.*?)`").FindSubmatch(text)
+	if err != nil || row == nil {
+		w.T.Fatalf("there is no row for cmd: %v", err)
+	}
+	return string(row[1]) + args + string(row[2])
+}
 
 // shell starts cmd with a batch file. Its lines are as they would be typed, but for "env ARGS", which evaluates systemfd env, and
 // for "wait FILE".
@@ -21,7 +31,7 @@ func (w windows) shell(lines ...string) *testkit.Running {
 	text := "@echo off\r\n"
 	for i, line := range lines {
 		if args, ok := strings.CutPrefix(line, "env "); ok {
-			line = strings.Replace(evaluate, "ARGS", args, 1)
+			line = strings.ReplaceAll(w.evaluates(args), "%", "%%")
 		} else if file, ok := strings.CutPrefix(line, "wait "); ok {
 			label := "wait" + strconv.Itoa(i)
 			line = ":" + label + "\r\nif not exist " + file + " goto " + label
@@ -132,13 +142,12 @@ func windowsHolderKilled(w windows) {
 	w.awaitHeldNoMore(web)
 }
 
-// windowsTyped: the line of the README at the prompt of cmd. What is kept ends with that.
+// windowsTyped: the same line at the prompt of cmd. What is kept ends with that.
 func windowsTyped(w windows) {
 	script := []string{"sh", "-c", `stty raw -echo; exec "$@"`, "sh"} // Wine does that only while a line is read
 	s := w.Terminal(append(script, w.wine.Line("cmd")...)...)
 	testkit.Await(w.T, "the prompt", func() bool { return strings.Contains(s.Screen(), filepath.Base(w.Dir)+">") })
-	typed := strings.NewReplacer("%%", "%", "ARGS", "-q -s http::0").Replace(evaluate)
-	for _, line := range []string{typed, "systemfd url >url", "systemfd -- winprobe many 1 >passed"} {
+	for _, line := range []string{w.evaluates("-s http::0 --shell cmd"), "systemfd url >url", "systemfd -- winprobe many 1 >passed"} {
 		s.Types(line)
 	}
 	address := strings.Trim(w.line("url"), "htp:/")
