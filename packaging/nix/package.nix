@@ -15,7 +15,7 @@ buildGoModule (finalAttrs: {
   inherit version src;
 
   # Changes with go.mod: go test ./packaging -run VendorHash -update
-  vendorHash = "sha256-rE+LDbp1bjtIxVFum/xnpCIzPcgN5uvYwaAL7Q7UUjU=";
+  vendorHash = "sha256-WvWxT0hxzYLNmHDxpDV6DzFXe1MHIiMX9cPmzLdsX4g=";
 
   subPackages = [ "cmd/systemfd" ];
   env.CGO_ENABLED = 0; # a static program starts in half the time
