@@ -259,14 +259,20 @@ func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 			missing = append(missing, i)
 		}
 	}
+	kept, err = c.keptIn(a)
+	return claimed, missing, kept, err
+}
+
+// keptIn reads what else the holder keeps.
+func (c *client) keptIn(a wire.Answer) (kept []spec.Opening, err error) {
 	for _, text := range a.Kept {
 		o, err := spec.ParseOpening(text)
 		if err != nil {
-			return claimed, nil, nil, c.unbelievable(err)
+			return nil, c.unbelievable(err)
 		}
 		kept = append(kept, o)
 	}
-	return claimed, missing, kept, nil
+	return kept, nil
 }
 
 // boundAs reads how the holder has what is wanted: with the same options, or it is an error.
