@@ -36,15 +36,16 @@ func (e *InheritError) Hint() string {
 // are not the ones that SYSTEMFD_SOCKETS describes: another activator has started in between. One that is described, and
 // that a server has shut down, is returned as it is. Its errors are *InheritError.
 func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error) {
-	fds, err := passed(set)
-	if len(fds) == 0 {
+	count, at, err := passed(set)
+	if count == 0 {
 		return nil, false, err
 	}
 	wants, err := spec.ParseOpenings(set.Sockets)
-	if err != nil || len(wants) != len(fds) {
+	if err != nil || len(wants) != count {
 		wants, stale = nil, set.Sockets != ""
 	}
-	for i, fd := range fds {
+	for i := range count {
+		fd := at(i)
 		is := socket.DescribeInherited(fd)
 		s := socket.Socket{FD: fd, Opening: spec.Opening{Spec: is.Spec, Options: spec.Defaults()}}
 		want := ""
@@ -68,15 +69,13 @@ func Inherit(set listenfds.Set) (sockets []socket.Socket, stale bool, err error)
 	return sockets, stale, nil
 }
 
-// passed returns where the sockets of set stand.
-func passed(set listenfds.Set) (fds []int, err error) {
+// passed returns how many sockets of set there are, and where each stands. LISTEN_FDS may be any number.
+func passed(set listenfds.Set) (count int, at func(int) int, err error) {
 	if set.Server != "" && share.IsUsed() {
-		return share.Fetch(set.Server, set.Secret)
+		fds, err := share.Fetch(set.Server, set.Secret)
+		return len(fds), func(i int) int { return fds[i] }, err
 	}
-	for i := range set.Count {
-		fds = append(fds, set.First+i)
-	}
-	return fds, nil
+	return set.Count, func(i int) int { return set.First + i }, nil
 }
 
 // name returns what the parent calls descriptor i of set, else what its opening does.
