@@ -15,9 +15,6 @@ import (
 // bin holds the programs under test and their helpers, built once; it is first in PATH.
 var bin string
 
-// isLong is for how long TestSoak is to go on; whatever it is, other tests look at every limit then, and not only at some.
-var isLong = os.Getenv("SYSTEMFD_TEST_LONG")
-
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {

@@ -17,6 +17,9 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// isLong is for how long TestSoak is to go on; whatever it is, other tests look at every limit then, and not only at some.
+var isLong = os.Getenv("SYSTEMFD_TEST_LONG")
+
 // TestScript runs testdata/script: the program as a shell sees it. Each has an XDG_RUNTIME_DIR of its own, and
 // $TESTPID for an owner that lives, $HOST for ports that nobody else uses, and $LIMITS for open files. Beyond testscript's own, the scripts have
 //

@@ -314,6 +314,9 @@ func windowsNested(w windows) {
 	testkit.Says(w.T, got.Out, "1 "+all[1])
 	testkit.SaysNot(w.T, got.Out, "1 "+all[0])
 
+	got = w.run("systemfd", append(outer, "--", "systemfd", "inspect")...)
+	testkit.Says(w.T, got.Out, `0 +web +127.0.0.1:\d+ \(tcp listener\) +yes .*`, `1 +api +127.0.0.1:\d+ \(tcp listener\) +yes .*`)
+
 	w.Env = append(w.Env, "SYSTEMFD_SOCKET_SERVER="+testkit.FreePort(w.T), "SYSTEMFD_SOCKET_SECRET=59fb60fe-2634-4ec8-aa81-038793888c8e")
 	got = w.run("systemfd", "--", "winprobe", "serve")
 	if got.Status != 125 || got.Out != "" {

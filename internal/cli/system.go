@@ -23,7 +23,7 @@ func (f *runFlags) checkSystem() error {
 		isGiven bool
 	}{{"accept", f.Accept}, {"inetd", f.Inetd}, {"nonblock", f.Nonblock}} {
 		if flag.isGiven {
-			return superfluous("--"+flag.name+" passes descriptors, and this system has none to pass", "--proxy is for servers that know only a port", flag.name)
+			return superfluous("--"+flag.name+" passes descriptors, and this system has none to pass", "leave it out", flag.name)
 		}
 	}
 	return nil
