@@ -13,6 +13,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, whose /proc tells the memory of a holder.
+
 const docs = root + "/docs"
 
 // benchProgram builds testdata/bench.

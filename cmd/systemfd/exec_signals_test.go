@@ -11,6 +11,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has strace(1).
+
 // TestSignalDuringExec: from exec on, the kernel itself carries out the signals that end a program. One that the Go runtime was
 // about to handle would be lost. An ignored one stays ignored.
 func TestSignalDuringExec(t *testing.T) {

@@ -125,7 +125,7 @@ var launcherTests = []launcherTest{
 	{line: "entr -n ./server", does: forks},
 	{line: "entr -ns ./server", does: forks},
 	{line: "go run .", does: forks},
-	{line: "node --watch server.js", does: closes},
+	{line: "node --watch server.js", does: closes, tool: "nodemon"},
 	{line: "node-dev server.js", does: closes, isHeavy: true},
 	{line: "node-supervisor server.js", does: closes, isHeavy: true},
 	{line: "nodemon server.js", does: closes},

@@ -177,6 +177,7 @@ func TestExampleRestart(t *testing.T) {
 	testkit.Need(t, "go", "sh")
 	cmd := exec.Command("go", "run", "./examples/restart")
 	cmd.Dir = root
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	got := testkit.Finish(t, cmd)
 	testkit.Says(t, got.Out, `without systemfd +[·✗]{50} +\d+ answered, +[1-9]\d* refused`, `with systemfd +·{50} +\d+ answered, +0 refused`)
 	if got.Status != 0 {

@@ -19,6 +19,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, whose /proc tells what a holder has open.
+
 // soakShell is a shell that somebody types into, one line after the other.
 type soakShell struct {
 	*desk

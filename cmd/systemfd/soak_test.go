@@ -19,6 +19,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, whose /proc tells what a holder has open.
+
 // This file has eight people work at once, at random, and looks at what they leave. SYSTEMFD_TEST_LONG=10m has them work
 // longer, SYSTEMFD_TEST_SEED=N has each type the same lines again.
 

@@ -138,7 +138,7 @@ func (l *load) draw(name string) {
 	row := strings.Builder{}
 	for i := range marks {
 		if i%life == life/2 {
-			syscall.Kill(int(l.server.Load()), syscall.SIGTERM)
+			l.stopServer()
 		}
 		before := l.refused.Load()
 		time.Sleep(slot)
@@ -153,6 +153,13 @@ func (l *load) draw(name string) {
 		fmt.Print("\r")
 	}
 	fmt.Println(l.row(name, row.String()))
+}
+
+// stopServer ends the server, if one has answered.
+func (l *load) stopServer() {
+	if pid := int(l.server.Load()); pid > 1 {
+		syscall.Kill(pid, syscall.SIGTERM)
+	}
 }
 
 func (l *load) row(name, marks string) string {

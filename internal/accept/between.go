@@ -1,12 +1,14 @@
 package accept
 
 import (
+	"context"
 	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/systemfd/systemfd/internal/listenfds"
 )
@@ -37,8 +39,11 @@ func (s *server) between() (between, error) {
 // keeps tries whether what b becomes finds environ and LISTEN_PID, and nothing else. Shells set variables of their own, and drop
 // those to which they could not assign.
 func (b between) keeps(environ []string) bool {
-	cmd := exec.Command(b.file)
-	cmd.Args, cmd.Env = append(b.argv, "env"), environ
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.file)
+	cmd.WaitDelay = time.Second / 10
+	cmd.Args, cmd.Env = append(slices.Clip(b.argv), "/usr/bin/env"), environ
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return false

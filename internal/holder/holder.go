@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/systemfd/systemfd/internal/holder/daemon"
@@ -99,20 +100,19 @@ func OpenedAgain(sharers []process.Process, waiting int) string {
 	return "opened it again"
 }
 
-// OpenBeside opens what overlaps with nothing of what is open: of two such sockets Linux refuses the second, but macOS and the
-// BSDs have the more specific one take the connections. A holder keeps the first of what is open, so many.
+// OpenBeside opens what overlaps with nothing of what is open. A holder keeps the first of that, so many.
 func OpenBeside(wanted spec.Opening, open []spec.Opening, kept int) (socket.Socket, error) {
-	o, inWay := wanted.Beside(open)
-	switch {
-	case inWay < 0:
-		return socket.Open(o)
-	case inWay < kept:
-		return socket.Socket{}, &Error{
+	s, err := socket.Open(wanted, open...)
+	if !errors.Is(err, syscall.EADDRINUSE) || wanted.Next {
+		return s, err
+	}
+	if inWay := wanted.InWay(open[:kept]); inWay >= 0 {
+		return s, &Error{
 			Text:   fmt.Sprintf("%s is in use by %s, which is kept open here", wanted.Address(), open[inWay].Address()),
 			Remedy: "close that first: systemfd stop",
 		}
 	}
-	return socket.Socket{}, socket.InUse(wanted.Spec, process.Process{})
+	return s, err
 }
 
 // CloseFetched closes the copies.

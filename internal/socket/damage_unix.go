@@ -69,7 +69,7 @@ func repair(s Socket) (Socket, error) {
 	if err != nil {
 		return s, bindError(s.Spec, err)
 	}
-	opened, err := openSocket(s.Opening)
+	opened, err := openSocket(s.Opening, nil)
 	if failed, ok := errors.AsType[*Error](err); ok && s.IsAbstract() { // the name is that of the old one, which somebody has open
 		failed.Remedy = "start the outer systemfd again"
 	}

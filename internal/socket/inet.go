@@ -13,11 +13,14 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// openInet binds the address of o, or the next one that is free if that will do.
-func openInet(o spec.Opening) (Socket, error) {
+// openInet binds the address of o, or the next one that is free if that will do. Free is what overlaps with nothing of beside.
+func openInet(o spec.Opening, beside []spec.Opening) (Socket, error) {
 	wanted := o.Spec
 	for {
-		s, err := openPort(o)
+		s, err := Socket{}, error(syscall.EADDRINUSE)
+		if RefusesOverlap || o.InWay(beside) < 0 {
+			s, err = openPort(o)
+		}
 		switch isInUse := errors.Is(err, syscall.EADDRINUSE); {
 		case err == nil:
 			return s, nil

@@ -55,6 +55,9 @@ func checkOverlap(o spec.Opening, family int, sa unix.Sockaddr) error {
 	return nil
 }
 
+// RefusesOverlap is false: the kernel lets 127.0.0.1:3000 be bound beside every address.
+const RefusesOverlap = false
+
 // Only Linux lets the superuser go beyond the system's limit.
 const hasForce, forceReceiveBuffer, forceSendBuffer = false, 0, 0
 

@@ -15,6 +15,9 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
+// RefusesOverlap tells that bind(2) refuses 127.0.0.1:3000 beside every address, if one of them listens.
+const RefusesOverlap = true
+
 // MaxPath is the longest path that bind(2) takes, in bytes: sun_path of unix(7) without the NUL behind it.
 const MaxPath = 107
 

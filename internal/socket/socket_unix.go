@@ -36,7 +36,7 @@ func hasSeqPacket() bool {
 	return !errors.Is(err, unix.EPROTONOSUPPORT)
 }
 
-func openSocket(o spec.Opening) (Socket, error) {
+func openSocket(o spec.Opening, beside []spec.Opening) (Socket, error) {
 	o, err := Resolve(o)
 	if err != nil {
 		return Socket{}, err
@@ -45,11 +45,12 @@ func openSocket(o spec.Opening) (Socket, error) {
 	if err != nil {
 		return Socket{}, err
 	}
-	bind := openInet
+	var s Socket
 	if o.Type.Family() == spec.Unix {
-		bind = openUnix
+		s, err = openUnix(o)
+	} else {
+		s, err = openInet(o, beside)
 	}
-	s, err := bind(o)
 	if err != nil {
 		removeFolders(folders)
 		return Socket{}, err

@@ -23,12 +23,15 @@ func remove(s Socket) error { return closeHandle(s.FD) }
 
 func closeHandle(fd int) error { return windows.Closesocket(windows.Handle(fd)) }
 
-func openSocket(o spec.Opening) (Socket, error) {
+// RefusesOverlap is false: Windows lets 127.0.0.1:3000 be bound beside every address.
+const RefusesOverlap = false
+
+func openSocket(o spec.Opening, beside []spec.Opening) (Socket, error) {
 	o, err := Resolve(o)
 	if err != nil {
 		return Socket{}, err
 	}
-	s, err := openInet(o)
+	s, err := openInet(o, beside)
 	if err != nil {
 		return Socket{}, err
 	}

@@ -19,7 +19,7 @@ type system struct {
 	maxPath       int  // the longest path that bind(2) takes, in bytes; 0 if there are no unix sockets that can be passed
 	hasAbstract   bool // a unix socket can do without a file
 	hasSeqPacket  func() bool
-	open          func(spec.Opening) (Socket, error)
+	open          func(o spec.Opening, beside []spec.Opening) (Socket, error)
 	remove        func(Socket) error
 	closeFD       func(fd int) error
 	closeOnExec   func(fd int)
@@ -71,12 +71,13 @@ func Check(s spec.Spec) error {
 }
 
 // Open opens, binds and, but for a datagram socket, listens. The descriptor has FD_CLOEXEC and no
-// O_NONBLOCK. Its errors are *Error; after one, nothing is left open or bound.
-func Open(o spec.Opening) (Socket, error) {
+// O_NONBLOCK. What overlaps with one of beside is in use, also if the kernel would bind it. Its errors are *Error; after one,
+// nothing is left open or bound.
+func Open(o spec.Opening, beside ...spec.Opening) (Socket, error) {
 	if platform == nil {
 		return Socket{}, errUnsupported
 	}
-	return platform.open(o)
+	return platform.open(o, beside)
 }
 
 // Close removes the path of a socket that Open returned, and what was made for it, and closes it. A path that is

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -43,21 +44,26 @@ func lsofSharers(fd int) []process.Process {
 
 // sockstatUser asks sockstat(1) who has what s wants.
 func sockstatUser(s spec.Spec) process.Process {
-	return userIn(parseSockstat(output(listTime, "sockstat", sockstatUsers(s)...)), s)
+	return userIn(parseSockstat(output(listTime, "/usr/bin/sockstat", sockstatUsers(s)...)), s)
 }
 
 func userIn(all []listed, s spec.Spec) process.Process {
-	file := FileAt(s.Path)
-	return first(inTheWay(all, s, os.Getpid(), func(path string) bool { return file != File{} && FileAt(path) == file }))
+	file, name := FileAt(s.Path), filepath.Base(s.Path)
+	return first(inTheWay(all, s, os.Getpid(), func(path string) bool {
+		// The name first: lstat(2) of another path may hang.
+		return file != File{} && filepath.Base(path) == name && FileAt(path) == file
+	}))
 }
 
-// lsof is part of macOS, in a directory that not every PATH has. Elsewhere it may be installed.
+// lsofPrograms are where lsof is: it is part of macOS, and may be installed elsewhere. PATH is not asked, as the superuser may run us.
+var lsofPrograms = []string{"/usr/sbin/lsof", "/usr/bin/lsof", "/usr/local/sbin/lsof", "/usr/local/bin/lsof", "/usr/pkg/sbin/lsof"}
+
 func lsof(options ...string) []listed {
-	program := "/usr/sbin/lsof"
-	if _, err := os.Stat(program); err != nil {
-		program = "lsof"
+	i := slices.IndexFunc(lsofPrograms, func(path string) bool { _, err := os.Stat(path); return err == nil })
+	if i < 0 {
+		return nil
 	}
-	return parseLsof(output(listTime, program, slices.Concat(lsofOptions, options)...))
+	return parseLsof(output(listTime, lsofPrograms[i], slices.Concat(lsofOptions, options)...))
 }
 
 // listTime is how long anybody waits for a list: a file system that hangs can hold lsof up.

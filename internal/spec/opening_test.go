@@ -216,29 +216,26 @@ func TestOverlaps(t *testing.T) {
 	}
 }
 
-// TestBeside: what may be another port takes another one, what may not stays, and knows what is in its way.
-func TestBeside(t *testing.T) {
+// TestInWay finds what overlaps.
+func TestInWay(t *testing.T) {
 	t.Parallel()
 	var open []Opening
 	for _, text := range []string{"udp::*:3000", "*:3000", "0.0.0.0:3001", "*:65535", "unix::/a"} {
 		open = append(open, Opening{Spec: mustParse(t, text)})
 	}
-	for _, test := range []struct {
-		wanted string
-		port   uint16
-		inWay  int
-	}{
-		{"3000+", 3002, -1},
-		{"[::1]:3000+", 3001, -1},
-		{"3002+", 3002, -1},
-		{"3000", 3000, 1},
-		{"*:3000", 3000, -1}, // the same, which the system refuses
-		{"65535+", 65535, 3},
-		{"unix::/b", 0, -1},
+	for wanted, want := range map[string]int{
+		"3000":            1,
+		"3001":            2,
+		"[::1]:3001":      -1,
+		"3002":            -1,
+		"*:3000":          -1, // the same, which the system refuses
+		"65535":           3,
+		"0":               -1,
+		"unix::/b":        -1,
+		"udp::[::1]:3000": 0,
 	} {
-		got, inWay := Opening{Spec: mustParse(t, test.wanted)}.Beside(open)
-		if got.Port() != test.port || inWay != test.inWay || got.Next != strings.Contains(test.wanted, "+") {
-			t.Errorf("%s: %v, %d; want %d, %d", test.wanted, got.Spec, inWay, test.port, test.inWay)
+		if got := (Opening{Spec: mustParse(t, wanted)}).InWay(open); got != want {
+			t.Errorf("%s: %d, want %d", wanted, got, want)
 		}
 	}
 }

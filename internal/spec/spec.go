@@ -143,19 +143,9 @@ func (o Opening) covers(p Opening) bool {
 	return o.Host == "" && ip.IsUnspecified() && (isDual || ip.Is4() == other.Is4())
 }
 
-// Beside returns o as it can stand beside what is open, without overlaps: of 3000+ the first port that has none. It returns which
-// one is in the way, too, -1 if none is.
-func (o Opening) Beside(open []Opening) (Opening, int) {
-	last := o.LastPort()
-	i := o.inWay(open)
-	for ; i >= 0 && o.Port() < last; i = o.inWay(open) {
-		o.Addr = netip.AddrPortFrom(o.Addr.Addr(), o.Port()+1)
-	}
-	return o, i
-}
-
-// inWay looks at the port first: there may be thousands.
-func (o Opening) inWay(open []Opening) int {
+// InWay returns the first of what is open that overlaps with o, -1 if there is none. It looks at the port first: there may be
+// thousands.
+func (o Opening) InWay(open []Opening) int {
 	if o.Addr.Port() == 0 {
 		return -1
 	}

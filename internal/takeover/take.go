@@ -178,14 +178,14 @@ func (p *Plan) open(kept map[int]Socket, here []spec.Opening) (sockets []Socket,
 	return sockets, nil
 }
 
-// keptThere returns all that the holder keeps, if that may overlap with what is not taken from it.
+// keptThere returns all that the holder keeps, if that may overlap with what is not taken from it, and the system would allow that.
 func (p *Plan) keptThere(taken map[int]Socket) (openings []spec.Opening) {
 	mayOverlap := false
 	for i, o := range p.openings {
 		_, isTaken := taken[i]
 		mayOverlap = mayOverlap || !isTaken && o.Port() != 0
 	}
-	if p.asked == nil || !mayOverlap {
+	if socket.RefusesOverlap || p.asked == nil || !mayOverlap {
 		return nil
 	}
 	state, _ := p.asked.Status() // of one that is gone, or does not answer, nothing

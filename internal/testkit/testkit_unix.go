@@ -50,7 +50,7 @@ func Exhaust(t testing.TB, free int) (undo func()) {
 		t.Fatal(err)
 	}
 	lower := limit
-	lower.Cur = 64
+	lower.Cur = 128
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lower); err != nil {
 		t.Fatal(err)
 	}
