@@ -44,7 +44,7 @@ GO_TOOLS := $(RELEASE_TOOLS) \
 VETTED := linux/amd64 linux/386 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 windows/amd64 windows/386 windows/arm64
 
 # What differs on macOS and the BSDs; the tag bsd has Linux give the answers of their kernels. Of the scripts, some that need no more.
-BSD := ./internal/socket/... ./internal/holder/... ./internal/handoff/... ./internal/lowfds/...
+BSD := $(addprefix ./internal/,socket/... holder/... handoff/... lowfds/... accept/... child/... process/... takeover/...)
 BSD_SCRIPTS := env|hold|inherited|kept|nested|next-port|only|paths|stop|users
 
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

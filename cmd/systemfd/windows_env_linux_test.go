@@ -13,6 +13,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has Wine.
+
 // evaluates returns the line of docs/shell-hooks.md for cmd, with other arguments of systemfd env.
 func (w windows) evaluates(args string) string {
 	w.T.Helper()

@@ -18,6 +18,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
+// This file is only for Linux, which has Wine.
+
 // windows is a project in which Windows programs run.
 type windows struct {
 	*testkit.Project

@@ -79,7 +79,11 @@ func Servers() (rows []Row) {
 			first, _, _ := strings.Cut(d.words, " ")
 			argv, word = append(argv, first), 1
 		}
-		rows = append(rows, Row{Name: join(argv...), Line: join(d.withPort(argv, word)...), Measured: d.measured})
+		line := argv
+		if strings.HasPrefix(d.put, d.words+" ") { // the word is the flag for the port
+			line, word = argv[:1], 0
+		}
+		rows = append(rows, Row{Name: join(argv...), Line: join(d.withPort(line, word)...), Measured: d.measured})
 	}
 	return rows
 }
