@@ -74,7 +74,7 @@ func develop(flags []string, shell string) []string {
 	return slices.Concat([]string{"nix"}, args(flags, "develop", shell), []string{"-c"})
 }
 
-// vendorHash is what Nix asks of the vendor folder.
+// vendorHash is what Nix asks of the vendor directory.
 func (n *nix) vendorHash(t *testing.T, source string) string {
 	t.Helper()
 	vendor := filepath.Join(t.TempDir(), "vendor")

@@ -120,7 +120,7 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	if err := os.Chmod(p.Dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile(filepath.Join(bin, "systemfd")) // a folder of ours is nobody else's
+	program, err := os.ReadFile(filepath.Join(bin, "systemfd")) // a directory of ours is nobody else's
 	if err != nil {
 		t.Fatal(err)
 	}

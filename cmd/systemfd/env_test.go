@@ -80,7 +80,7 @@ var envFailsTests = []envFailsTest{
 	{"no folder", "-s ./nowhere/a.sock", ".*nowhere.*", 1, nil},
 	{"no owner", "-s http::0 --owner 2147483647", "there is no process 2147483647 to own the sockets", 1, nil},
 	{"bad name", "-s http::0 --name a/b", `bad holder name "a/b"`, 1, nil},
-	{"unsafe folder", "-s http::0", `folder ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
+	{"unsafe folder", "-s http::0", `directory ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
 		return os.Symlink(p.Home, filepath.Join(p.Runtime, "systemfd"))
 	}},
 	{"one of two in use", "-s ./a.sock -s ./taken", `.*/taken is in use.*`, 1, func(p *testkit.Project) error {
@@ -233,7 +233,7 @@ func TestNamesAreQuoted(t *testing.T) {
 	}
 }
 
-// TestHolderOfTheFolder is shared by all terminals in a folder, and by no other folder.
+// TestHolderOfTheFolder is shared by all terminals in a directory, and by no other directory.
 func TestHolderOfTheFolder(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -286,7 +286,7 @@ func ownersIn(sockets []testkit.Held) (owners int) {
 	return owners
 }
 
-// TestNamedHolder is shared by folders.
+// TestNamedHolder is shared by directories.
 func TestNamedHolder(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)

@@ -295,7 +295,7 @@ func procNumber(t *testing.T, file, field string, base int) uint64 {
 	return number
 }
 
-// below starts a server by systemfd with flags, in a folder of its own and in a shell that reaps it and says "ended".
+// below starts a server by systemfd with flags, in a directory of its own and in a shell that reaps it and says "ended".
 func below(p *testkit.Project, name, flags string, command []string) *testkit.Running {
 	p.T.Helper()
 	return p.Folder(name).Start(append([]string{"sh", "-c", "systemfd " + flags + ` -- "$@"; echo ended`, "sh"}, command...)...)

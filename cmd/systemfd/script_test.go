@@ -71,7 +71,7 @@ func openFileLimits() (limits string) {
 	return limits
 }
 
-// ownHolders gives a script a folder for its holders, which end with it at the latest.
+// ownHolders gives a script a directory for its holders, which end with it at the latest.
 func ownHolders(env *testscript.Env) error {
 	dir, err := os.MkdirTemp("/tmp", "sfd-")
 	if err == nil {

@@ -204,7 +204,7 @@ func TestClaimRefuses(t *testing.T) {
 	port, every := mine.Openings[0].Port(), mine.Openings[1].Port()
 	inControlDirectory := filepath.Dir(c.control) + "/a"
 	for text, want := range map[string]string{
-		inControlDirectory:                 fmt.Sprintf("cannot open %q: that folder is for the control sockets of holders", "unix::"+inControlDirectory),
+		inControlDirectory:                 fmt.Sprintf("cannot open %q: that directory is for the control sockets of holders", "unix::"+inControlDirectory),
 		fmt.Sprintf("0.0.0.0:%d", port):    fmt.Sprintf("0.0.0.0:%d is in use by 127.0.0.1:%d, which is kept open here", port, port),
 		fmt.Sprintf("*:%d", port):          fmt.Sprintf("[::]:%d is in use by 127.0.0.1:%d, which is kept open here", port, port),
 		fmt.Sprintf("127.0.0.1:%d", every): fmt.Sprintf("127.0.0.1:%d is in use by [::]:%d, which is kept open here", every, every),

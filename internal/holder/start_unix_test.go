@@ -270,7 +270,7 @@ var controlPathTests = map[string]controlPathTest{
 			t.Fatal(err)
 		}
 		writeFile(t, filepath.Dir(control))
-	}, "is not safe: it is not a folder"},
+	}, "is not safe: it is not a directory"},
 }
 
 // TestControlPathIsTaken: whatever is no dead socket of ours stays, and is an error.

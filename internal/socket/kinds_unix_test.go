@@ -155,7 +155,7 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// TestFoldersStay: where others use a folder by now, or it was there before, it stays.
+// TestFoldersStay: where others use a directory by now, or it was there before, it stays.
 func TestFoldersStay(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Directory(t)
@@ -181,7 +181,7 @@ func TestFoldersStay(t *testing.T) {
 	}
 }
 
-// TestFoldersAfterFailure: one that cannot bind leaves no folder.
+// TestFoldersAfterFailure: one that cannot bind leaves no directory.
 func TestFoldersAfterFailure(t *testing.T) {
 	dir := realDir(t, testkit.Directory(t))
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {

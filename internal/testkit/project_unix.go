@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Project is a folder to work in, whose holders nobody else has: their control sockets are in a folder of its own.
+// Project is a directory to work in, whose holders nobody else has: their control sockets are in a directory of its own.
 type Project struct {
 	T                  *testing.T
 	Dir, Runtime, Home string
@@ -89,14 +89,14 @@ func (p *Project) StartWith(stdin string, argv ...string) *Running {
 	return launch(p.T, cmd)
 }
 
-// At is the project in another folder, with the same holders.
+// At is the project in another directory, with the same holders.
 func (p *Project) At(dir string) *Project {
 	other := *p
 	other.Dir = dir
 	return &other
 }
 
-// Folder is the project in a folder of its own inside of it.
+// Folder is the project in a directory of its own inside of it.
 func (p *Project) Folder(name string) *Project {
 	p.T.Helper()
 	if err := os.Mkdir(p.Path(name), 0o700); err != nil {

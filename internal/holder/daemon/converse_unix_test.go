@@ -44,7 +44,7 @@ var requestIsRefusedTests = []struct{ name, say, want, hint string }{
 	},
 	{
 		"another process", lineOf(wire.Request{Protocol: wire.Protocol, Op: wire.Fetch, Client: notMe}),
-		elsewhere, "set XDG_RUNTIME_DIR to a folder that is not shared with it",
+		elsewhere, "set XDG_RUNTIME_DIR to a directory that is not shared with it",
 	},
 	{"an unknown request", lineOf(ours(wire.Request{Op: "dance"})), `unknown request "dance"`, ""},
 	{"no request", lineOf(ours(wire.Request{})), `unknown request ""`, ""},
