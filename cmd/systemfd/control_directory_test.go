@@ -91,10 +91,10 @@ func makeTheirs(t *testing.T, path string) error {
 	return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534))
 }
 
-// fallbackTest is an XDG_RUNTIME_DIR that is of no use.
+// fallbackTest is an XDG_RUNTIME_DIR that cannot be used.
 type fallbackTest struct {
 	variable string                                // DIR is the test's directory; "" unsets it
-	prepare  func(t *testing.T, path string) error // makes a folder of that name in the test's directory
+	prepare  func(t *testing.T, path string) error // makes a directory of that name in the test's directory
 }
 
 var fallbackTests = map[string]fallbackTest{
@@ -106,7 +106,7 @@ var fallbackTests = map[string]fallbackTest{
 	"relative":       {"relative", folder(0o700)},
 }
 
-// TestRuntimeFolderFallsBack keeps the control socket in /tmp if XDG_RUNTIME_DIR is of no use. All tests share
+// TestRuntimeFolderFallsBack keeps the control socket in /tmp if XDG_RUNTIME_DIR cannot be used. All tests share
 // that directory: each has a holder of its own by name.
 func TestRuntimeFolderFallsBack(t *testing.T) {
 	t.Parallel()
@@ -133,7 +133,7 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 	}
 }
 
-// ready prepares the directory, and returns what has a command run with the variable: for testkit.HandOff.
+// ready prepares the directory, and returns a function for testkit.HandOff that sets the variable.
 func (test fallbackTest) ready(t *testing.T, dir string) func(*exec.Cmd) {
 	t.Helper()
 	if test.prepare != nil {

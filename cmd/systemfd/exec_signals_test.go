@@ -11,8 +11,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestSignalDuringExec: from exec on, the kernel itself carries out the signals that end a program. One that the Go runtime was
-// about to handle would be lost. An ignored one stays ignored.
+// TestSignalDuringExec: from exec on, the kernel itself ends a program by signals. A signal that the Go runtime was about to handle
+// would be lost. An ignored signal stays ignored.
 func TestSignalDuringExec(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "strace")

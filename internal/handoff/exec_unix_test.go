@@ -122,7 +122,7 @@ func TestExecError(t *testing.T) {
 	}
 }
 
-// TestExecFails has the two kinds of file that LookPath accepts and exec(2) does not.
+// TestExecFails has the two kinds of files that LookPath accepts and exec(2) does not.
 func TestExecFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

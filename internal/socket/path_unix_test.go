@@ -170,7 +170,7 @@ var pathTakenTests = map[string]pathTakenTest{
 	},
 }
 
-// TestPathTaken has what may stand at a path and is not a dead socket of ours: an error, and it stays.
+// TestPathTaken has everything that may be at a path and is not a dead socket of ours: it is an error, and stays.
 func TestPathTaken(t *testing.T) {
 	for name, test := range pathTakenTests {
 		t.Run(name, test.check)

@@ -216,7 +216,7 @@ func TestOverlaps(t *testing.T) {
 	}
 }
 
-// TestBeside: what may be another port takes another one, what may not stays, and knows what is in its way.
+// TestBeside: 3000+ takes another port. Other openings stay, and the result says what is in the way.
 func TestBeside(t *testing.T) {
 	t.Parallel()
 	var open []Opening

@@ -70,7 +70,7 @@ func (p *Project) Launch(argv ...string) *Running {
 	return launch(p.T, p.Command(argv...))
 }
 
-// Start starts a command that stays, and of which no systemfd may complain.
+// Start starts a command that stays. No systemfd in it may complain.
 func (p *Project) Start(argv ...string) *Running {
 	p.T.Helper()
 	return p.StartWith("", argv...)
@@ -105,7 +105,7 @@ func (p *Project) Folder(name string) *Project {
 	return p.At(p.Path(name))
 }
 
-// In has a command run in the project.
+// In makes a command run in the project.
 func (p *Project) In(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.Dir, p.Env }
 
 // Path is that of a file in the project.

@@ -5,7 +5,7 @@
 //	bench -quick DIRECTORY  measure each once, to see whether it can be measured
 //	bench -draw DIRECTORY   draw the charts of the table that is there
 //
-// SYSTEMFD_RS names a Rust systemfd to measure, too. What is not installed is left out.
+// SYSTEMFD_RS names a Rust systemfd to measure, too. Programs that are not installed are left out.
 package main
 
 import (
