@@ -1,12 +1,12 @@
-// Package completions holds the completion scripts, which go generate makes of the flags: the program prints them, and
-// packages install them.
+// Package completions has the completion scripts, which go generate makes from the flags. The program prints them, and packages install
+// them.
 package completions
 
 import _ "embed"
 
 //go:generate go run ../internal/completion/generate
 
-// Script is what completes systemfd in a shell.
+// Script is the completion script for a shell.
 type Script struct{ Shell, File, Text string }
 
 var (

@@ -12,7 +12,7 @@ export npm_config_cache="$HOME/.npm" HOME="$dir"
 cp "$docs/../examples/python/server.py" "$dir/app"
 cd "$dir/app"
 
-# record NAME ROWS SECONDS [OPTION...]: what is on the terminal while the panes are typed into, as docs/NAME.svg.
+# record NAME ROWS SECONDS [OPTION...]: records the terminal, while types types into its panes, as docs/NAME.svg.
 record() {
 	(sleep "$3" && tmux -L pictures kill-server) &
 	asciinema rec -q --overwrite --cols 116 --rows "$2" -c "tmux -L pictures attach" "$dir/$1.cast" </dev/null >/dev/null
@@ -22,7 +22,7 @@ record() {
 	npx --yes svg-term-cli@2.1.1 --in "$dir/$name.cast" --out "$docs/$name.svg" --window --no-cursor "$@"
 }
 
-# types PANE LINE: after a moment, as a person does.
+# types PANE LINE: types a line after a moment, as a person does.
 types() {
 	sleep 1.5
 	tmux -L pictures send-keys -t "$1" -l "$2"

@@ -11,7 +11,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// checkDeb unpacks the package, has lintian look at it, and installs it.
+// checkDeb unpacks the package, checks it with lintian, and installs it.
 func checkDeb(t *testing.T, source, deb string) {
 	testkit.Need(t, "dpkg-deb")
 	root := t.TempDir()
@@ -45,7 +45,7 @@ func checkInstall(t *testing.T, deb string) {
 		t.Skip("systemfd is installed")
 	}
 	t.Cleanup(func() { _ = command(".", "dpkg", "-P", "systemfd").Run() })
-	// Containers have dpkg leave out man pages and documents.
+	// In containers, dpkg leaves out man pages and documents.
 	run(t, ".", "dpkg", "--path-include=/usr/share/man/*", "--path-include=/usr/share/doc/*", "-i", deb)
 	files := strings.Fields(run(t, ".", "dpkg", "-L", "systemfd"))
 
@@ -72,7 +72,7 @@ func checkMan(t *testing.T) {
 	}
 }
 
-// checkRemoved looks for what is left of the package, which had these files.
+// checkRemoved looks for files that are left of the package.
 func checkRemoved(t *testing.T, files []string) {
 	t.Helper()
 	for _, file := range files {
@@ -85,7 +85,7 @@ func checkRemoved(t *testing.T, files []string) {
 	}
 }
 
-// checkTab completes a flag in each shell, as a new session of a user has it, from what is installed.
+// checkTab completes a flag in each shell, in a new session of a user, with the installed scripts.
 func checkTab(t *testing.T) {
 	home := t.TempDir()
 	for shell, code := range map[string]string{

@@ -10,7 +10,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestFormula really runs the formula's install, of the newest commit, and its test.
+// TestFormula runs the formula's install, for the newest commit, and its test.
 func TestFormula(t *testing.T) {
 	t.Parallel()
 	source := clone(t)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# licenses.sh prints the licenses of what is built into the program: Go, and the modules that it imports.
+# licenses.sh prints the licenses of the code in the program: Go, and the modules that it imports.
 set -eu
 cd "$(dirname "$0")/.."
 modules=$(go list -deps -f '{{ with .Module }}{{ if not .Main }}{{ .Path }} {{ .Dir }}{{ end }}{{ end }}' ./cmd/systemfd | LC_ALL=C sort -u)

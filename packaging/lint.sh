@@ -1,6 +1,6 @@
 #!/bin/sh
-# lint.sh looks over what is not Go: scripts, workflows, documents, the release's configuration. A missing linter is
-# skipped, and with SYSTEMFD_TEST_STRICT=1 it is a failure. lintian is run where a package is built, by the tests here.
+# lint.sh checks everything that is not Go: scripts, workflows, documents, the release's configuration. A missing linter is
+# skipped, and with SYSTEMFD_TEST_STRICT=1 it is a failure. The tests in this directory run lintian when they build a package.
 set -eu
 cd "$(dirname "$0")/.."
 

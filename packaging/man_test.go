@@ -32,7 +32,7 @@ func manSection(t *testing.T, kind, heading string) string {
 	return text
 }
 
-// manHas wants an item of a list in a section.
+// manHas fails the test if a list in a section lacks an item.
 func manHas(t *testing.T, section, item string) {
 	t.Helper()
 	if !regexp.MustCompile(`(?m)^\.It (.* )?` + regexp.QuoteMeta(item) + `( .*)?$`).MatchString(section) {
@@ -51,7 +51,7 @@ func TestManGrammar(t *testing.T) {
 	}
 }
 
-// manHasForm wants a subcommand, or the main form, and its flags where they belong.
+// manHasForm fails the test if a subcommand, or the main form, or one of its flags is not in its section.
 func manHasForm(t *testing.T, form cli.Form) {
 	t.Helper()
 	section := manSection(t, "Sh", "OPTIONS")
@@ -109,7 +109,7 @@ func variablesIn(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Name() == "testkit" { // it is no part of the program
+		if err == nil && entry.Name() == "testkit" { // it is not part of the program
 			return fs.SkipDir
 		}
 		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
@@ -206,7 +206,7 @@ func collectKeys(node ast.Node, keys map[string]bool) {
 	}
 }
 
-// TestManReaders has the programs read the manual page that will.
+// TestManReaders: the programs that read manual pages accept this one.
 func TestManReaders(t *testing.T) {
 	t.Parallel()
 	for _, reader := range []struct {

@@ -19,8 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write what changes with go.mod: the vendorHash and THIRD_PARTY_LICENSES")
 
-// nix is a machine's Nix, with a store of its own, without network: the nixpkgs of flake.lock is not to be had, and a
-// stub takes its place.
+// nix is the Nix of this machine, with a store of its own and without network. The nixpkgs of flake.lock cannot be fetched, and a stub
+// replaces it.
 type nix struct {
 	env  []string
 	stub []string // flags that put the stub in the place of nixpkgs
@@ -69,12 +69,12 @@ func args(flags []string, words ...string) []string {
 	return append(append([]string{words[0], words[1]}, flags...), words[2:]...)
 }
 
-// develop is the command that enters a dev shell. What the shell is to run goes behind.
+// develop is the command that enters a dev shell. The command for the shell follows it.
 func develop(flags []string, shell string) []string {
 	return slices.Concat([]string{"nix"}, args(flags, "develop", shell), []string{"-c"})
 }
 
-// vendorHash is what Nix asks of the vendor folder.
+// vendorHash is what Nix asks of the vendor directory.
 func (n *nix) vendorHash(t *testing.T, source string) string {
 	t.Helper()
 	vendor := filepath.Join(t.TempDir(), "vendor")
@@ -102,7 +102,7 @@ func TestNix(t *testing.T) {
 	t.Parallel()
 	n := newNix(t)
 	source := clone(t)
-	n.vendorHash(t, source) // downloads what the stub builds of
+	n.vendorHash(t, source) // downloads the modules for the stub
 	flake := "git+file://" + source
 
 	n.run(t, source, "flake", "lock", "--no-update-lock-file", "path:"+source) // flake.lock is that of flake.nix
@@ -139,7 +139,7 @@ func (n *nix) checkTemplate(t *testing.T, flake, out string) {
 	n.checkShellHook(t, project, out, []string{"direnv", "exec", "."})
 }
 
-// checkDrift has a build enforce the vendorHash, or the one of TestNix proves nothing.
+// checkDrift checks that a build enforces the vendorHash. Otherwise TestNix would prove nothing.
 func (n *nix) checkDrift(t *testing.T) {
 	drifted := clone(t)
 	file := filepath.Join(drifted, "packaging/nix/package.nix")
@@ -176,7 +176,7 @@ func (n *nix) checkNixpkgs(t *testing.T, source, flake string) {
 	}
 }
 
-// checkShellHook enters a dev shell: the socket is open, a command gets it, and what holds it ends with the shell.
+// checkShellHook enters a dev shell: the socket is open, a command gets it, and the holder ends with the shell.
 func (n *nix) checkShellHook(t *testing.T, dir, out string, enter []string) {
 	t.Helper()
 	env := append(n.env, "XDG_RUNTIME_DIR="+testkit.Directory(t)) // a short path, for the control socket
@@ -187,7 +187,7 @@ func (n *nix) checkShellHook(t *testing.T, dir, out string, enter []string) {
 	})
 	shell := command(dir, enter[0], append(enter[1:], "sh", "-c", `systemfd status && systemfd -- systemfd inspect && echo "holder $LISTEN_PID"`)...)
 	shell.Env = append(shell.Env, env...)
-	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the shell that the sockets are held for
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the shell for which the sockets are kept
 	said := runs(t, shell)
 	address := find(t, `(?m)^  http +http://(127\.0\.0\.1:\d+)/ +`, said, "nothing is kept open")
 	if !regexp.MustCompile(`(?m)^3 +http +` + regexp.QuoteMeta(address) + ` \(tcp listener\) +yes`).MatchString(said) {

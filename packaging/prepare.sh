@@ -1,5 +1,5 @@
 #!/bin/sh
-# prepare.sh VERSION makes what a release has beside the programs, in packaging/generated. goreleaser calls it.
+# prepare.sh VERSION makes the files of a release beside the programs, in packaging/generated. goreleaser calls it.
 set -eu
 version=$1
 out=packaging/generated
@@ -27,7 +27,7 @@ awk '/^## / { sections++; next } sections == 1' CHANGELOG.md >"$out/notes.md"
 	printf '\n -- The systemfd authors <systemfd@users.noreply.github.com>  %s\n' "$(git log -1 --format=%cD)"
 } | gzip -9n >"$out/changelog.gz"
 
-# GitHub's own source archives may change; who packs systemfd needs one that does not.
+# GitHub's own source archives may change. Packagers need one that does not.
 git archive --prefix="systemfd-$version/" HEAD | gzip -9n >"$out/systemfd-$version.tar.gz"
 
 awk -v version="$version" -v commit="$(git rev-parse HEAD)" '

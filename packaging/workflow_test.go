@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestActionsArePinned: the workflow that tests runs actions by their commit, with the version in a comment, and each job says
-// what it may do and for how long.
+// TestActionsArePinned: the workflow of the tests runs actions by their commit, with the version in a comment. Each job has permissions
+// and a time limit.
 func TestActionsArePinned(t *testing.T) {
 	t.Parallel()
 	workflow := read(t, "../.github/workflows/test.yml")

@@ -38,8 +38,8 @@ func limit(t *testing.T, pid, resource int, most uint64) (undo func()) {
 	}
 }
 
-// checkShortage: while pid is short of something it waits, says so once, does not spin, and loses nothing. The next shortage
-// soon after is the same one to a reader.
+// checkShortage: while pid is short of something it waits, says so once, does not spin, and loses nothing. The next shortage soon
+// after is not reported again.
 func checkShortage(t *testing.T, l *testkit.Running, address, warning string, shorten func() (undo func())) {
 	t.Helper()
 	for _, warnings := range []int{1, 0} {
@@ -66,8 +66,8 @@ func checkShortage(t *testing.T, l *testkit.Running, address, warning string, sh
 	testkit.Says(t, l.Read("err"), warning)
 }
 
-// lowestFree is the lowest free descriptor of an acceptor that has nothing to do: beside what it has from us, it has
-// the listener twice, and no pipe.
+// lowestFree is the lowest free descriptor of an idle acceptor: beside the descriptors from us, it has the listener twice, and no
+// pipe.
 func lowestFree(t *testing.T, pid int) (lowest uint64) {
 	t.Helper()
 	ours := testkit.OpenFiles(t, os.Getpid())
@@ -91,7 +91,7 @@ func lowestFree(t *testing.T, pid int) (lowest uint64) {
 	})
 }
 
-// TestAcceptShortOfDescriptors: none for a connection, or one but none to start its child.
+// TestAcceptShortOfDescriptors: there is no descriptor for a connection, or none to start its child.
 func TestAcceptShortOfDescriptors(t *testing.T) {
 	t.Parallel()
 	for free, warning := range map[uint64]string{
@@ -111,7 +111,7 @@ func TestAcceptShortOfDescriptors(t *testing.T) {
 	}
 }
 
-// TestAcceptShortOfProcesses runs as a user of its own, since the limit counts all that a user has, and root has none.
+// TestAcceptShortOfProcesses runs as a user of its own: the limit counts all processes of a user, and root has no limit.
 func TestAcceptShortOfProcesses(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "setpriv", "prlimit")
@@ -120,7 +120,7 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	if err := os.Chmod(p.Dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile(filepath.Join(bin, "systemfd")) // a folder of ours is nobody else's
+	program, err := os.ReadFile(filepath.Join(bin, "systemfd")) // another user cannot enter our directory
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	address := p.Opened()
 	checkEcho(t, testkit.DialAny(t, "tcp", address)) // then it has all the threads that it needs
 	testkit.AwaitChildless(t, l.Process.Pid)
-	most := func(number string) { // only who has the same uid may
+	most := func(number string) { // only a process of the same uid may
 		if got := testkit.Finish(t, p.Command(as("prlimit", "--pid", strconv.Itoa(l.Process.Pid), "--nproc="+number+":")...)); got.Status != 0 {
 			t.Fatalf("prlimit: %+v", got)
 		}
@@ -141,7 +141,7 @@ func TestAcceptShortOfProcesses(t *testing.T) {
 	})
 }
 
-// asNobodyElse returns what has a command run as a user who has no other process.
+// asNobodyElse returns a function that makes a command run as a user without other processes.
 func asNobodyElse(t *testing.T) (as func(command ...string) []string) {
 	t.Helper()
 	if os.Geteuid() != 0 {

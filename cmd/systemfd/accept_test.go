@@ -46,7 +46,7 @@ func checkEnd(t *testing.T, l *testkit.Running, s syscall.Signal) {
 	}
 }
 
-// TestAccept: each connection has a command of its own, which finds what systemd gives one of Accept=yes.
+// TestAccept: each connection has a command of its own, which finds the same as one of Accept=yes below systemd.
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	const script = `{ env; echo "pid $$"; probe; probe options; } >&3`
@@ -105,7 +105,7 @@ func (test acceptTest) check(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
 	testkit.Says(t, text, "REMOTE_ADDR="+regexp.QuoteMeta(test.remote), "REMOTE_PORT="+port)
-	if runtime.GOOS == "linux" { // or probe does not tell the options
+	if runtime.GOOS == "linux" { // elsewhere probe does not tell the options
 		testkit.Says(t, text, "domain="+test.domain+" .* keepalive=0 .* nodelay=0 .*")
 	}
 	if n := strings.Count(text, "REMOTE_"); n != 2 {
@@ -113,7 +113,7 @@ func (test acceptTest) check(t *testing.T) {
 	}
 }
 
-// readPackets is testkit.ReadAll for packets, of which a read into a small buffer would lose the rest.
+// readPackets is testkit.ReadAll for packets: a read into a small buffer would lose the rest of a packet.
 func readPackets(t *testing.T, c net.Conn) (text string) {
 	t.Helper()
 	c.SetDeadline(time.Now().Add(testkit.Patience))
@@ -177,7 +177,7 @@ func checkAcceptEnds(t *testing.T, s syscall.Signal, flag string) {
 		t.Errorf("%d children, want 2: it waits for them", n)
 	}
 	p.Write("gate", "")
-	l.Send(syscall.SIGTERM) // another one goes on to them too
+	l.Send(syscall.SIGTERM) // it passes on another one, too
 	if end := l.AwaitEnd(); end != s.String() {
 		t.Errorf("it ends of %s, want %s", end, s)
 	}
@@ -209,7 +209,7 @@ func TestAcceptCannotStart(t *testing.T) {
 	}
 }
 
-// TestAcceptLeavesOthers: when systemfd ends, a path that is somebody else's by now stays.
+// TestAcceptLeavesOthers: when systemfd ends, a path that belongs to somebody else by now stays.
 func TestAcceptLeavesOthers(t *testing.T) {
 	t.Parallel()
 	for name, replace := range map[string]func(t *testing.T, path string){
@@ -264,7 +264,7 @@ func TestAcceptMany(t *testing.T) {
 	if n := len(testkit.Children(l.Process.Pid)); n != many {
 		t.Errorf("%d children serve %d connections", n, many)
 	}
-	if runtime.GOOS == "linux" { // or ps(1) has another word for threads
+	if runtime.GOOS == "linux" { // elsewhere ps(1) has another word for threads
 		if threads := procNumber(t, fmt.Sprintf("/proc/%d/status", l.Process.Pid), "Threads", 10); threads > 50 {
 			t.Errorf("it has %d threads for %d children", threads, many)
 		}
@@ -279,7 +279,7 @@ func TestAcceptMany(t *testing.T) {
 	}
 }
 
-// dialMany returns clients that have connected at the same time, and each had its own line sent back.
+// dialMany returns clients that connected at the same time, and each got its own line back.
 func dialMany(t *testing.T, address string, number int) []net.Conn {
 	t.Helper()
 	clients := make([]net.Conn, number)

@@ -39,7 +39,7 @@ func copyPage(t *testing.T) (dir string) {
 	return dir
 }
 
-// TestCharts compares the charts with the table that they are made of.
+// TestCharts compares the charts with the table from which they are made.
 func TestCharts(t *testing.T) {
 	t.Parallel()
 	dir := copyPage(t)
@@ -55,7 +55,7 @@ func TestCharts(t *testing.T) {
 	}
 }
 
-// chartsIn returns the charts, of which the page has to show each.
+// chartsIn returns the charts. The page has to show each of them.
 func chartsIn(t *testing.T, dir string) []string {
 	t.Helper()
 	charts, err := filepath.Glob(dir + "/*.svg")
@@ -71,7 +71,7 @@ func chartsIn(t *testing.T, dir string) []string {
 	return charts
 }
 
-// TestBench measures everything once. What comes out is not looked at, but that each row has its figures.
+// TestBench measures everything once. It checks that each row has its figures, not the figures.
 func TestBench(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "cc", "bash", "systemd-socket-activate")

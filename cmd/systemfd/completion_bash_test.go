@@ -13,7 +13,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// bashWay is how bash is set up: lines before the completion is loaded, and behind that. An old one has no compopt.
+// bashWay is a setup of bash: lines before and after the completion is loaded. An old bash has no compopt.
 type bashWay struct {
 	before, after string
 	isOld         bool
@@ -80,10 +80,10 @@ func TestBashCompletion(t *testing.T) {
 	}
 }
 
-// newerThan3_2 is what bash 3.2 does not read, or lacks.
+// newerThan3_2 matches syntax and builtins that bash 3.2 does not have.
 var newerThan3_2 = regexp.MustCompile(`(declare|local|typeset) -[a-z]*[Agn]|mapfile|readarray|coproc|&>>|\|&|;;?&|\^\^|,,|\[-\d|%\(.*\)T|@[QEPAKak]\}|\[\[ -v`)
 
-// TestBash3_2 looks for what only a newer bash has. Debian has no 3.2, which is that of macOS: there, TestBashCompletion runs it.
+// TestBash3_2 looks for what only a newer bash has. Debian has no bash 3.2. macOS has it, and there TestBashCompletion runs it.
 func TestBash3_2(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(completionScript(t, "bash"))

@@ -13,8 +13,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// typist is an interactive shell in which Control-T writes the line that is being edited to the file answers. In bash, it makes that
-// a comment, of which the history tells: READLINE_LINE is not in bash 3.2.
+// typist is an interactive shell in which Control-T writes the line that is being edited to the file answers. In bash, it turns the
+// line into a comment, which is then in the history: bash 3.2 has no READLINE_LINE.
 type typist struct {
 	*testkit.Terminal
 	seen    int // of the screen
@@ -64,8 +64,7 @@ func (tab *typist) line(keys string) string {
 	})
 }
 
-// candidates returns all that Tab offers behind line. Readline replaces, and so inserts all of them for, what is behind the
-// last of breaks.
+// candidates returns all that Tab offers after line. Readline replaces the text after the last of breaks by all of them.
 func (tab *typist) candidates(line, breaks string) []string {
 	tab.T.Helper()
 	before := line[:strings.LastIndexAny(line, breaks)+1]

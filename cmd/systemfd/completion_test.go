@@ -78,7 +78,7 @@ var completed = []struct{ line, want string }{
 	{"systemfd --socket=web=unix::s", "--socket=web=unix::sub/"},
 	{"systemfd -s ./s", "./sub/"},
 
-	// what is held
+	// what is kept open
 	{"systemfd stop ", "shared web"},
 	{"systemfd stop shared ", "web"},
 	{"systemfd stop web shared ", ""},
@@ -177,8 +177,8 @@ func checkCompleted(t *testing.T, complete func(line string) []string) {
 	}
 }
 
-// checkOwners looks at the processes that are offered: the shell is there, before what is none if they are in order, and no
-// kernel thread.
+// checkOwners looks at the processes that are offered: the shell is among them, before other programs if they are in order, and no
+// kernel thread is.
 func checkOwners(tab *typist, isOrdered bool) {
 	tab.T.Helper()
 	got := tab.candidates("systemfd env --owner ", " ")

@@ -31,7 +31,7 @@ func mounted(t *testing.T, p *testkit.Project, options string) {
 	})
 }
 
-// readOnly is mounted for good: with a folder of control sockets, or empty.
+// readOnly is mounted for good: with a directory of control sockets, or empty.
 func readOnly(t *testing.T, p *testkit.Project, isEmpty bool) {
 	t.Helper()
 	mounted(t, p, "mode=700")
@@ -56,13 +56,13 @@ var unwritableFolderTests = map[string]unwritableFolderTest{
 	}, `cannot make control socket ".*\.sock": read-only file system`},
 	"read-only and empty": {func(t *testing.T, p *testkit.Project) {
 		readOnly(t, p, true)
-	}, `cannot make folder ".*/systemfd": read-only file system`},
+	}, `cannot make directory ".*/systemfd": read-only file system`},
 	"full": {func(t *testing.T, p *testkit.Project) {
 		mounted(t, p, "mode=700,size=4k,nr_inodes=2")
 	}, `cannot make control socket ".*\.sock": no space left on device`},
 	"full and empty": {func(t *testing.T, p *testkit.Project) {
 		mounted(t, p, "mode=700,size=4k,nr_inodes=1")
-	}, `cannot make folder ".*/systemfd": no space left on device`},
+	}, `cannot make directory ".*/systemfd": no space left on device`},
 }
 
 // TestRuntimeFolderCannotBeWritten has no room, or no right, for a control socket: nothing is left open or bound.
@@ -76,7 +76,7 @@ func TestRuntimeFolderCannotBeWritten(t *testing.T) {
 			owner, _ := testkit.Owner(t)
 			address := testkit.FreePort(t)
 			got := p.Run("env", "-s", address, "-s", "unix::./a.sock", "--owner", strconv.Itoa(owner))
-			want := `\Aerror: ` + test.want + `\nhint: set XDG_RUNTIME_DIR to a folder of yours that can be written to\n\z`
+			want := `\Aerror: ` + test.want + `\nhint: set XDG_RUNTIME_DIR to a directory of yours that can be written to\n\z`
 			if got.Status != 1 || got.Out != "false;\n" || !regexp.MustCompile(want).MatchString(got.Err) {
 				t.Errorf("env: status %d, %s%swant %q", got.Status, got.Out, got.Err, want)
 			}

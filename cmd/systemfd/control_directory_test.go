@@ -19,7 +19,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// unsafeFolderTest is a folder of control sockets that is not used.
+// unsafeFolderTest is a directory of control sockets that is not used.
 type unsafeFolderTest struct {
 	prepare func(t *testing.T, path string) error
 	problem string
@@ -28,7 +28,7 @@ type unsafeFolderTest struct {
 var unsafeFolderTests = map[string]unsafeFolderTest{
 	"a symbolic link":        {func(t *testing.T, path string) error { return os.Symlink(testkit.Directory(t), path) }, "it is a symbolic link"},
 	"a link to nowhere":      {func(_ *testing.T, path string) error { return os.Symlink("/nowhere", path) }, "it is a symbolic link"},
-	"a file":                 {func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, "it is not a folder"},
+	"a file":                 {func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, "it is not a directory"},
 	"writable for the world": {folder(0o777), `others may use it \(mode 0777\)`},
 	"readable for the world": {folder(0o755), `others may use it \(mode 0755\)`},
 	"another user's":         {makeTheirs, "it belongs to uid 65534"},
@@ -57,11 +57,11 @@ func TestRuntimeFolderIsRefused(t *testing.T) {
 	}
 }
 
-// check looks whether nothing is kept in the folder, and nothing is fetched from there.
+// check looks whether nothing is kept in the directory, and nothing is fetched from there.
 func (test unsafeFolderTest) check(p *testkit.Project, path string) {
 	p.T.Helper()
 	owner, _ := testkit.Owner(p.T)
-	want := fmt.Sprintf(`folder %q is not safe: %s\nhint: mend it, or set XDG_RUNTIME_DIR to another folder of yours\n`, path, test.problem)
+	want := fmt.Sprintf(`directory %q is not safe: %s\nhint: make it safe, or set XDG_RUNTIME_DIR to another directory of yours\n`, path, test.problem)
 	got := p.Run("env", "-s", "0", "--owner", strconv.Itoa(owner))
 	if got.Status != 1 || got.Out != "false;\n" || !regexp.MustCompile(`\Aerror: `+want+`\z`).MatchString(got.Err) {
 		p.T.Errorf("env: status %d, %s%swant %q", got.Status, got.Out, got.Err, want)
@@ -76,7 +76,7 @@ func (test unsafeFolderTest) check(p *testkit.Project, path string) {
 	}
 }
 
-// folder makes one of a mode.
+// directory makes one of a mode.
 func folder(mode uint32) func(t *testing.T, path string) error {
 	return func(_ *testing.T, path string) error {
 		return errors.Join(os.Mkdir(path, 0o700), unix.Chmod(path, mode))
@@ -91,10 +91,10 @@ func makeTheirs(t *testing.T, path string) error {
 	return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534))
 }
 
-// fallbackTest is an XDG_RUNTIME_DIR that is of no use.
+// fallbackTest is an XDG_RUNTIME_DIR that cannot be used.
 type fallbackTest struct {
 	variable string                                // DIR is the test's directory; "" unsets it
-	prepare  func(t *testing.T, path string) error // makes a folder of that name in the test's directory
+	prepare  func(t *testing.T, path string) error // makes a directory of that name in the test's directory
 }
 
 var fallbackTests = map[string]fallbackTest{
@@ -106,8 +106,8 @@ var fallbackTests = map[string]fallbackTest{
 	"relative":       {"relative", folder(0o700)},
 }
 
-// TestRuntimeFolderFallsBack keeps the control socket in /tmp if XDG_RUNTIME_DIR is of no use. All tests share
-// that folder: each has a holder of its own by name.
+// TestRuntimeFolderFallsBack keeps the control socket in /tmp if XDG_RUNTIME_DIR cannot be used. All tests share
+// that directory: each has a holder of its own by name.
 func TestRuntimeFolderFallsBack(t *testing.T) {
 	t.Parallel()
 	for name, test := range fallbackTests {
@@ -133,7 +133,7 @@ func TestRuntimeFolderFallsBack(t *testing.T) {
 	}
 }
 
-// ready prepares the folder, and returns what has a command run with the variable: for testkit.HandOff.
+// ready prepares the directory, and returns a function for testkit.HandOff that sets the variable.
 func (test fallbackTest) ready(t *testing.T, dir string) func(*exec.Cmd) {
 	t.Helper()
 	if test.prepare != nil {
@@ -177,7 +177,7 @@ func TestFolderForControlSocket(t *testing.T) {
 	defer os.Remove(control)
 	owner, _ := testkit.Owner(t)
 	_, got := p.Keep(owner, "--name", "x", "-s", "unix::./a.sock")
-	if got.Status != 1 || !strings.HasPrefix(got.Err, "error: "+strconv.Quote(control)+" exists and is a folder, not a socket\nhint: remove it") {
+	if got.Status != 1 || !strings.HasPrefix(got.Err, "error: "+strconv.Quote(control)+" exists and is a directory, not a socket\nhint: remove it") {
 		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
 }

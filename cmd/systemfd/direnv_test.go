@@ -16,7 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// direnvShell is a shell on a terminal that goes into a folder with an .envrc, and out of it.
+// direnvShell is a shell on a terminal that goes into a directory with an .envrc, and out of it.
 type direnvShell struct {
 	*testkit.Terminal
 	inside, outside string
@@ -111,7 +111,7 @@ func (s *direnvShell) checkStays(socket kept) {
 	}
 }
 
-// TestDirenv has an interactive shell go into a folder with the .envrc of docs/shell-hooks.md, out of it, and back, and edits it:
+// TestDirenv has an interactive shell go into a directory with the .envrc of docs/shell-hooks.md, out of it, and back, and edits it:
 // the socket that stays in it is never closed. The holder ends with the shell.
 func TestDirenv(t *testing.T) {
 	t.Parallel()
@@ -134,7 +134,7 @@ func TestDirenv(t *testing.T) {
 	s.Does("cd " + s.inside)
 	s.checkLoaded("new:http")
 	s.checkStays(socket)
-	s.edit("-s http::0 -s './new.sock'") // in the folder
+	s.edit("-s http::0 -s './new.sock'") // in the directory
 	s.Does("true")
 	edited := s.checkLoaded("http:unix")
 	s.checkStays(socket)

@@ -15,7 +15,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// dotenv has only what the tests need that do not run anything.
+// dotenv has only the fields for tests that do not run anything.
 var dotenv = dialect{name: "dotenv"}
 
 // readDotenv returns what each reader finds in the file .env.
@@ -88,7 +88,7 @@ func TestDotenv(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
 	t.Cleanup(p.Stop)
-	p.Env = append(p.Env, "LISTEN_PIDFDID=7") // what is to be unset has no line
+	p.Env = append(p.Env, "LISTEN_PIDFDID=7") // a variable to be unset has no line
 	p.Write("app.socket", "[Socket]\nListenStream=127.0.0.1:80\nFileDescriptorName=it's #1\n")
 	args := []string{"env", "-q", "--owner", fmt.Sprint(os.Getpid()), "-s", "./" + nasty, "-u", "app.socket", "--map", "127.0.0.1:80=127.0.0.1:0"}
 	var want map[string]string

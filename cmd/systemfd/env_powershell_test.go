@@ -15,7 +15,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// powershell has only what the tests need that do not run it.
+// powershell has only the fields for tests that do not run it.
 var powershell = dialect{name: "powershell", fail: "throw 'systemfd env failed';"}
 
 // powerShellTree is what code for PowerShell does.
@@ -69,7 +69,7 @@ func TestPowerShell(t *testing.T) {
 	}
 }
 
-// TestPowerShellRuns looks at the commands that there are: to unset variables, and to fail.
+// TestPowerShellRuns checks the other commands: to unset variables, and to fail.
 func TestPowerShellRuns(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)

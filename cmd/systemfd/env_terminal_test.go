@@ -27,7 +27,7 @@ var envOnTerminalTests = map[string]string{
 	"--unset":                       `eval "$(systemfd env --unset)"`,
 }
 
-// TestEnvOnTerminal prints to a terminal, so that nothing evaluates the code: there is none, and nothing is started.
+// TestEnvOnTerminal prints to a terminal, where nothing evaluates the code. So there is no code, and nothing is started.
 func TestEnvOnTerminal(t *testing.T) {
 	t.Parallel()
 	for flags, hint := range envOnTerminalTests {
@@ -74,7 +74,7 @@ func onTerminal(p *testkit.Project, argv ...string) (screen string, status int) 
 	}
 	defer tty.Close()
 	text, err := io.ReadAll(tty)
-	if err != nil && !errors.Is(err, syscall.EIO) { // which is how the end of the last process on it reads on Linux
+	if err != nil && !errors.Is(err, syscall.EIO) { // Linux says so after the end of the last process on the terminal
 		p.T.Fatal(err)
 	}
 	cmd.Wait()

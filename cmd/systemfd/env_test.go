@@ -80,7 +80,7 @@ var envFailsTests = []envFailsTest{
 	{"no folder", "-s ./nowhere/a.sock", ".*nowhere.*", 1, nil},
 	{"no owner", "-s http::0 --owner 2147483647", "there is no process 2147483647 to own the sockets", 1, nil},
 	{"bad name", "-s http::0 --name a/b", `bad holder name "a/b"`, 1, nil},
-	{"unsafe folder", "-s http::0", `folder ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
+	{"unsafe folder", "-s http::0", `directory ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
 		return os.Symlink(p.Home, filepath.Join(p.Runtime, "systemfd"))
 	}},
 	{"one of two in use", "-s ./a.sock -s ./taken", `.*/taken is in use.*`, 1, func(p *testkit.Project) error {
@@ -92,7 +92,7 @@ var envFailsTests = []envFailsTest{
 	}},
 }
 
-// TestEnvFails looks at the two outputs of a systemfd env that fails: the code does nothing but fail, the message is on stderr.
+// TestEnvFails looks at the two outputs of a systemfd env that fails: the code only fails, and the message is on stderr.
 func TestEnvFails(t *testing.T) {
 	t.Parallel()
 	for _, test := range envFailsTests {
@@ -154,8 +154,8 @@ func belowShell(command ...string) []string {
 	return withSockets(append([]string{"sh", "-c", `LISTEN_PIDFDID=7 LISTEN_PID=1 "$@"; echo "ended: $?"`, "sh"}, command...)...)
 }
 
-// TestEnvOfThisShell addresses to a shell below another one the sockets that it was started with; its script ends in
-// the exec of a strict reader.
+// TestEnvOfThisShell sets LISTEN_PID for a shell below another one that was started with sockets. Its script ends in the exec of a
+// strict reader.
 func TestEnvOfThisShell(t *testing.T) {
 	t.Parallel()
 	for _, s := range shells {
@@ -181,7 +181,7 @@ func TestEnvOfThisShell(t *testing.T) {
 	}
 }
 
-// TestNoEnvOfThisShell has strict readers refuse the sockets that no systemfd env has addressed to them.
+// TestNoEnvOfThisShell: without systemfd env, strict readers refuse the sockets.
 func TestNoEnvOfThisShell(t *testing.T) {
 	t.Parallel()
 	for _, reader := range strict {
@@ -199,7 +199,7 @@ var namesThatAreCode = []string{
 	"x';touch<pwned>pwned;'", "it's", "$(touch$IFS'pwned')", "`touch$IFS'pwned'`", `\';touch>pwned;'\`, "!x", `"`, "a\u2019;touch",
 }
 
-// utf8Locale sets one that the system has.
+// utf8Locale sets a UTF-8 locale that the system has.
 func utf8Locale() string {
 	if runtime.GOOS == "darwin" {
 		return "LC_ALL=en_US.UTF-8"
@@ -233,7 +233,7 @@ func TestNamesAreQuoted(t *testing.T) {
 	}
 }
 
-// TestHolderOfTheFolder is shared by all terminals in a folder, and by no other folder.
+// TestHolderOfTheFolder is shared by all terminals in a directory, and by no other directory.
 func TestHolderOfTheFolder(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -286,7 +286,7 @@ func ownersIn(sockets []testkit.Held) (owners int) {
 	return owners
 }
 
-// TestNamedHolder is shared by folders.
+// TestNamedHolder is shared by directories.
 func TestNamedHolder(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)

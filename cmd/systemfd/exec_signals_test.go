@@ -13,8 +13,8 @@ import (
 
 // This file is only for Linux, which has strace(1).
 
-// TestSignalDuringExec: from exec on, the kernel itself carries out the signals that end a program. One that the Go runtime was
-// about to handle would be lost. An ignored one stays ignored.
+// TestSignalDuringExec: from exec on, the kernel itself ends a program by signals. A signal that the Go runtime was about to handle
+// would be lost. An ignored signal stays ignored.
 func TestSignalDuringExec(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "strace")

@@ -21,15 +21,15 @@ import (
 
 // This file is only for Linux, which has strace(1).
 
-// injection is a form of systemfd whose system calls fail, one after the other.
+// injection is a form of systemfd. Its system calls fail, one after the other.
 type injection struct {
 	name    string
 	args    []string
 	below   bool                     // an outer systemfd has opened a socket
-	prepare func(p *testkit.Project) // what is there before each run
+	prepare func(p *testkit.Project) // makes what has to exist before each run
 	stays   bool                     // it is ended by a signal
 	held    bool                     // a holder keeps sockets before, and SYSTEMFD_* say so
-	refuses bool                     // its exit status is 1 all the same
+	refuses bool                     // its exit status is always 1
 	forks   bool                     // what it starts is not looked at: it would not end
 	leaves  []string                 // files that are there before it, or after a run that works
 }
@@ -80,7 +80,7 @@ var injections = []injection{
 func TestInjectedFailures(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "strace", "cc")
-	// The command has no system calls but its end: what fails in it is none of ours.
+	// The command only ends, so that no system call of its own can fail.
 	nothing := filepath.Join(t.TempDir(), "nothing")
 	if out, err := exec.Command("cc", "-static", "-o", nothing, "testdata/bench/peers/true.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -99,7 +99,7 @@ func TestInjectedFailures(t *testing.T) {
 	}
 }
 
-// mostCalls returns the calls of three runs: one whose main goroutine leaves the first thread shows fewer.
+// mostCalls returns the largest number of calls in three runs. A run whose main goroutine leaves the first thread shows fewer.
 func (form injection) mostCalls(t *testing.T) (calls []call) {
 	t.Helper()
 	for range 3 {
@@ -280,7 +280,7 @@ func (form injection) check(t *testing.T, what, name string, p *testkit.Project,
 		t.Errorf("%s: it crashes: %s", what, got.Err)
 	case form.refuses && got.Status == 1, got.Status == 0, form.stays && got.Status == 128+int(syscall.SIGTERM):
 		if form.stays && (strings.HasPrefix(name, "unlink") || strings.Contains(name, "stat")) {
-			os.Remove(p.Path("a.sock")) // it was the call that removes it, or looks whether it is ours
+			os.Remove(p.Path("a.sock")) // the call was the one that removes it, or checks whether it is ours
 		}
 		return // it can do without
 	case !form.mayFail(name, got):
@@ -295,7 +295,7 @@ func (form injection) check(t *testing.T, what, name string, p *testkit.Project,
 	form.checkLeft(t, what, p)
 }
 
-// mayFail reports whether the exit status of a run is one of an error of ours, or of COMMAND.
+// mayFail reports whether a run may have the exit status of an error of ours, or of COMMAND.
 func (form injection) mayFail(name string, got testkit.Outcome) bool {
 	switch got.Status {
 	case 1:

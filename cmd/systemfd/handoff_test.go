@@ -176,7 +176,7 @@ func TestInheritedOverlap(t *testing.T) {
 	testkit.SaysNot(t, got.Out, "fd [6-9] .*")
 }
 
-// What is described must be fit to be passed; where nobody describes it, systemd too passes anything.
+// Described sockets must be usable. Without a description, anything is passed, as systemd does.
 func TestNotASocketToPass(t *testing.T) {
 	t.Parallel()
 	l := listen(t)

@@ -20,12 +20,12 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// holding is a command under a systemfd that opens and holds what withSockets does.
+// holding is a command below a systemfd --hold that opens the same as withSockets.
 func holding(command ...string) []string {
 	return append([]string{"systemfd", "--hold"}, withSockets(command...)[1:]...)
 }
 
-// closer is a launcher below which the server does not find the descriptors.
+// closer is a launcher that closes the descriptors of the server.
 type closer struct {
 	name, tool string
 	command    func(t *testing.T, dir, inner string) []string // inner is for the shell
@@ -89,7 +89,7 @@ func TestHold(t *testing.T) {
 			t.Run(c.name+" "+s.Name, func(t *testing.T) {
 				t.Parallel()
 				p := testkit.NewProject(t)
-				c.start(p, holding, "exec systemfd -- "+s.Command(t)[0]) // exec: who kills the shell kills the server
+				c.start(p, holding, "exec systemfd -- "+s.Command(t)[0]) // exec: a signal for the shell ends the server
 				address := p.Opened()
 				if c.loops {
 					s.Restarts(t, address)
@@ -130,7 +130,7 @@ func TestWithoutHold(t *testing.T) {
 	}
 }
 
-// watchedNode writes a Node server into dir, of which a part is the file "watched".
+// watchedNode writes a Node server into dir. A part of it is the file "watched".
 func watchedNode(t *testing.T, dir string) {
 	t.Helper()
 	text, err := os.ReadFile(source(t, "node.js"))
@@ -253,8 +253,8 @@ func otherOwner(p *testkit.Project) (pid int) {
 	return pid
 }
 
-// isNonblocking reports whether O_NONBLOCK is set on the one TCP socket that a holder keeps. Only Linux tells that of another
-// process; elsewhere it is taken for granted.
+// isNonblocking reports whether O_NONBLOCK is set on the only TCP socket that a holder keeps. Only Linux tells that about another
+// process; elsewhere it is assumed.
 func isNonblocking(t *testing.T, keeper int) bool {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -295,14 +295,13 @@ func procNumber(t *testing.T, file, field string, base int) uint64 {
 	return number
 }
 
-// below starts a server by systemfd with flags, in a folder of its own and in a shell that reaps it and says "ended".
+// below starts a server by systemfd with flags, in a directory of its own and in a shell that reaps it and says "ended".
 func below(p *testkit.Project, name, flags string, command []string) *testkit.Running {
 	p.T.Helper()
 	return p.Folder(name).Start(append([]string{"sh", "-c", "systemfd " + flags + ` -- "$@"; echo ended`, "sh"}, command...)...)
 }
 
-// TestHeldSocketChangesServers has gunicorn and Node leave O_NONBLOCK on a held socket, and then a server whose
-// accept(2) must wait.
+// TestHeldSocketChangesServers: gunicorn and Node leave O_NONBLOCK on a kept socket. Then comes a server whose accept(2) must wait.
 func TestHeldSocketChangesServers(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "python3")

@@ -18,7 +18,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file is claims of sockets that meet: one another, the end of an owner, systemfd stop.
+// This file has claims at the same time as other claims, the end of an owner, or systemfd stop.
 
 // keepAtOnce has each owner claim sockets, all at the same moment, and returns the environments of their shells.
 func keepAtOnce(p *testkit.Project, owners []int, args ...string) (environs [][]string) {
@@ -148,7 +148,7 @@ func checkTwoClaim(p *testkit.Project, owners [2]int, address, path string) {
 	}
 }
 
-// TestClaimMeetsEnd has a claim meet the end of the only owner: it is taken by that holder, or by a new one.
+// TestClaimMeetsEnd makes a claim while the only owner ends: that holder takes it, or a new one.
 func TestClaimMeetsEnd(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -186,7 +186,7 @@ func awaitOwner(p *testkit.Project, owner int, environ []string) {
 	})
 }
 
-// TestClaimMeetsStop has a claim meet systemfd stop: neither waits for the other, neither fails.
+// TestClaimMeetsStop makes a claim during systemfd stop: neither waits for the other, neither fails.
 func TestClaimMeetsStop(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -213,7 +213,7 @@ func TestClaimMeetsStop(t *testing.T) {
 	}
 }
 
-// TestChangedClaim has a client wait in the queue of a socket while what else is claimed changes.
+// TestChangedClaim: a client waits in the queue of a socket while the other sockets of the claim change.
 func TestChangedClaim(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)

@@ -26,7 +26,7 @@ func privateLink(path string) error {
 
 func deadSocket(path string) error { return testkit.DeadSocket(path, unix.SOCK_STREAM) }
 
-// foreignHolderTest is something that is no control socket of ours.
+// foreignHolderTest is a SYSTEMFD_HOLDER that is not a control socket of ours.
 type foreignHolderTest struct {
 	holder string // below a directory of mode 700
 	make   func(path string) error

@@ -88,7 +88,7 @@ type killing struct {
 	port          *dialer
 }
 
-// victims are killed in turn. The new ones are there before any socket is kept.
+// victims are killed in turn. The new victims exist before any socket is kept.
 var victims = []string{"client", "owner", "holder", "new client", "new holder"}
 
 // TestSteadyKilled kills 300 times. Another client has the sockets each time, and nothing is left of any.
@@ -225,8 +225,8 @@ func checkNothingHeld(p *testkit.Project) {
 	}
 }
 
-// sweep finds nothing once all owners are gone, but perhaps a dead path, which can be opened again: the process that
-// would have removed it was killed.
+// sweep finds nothing after all owners are gone, except perhaps a dead path, which can be opened again: the process that would have
+// removed it was killed.
 func (k *killing) sweep(mayLeavePath bool) {
 	k.T.Helper()
 	testkit.Await(k.T, "the holders to end", func() bool {
@@ -248,8 +248,8 @@ func (k *killing) sweep(mayLeavePath bool) {
 	os.Remove(k.path)
 }
 
-// breakOff begins a claim with every holder and hangs up. A holder that has no claim, since its client was killed, ends
-// then and not after ten seconds. One that has a claim stays.
+// breakOff begins a claim with every holder and hangs up. A holder without a claim, because its client was killed, then ends at once and
+// not after ten seconds. A holder with a claim stays.
 func breakOff(p *testkit.Project) {
 	controls, _ := filepath.Glob(filepath.Join(p.Runtime, "systemfd", "*.sock"))
 	for _, control := range controls {

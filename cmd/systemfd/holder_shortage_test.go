@@ -16,7 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file is holders and clients with many sockets, and with few open files.
+// This file has holders and clients with many sockets, or with few open files.
 
 // freePorts are flags for so many free ports, of a host that nobody else uses.
 func freePorts(number int) []string {
@@ -115,7 +115,7 @@ func TestSteadyShortage(t *testing.T) {
 	p.AwaitNothing()
 }
 
-// checkTooMany looks whether a claim is refused since it takes too many open files.
+// checkTooMany checks that a claim is refused because it takes too many open files.
 func checkTooMany(t *testing.T, got testkit.Outcome) {
 	t.Helper()
 	want := `\Aerror: .*(too many open files|descriptors).*\nhint: .*ulimit -n.*\n\z`

@@ -164,7 +164,7 @@ func TestSteadyNeighbours(t *testing.T) {
 	}
 }
 
-// neighbour starts the holder of another folder beside the only one that there is.
+// neighbour starts the holder of another directory beside the only one that there is.
 func neighbour(p *testkit.Project, owner int) (holder int) {
 	p.T.Helper()
 	first := p.Holder()

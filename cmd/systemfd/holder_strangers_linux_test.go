@@ -74,7 +74,7 @@ func askAs(t *testing.T, uid int, control string) (answer []byte, err error) {
 	return answer, err
 }
 
-// TestAnotherUsersHolder puts a control socket of another user's into our folder: no client talks to it.
+// TestAnotherUsersHolder puts a control socket of another user's into our directory: no client talks to it.
 func TestAnotherUsersHolder(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)

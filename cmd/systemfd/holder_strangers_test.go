@@ -151,8 +151,7 @@ func askOften(t *testing.T, control string) {
 	clients.Wait()
 }
 
-// TestHostileClients is what a holder lives through, without losing a descriptor. Those who are still there are told
-// what is wrong.
+// TestHostileClients: a holder survives them without losing a descriptor. Clients that are still there are told what is wrong.
 func TestHostileClients(t *testing.T) {
 	t.Parallel()
 	for name, attack := range hostileClients {
@@ -175,7 +174,7 @@ func TestHostileClients(t *testing.T) {
 	}
 }
 
-// needPeers skips the test if a holder cannot tell that a client gives itself for another process.
+// needPeers skips the test if a holder cannot detect a client that claims to be another process.
 func needPeers(t *testing.T) {
 	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)

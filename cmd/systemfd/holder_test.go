@@ -22,10 +22,9 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file is what can go wrong around a holder. Whatever does, no process, no socket file and no control socket
-// stays when it is over.
+// This file has what can go wrong around a holder. In each case, no process, no socket file and no control socket stays in the end.
 
-// hasNames reports whether the system tells what a process is called.
+// hasNames reports whether the system tells the names of processes.
 func hasNames() bool { return process.Name(os.Getpid()) != "" }
 
 // needNames skips the test if it does not.
@@ -188,7 +187,7 @@ func TestAnotherProjectHasThePort(t *testing.T) {
 	p.AwaitNothing()
 }
 
-// checkHeldBy looks whether none of the specifications can be kept, because of a user of the socket.
+// checkHeldBy checks that none of the specifications can be kept, because of a user of the socket.
 func checkHeldBy(p *testkit.Project, owner int, specs []string, user string) {
 	p.T.Helper()
 	for _, spec := range specs {
@@ -201,12 +200,12 @@ func checkHeldBy(p *testkit.Project, owner int, specs []string, user string) {
 }
 
 var heldPathTests = map[string]func(path string) error{
-	"by a file":   func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
-	"by a folder": func(path string) error { return os.Mkdir(path, 0o700) },
-	"by a socket": func(path string) error { return testkit.DeadSocket(path, syscall.SOCK_STREAM) },
+	"by a file":      func(path string) error { return os.WriteFile(path, []byte("mine"), 0o600) },
+	"by a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	"by a socket":    func(path string) error { return testkit.DeadSocket(path, syscall.SOCK_STREAM) },
 }
 
-// TestHeldPathIsReplaced has somebody else put a socket where a held one was: that one stays.
+// TestHeldPathIsReplaced: somebody else puts a socket in the place of a kept one. The new one stays.
 func TestHeldPathIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, replace := range heldPathTests {
@@ -229,7 +228,7 @@ func TestHeldPathIsReplaced(t *testing.T) {
 	}
 }
 
-// TestHolderIsDetached looks at what a holder has of who started it: nothing.
+// TestHolderIsDetached: a holder has nothing of the process that started it.
 func TestHolderIsDetached(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)

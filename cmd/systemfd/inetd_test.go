@@ -84,7 +84,7 @@ func readySSH(p *testkit.Project) (sshd []string, username string) {
 	if err != nil {
 		testkit.Lacks(p.T, "an entry of this user in passwd(5)")
 	}
-	if me.Uid == "0" && runtime.GOOS == "linux" { // if sshd is not a service, nobody has made its folder
+	if me.Uid == "0" && runtime.GOOS == "linux" { // if sshd is not a service, nobody has made its directory
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			p.T.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestInspectPIDFDID has a reader that looks at LISTEN_PIDFDID take its own, and refuse another's.
+// TestInspectPIDFDID: a reader that checks LISTEN_PIDFDID accepts its own, and refuses that of another process.
 func TestInspectPIDFDID(t *testing.T) {
 	t.Parallel()
 	testkit.LinuxOnly(t, "pidfds")

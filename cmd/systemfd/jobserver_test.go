@@ -12,7 +12,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// buildScript is run by cargo below its jobserver, whose pipe stands where the sockets go.
+// buildScript is run by cargo below its jobserver, whose pipe is in the way of the sockets.
 const buildScript = `fn main() {
 	let sockets = "-s 0 ".repeat(16);
 	let line = format!("systemfd -q {} -- probe >{}/probe", sockets, std::env::var("OUT").unwrap());

@@ -24,7 +24,7 @@ type launcherTest struct {
 	isHeavy bool   // too heavy for make deps: run if it is there
 	isTTY   bool   // its hint wants a terminal
 	asRoot  bool   // others are asked for a password
-	noHint  bool   // what its hint wants is not here
+	noHint  bool   // a program that its hint needs is not here
 	isLinux bool   // other systems have another program of that name, or lack one that the line names
 }
 

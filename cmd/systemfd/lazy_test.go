@@ -55,7 +55,7 @@ func checkLazy(t *testing.T, spec, network string) {
 	}
 }
 
-// TestLazySecondSocket: traffic on any socket starts the command, and --append waits on the inherited ones too.
+// TestLazySecondSocket: traffic on any socket starts the command, with --append also on an inherited one.
 func TestLazySecondSocket(t *testing.T) {
 	t.Parallel()
 	for _, argv := range [][]string{

@@ -18,10 +18,10 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
-	if signal.Ignored(syscall.SIGHUP) { // below nohup; what is caught here is default in what the tests start
+	if signal.Ignored(syscall.SIGHUP) { // below nohup; signals that are caught here are default in the programs of the tests
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
-	if runtime.GOOS == "darwin" { // whose own is too long for unix sockets
+	if runtime.GOOS == "darwin" { // its TMPDIR is too long for unix sockets
 		os.Setenv("TMPDIR", "/private/tmp")
 	}
 	var err error

@@ -17,7 +17,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// With a standard input in O_NONBLOCK the Go runtime opens its epoll before main, where a socket goes.
+// With a standard input in O_NONBLOCK the Go runtime opens its epoll before main, at a descriptor that a socket needs.
 func TestNonblockingStdin(t *testing.T) {
 	t.Parallel()
 	many := 400
@@ -62,8 +62,8 @@ func nonblocking(t *testing.T) (stdin *os.File, done func()) {
 	}
 }
 
-// TestNonblockingStdinExecs counts: the poller stands above the sockets from the first start on, but for more of them than
-// there are placeholders.
+// TestNonblockingStdinExecs counts: the poller is above the sockets from the first start on, unless there are more sockets than
+// placeholders.
 func TestNonblockingStdinExecs(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "strace")

@@ -43,7 +43,7 @@ func checkOwnersAre(p *testkit.Project, owner int) {
 	}
 }
 
-// interactive are shells that somebody types into, each of which may end in any of these ways.
+// interactive are shells that somebody types into. Each may end in any of these ways.
 var (
 	interactive = []shell{
 		{"bash", []string{"bash", "--norc", "--noprofile"}, quoted, ""},
@@ -168,7 +168,7 @@ func TestScriptIsOwner(t *testing.T) {
 	}
 }
 
-// TestMakeIsOwner has a recipe keep sockets for the recipes after it, each of which has another shell.
+// TestMakeIsOwner: a recipe keeps sockets for the recipes after it. Each recipe has another shell.
 func TestMakeIsOwner(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "bash", "make")
@@ -238,8 +238,8 @@ var withoutTerminalTests = map[string][]string{
 	"below nohup":          {"sh", "-c", "nohup setsid --wait sh ./keep <&- >/dev/null 2>&1; true"},
 }
 
-// TestOwnerWithoutTerminal keeps sockets for a script that no terminal and no shell is above: it leads the session, or
-// whoever led it has ended.
+// TestOwnerWithoutTerminal keeps sockets for a script without a terminal and a shell above it: it leads the session, or the leader has
+// ended.
 func TestOwnerWithoutTerminal(t *testing.T) {
 	t.Parallel()
 	for name, argv := range withoutTerminalTests {
@@ -328,7 +328,7 @@ func isRunning(p *testkit.Project, argument string) bool {
 	})
 }
 
-// TestNamedOwner keeps sockets for another process than the default one, and lets go for it.
+// TestNamedOwner keeps sockets for another process than the default owner, and closes them for that one.
 func TestNamedOwner(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)

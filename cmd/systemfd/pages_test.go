@@ -31,10 +31,10 @@ func page(t *testing.T, name string) string {
 // pages are those whose indented lines are typed by TestPages.
 var pages = []string{"README.md", "docs/servers.md", "docs/shell-hooks.md", "docs/sockets.md"}
 
-// typed is an indented line of a page, what the comment says that a package.json has, and the line before.
+// typed is an indented line of a page, the package.json in its comment, and the line before.
 var typed = regexp.MustCompile(`(?m)^    (\S.*?)(?: +# (?:.*"dev": "(.*)")?.*)?$`)
 
-// notTyped are the lines of pages that nobody types, and those that other tests run, or nothing here can.
+// notTyped are the lines of pages that nobody types, that other tests run, or that nothing here can run.
 var notTyped = map[string]string{
 	`~> socket `:                             "it is printed",
 	`systemfd -s http::3000 -- cargo watch `: "crates.io is not to be had where the tests run",
@@ -124,7 +124,7 @@ func answers(address string) bool {
 	return n == 1 && err == nil
 }
 
-// pageProject has what the lines of the pages take for granted.
+// pageProject has everything that the lines of the pages need.
 func pageProject(t *testing.T, script string) *testkit.Project {
 	t.Helper()
 	testkit.Need(t, "bash", "curl", "node", "npm", "nodemon", "entr", "air", "reflex", "vite", "concurrently", "make", "python3", "go")
@@ -171,7 +171,7 @@ func main() {
 }
 `
 
-// TestExampleRestart: without systemfd requests are refused, with it none is.
+// TestExampleRestart: without systemfd requests are refused, with systemfd none is.
 func TestExampleRestart(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "go", "sh")

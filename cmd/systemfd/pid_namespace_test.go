@@ -54,7 +54,7 @@ func TestAnotherPIDNamespace(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	refused := `error: process \d+ is process \d+ here: it is in another pid namespace than the holder`
-	testkit.Says(t, string(text), "false;", refused, "hint: set XDG_RUNTIME_DIR to a folder that is not shared with it", "status 125")
+	testkit.Says(t, string(text), "false;", refused, "hint: set XDG_RUNTIME_DIR to a directory that is not shared with it", "status 125")
 	if n := len(regexp.MustCompile(refused).FindAll(text, -1)); n != 2 {
 		t.Errorf("%d are refused, want 2:\n%s", n, text)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// deafTest is a line that starts a server which takes no socket, as people type it behind systemfd: with the port PORT, if
-// the server fails where that is in use.
+// deafTest is a line that starts a server which takes no socket, as people type it after systemfd. It has the port PORT if the server
+// fails when that is in use.
 type deafTest struct {
 	line    string
 	path    string // of the page

@@ -39,7 +39,7 @@ var webServers = []struct {
 	{"node", "node", []string{"node", "-e", `require("http").createServer((q, r) => r.end("a page")).listen(process.env.PORT)`}},
 }
 
-// TestProxyWebServers: servers that cannot take a socket are reached at ours, before they listen, too.
+// TestProxyWebServers: servers that cannot take a socket are reached at ours, even before they listen.
 func TestProxyWebServers(t *testing.T) {
 	t.Parallel()
 	for _, s := range webServers {
@@ -160,7 +160,7 @@ while True:
 	p.IsGone("app.sock")
 }
 
-// TestProxySignals: what ends us ends the server, and we end as it does; the second signal kills it.
+// TestProxySignals: a signal that ends us ends the server, and we end in the same way. The second signal kills the server.
 func TestProxySignals(t *testing.T) {
 	t.Parallel()
 	for script, want := range map[string]string{
@@ -237,7 +237,7 @@ func TestCtrlCOnce(t *testing.T) {
 	}
 }
 
-// TestProxyOfInherited: a server behind --proxy gets no descriptors, not those either that systemfd has inherited.
+// TestProxyOfInherited: a server behind --proxy gets no descriptors, not even those that systemfd has inherited.
 func TestProxyOfInherited(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -247,10 +247,10 @@ func TestProxyOfInherited(t *testing.T) {
 	}
 	testkit.Says(t, got.Out, "env SYSTEMFD_HOLDER=", `env SYSTEMFD_SOCKETS=http=http::127\.0\.0\.1:\d+,unix=unix::.*/a\.sock.*`, `args \d+\|\d+`)
 	testkit.SaysNot(t, got.Out, `fd \d+ socket .*`, "env LISTEN_.*")
-	os.Remove(p.Path("a.sock")) // the outer one has become the inner one, whose it is not
+	os.Remove(p.Path("a.sock")) // nobody removes it: the outer systemfd has become the inner one
 }
 
-// TestProxyTellsOfSilence: a client that waits in vain is told of.
+// TestProxyTellsOfSilence: a client that waits in vain is reported.
 func TestProxyTellsOfSilence(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProject(t)
@@ -314,7 +314,7 @@ func checkLost(t *testing.T, failed []error) {
 	}
 }
 
-// TestProxyShortOfDescriptors: who is accepted has a descriptor on either side, and everybody else waits.
+// TestProxyShortOfDescriptors: an accepted client has a descriptor on both sides, and all others wait.
 func TestProxyShortOfDescriptors(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "prlimit")

@@ -14,7 +14,7 @@ import (
 // This file is only for Linux, which has mount namespaces.
 
 // TestRepairElsewhere gives a unix socket to a systemfd that sees other directories than the one that has opened it. The path
-// is not there, but clients find it: nothing is to be repaired.
+// is not there, but clients find it, so nothing must be repaired.
 func TestRepairElsewhere(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "unshare", "mount", "chroot")

@@ -29,7 +29,7 @@ var (
 	unaided = []endpoint{{name: "tcp", network: "tcp", own: true}, {name: "unix", network: "unix", own: true}}
 )
 
-// run starts the server in a loop, each round of which begins with gate, a command of the shell.
+// run starts the server in a loop. Each round begins with gate, a command of the shell.
 func (e endpoint) run(p *testkit.Project, gate string) (dial func() (net.Conn, error)) {
 	p.T.Helper()
 	address := p.Path("socket")
@@ -160,7 +160,7 @@ func TestClientsAreRefusedWithoutSystemfd(t *testing.T) {
 	}
 }
 
-// load is what a number of clients, who never stop asking, have seen.
+// load is what clients that never stop asking have seen.
 type load struct {
 	t       *testing.T
 	jobs    chan int
@@ -264,8 +264,8 @@ func TestRestartUnderLoad(t *testing.T) {
 	}
 }
 
-// TestProxiedRestartUnderLoad restarts a server that binds a port by itself 20 times: nobody is refused, and nobody is lost but
-// those whom the server had taken, and reset when it ended.
+// TestProxiedRestartUnderLoad restarts a server that binds a port by itself 20 times. Nobody is refused, and the only lost requests are
+// those that the server had taken, and reset when it ended.
 func TestProxiedRestartUnderLoad(t *testing.T) {
 	t.Parallel()
 	for _, e := range proxied {

@@ -17,7 +17,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// isLong is for how long TestSoak is to go on; whatever it is, other tests look at every limit then, and not only at some.
+// isLong is how long TestSoak goes on. If it is set, other tests try every limit, and not only some.
 var isLong = os.Getenv("SYSTEMFD_TEST_LONG")
 
 // TestScript runs testdata/script: the program as a shell sees it. Each has an XDG_RUNTIME_DIR of its own, and
@@ -71,7 +71,7 @@ func openFileLimits() (limits string) {
 	return limits
 }
 
-// ownHolders gives a script a folder for its holders, which end with it at the latest.
+// ownHolders gives a script a directory for its holders, which end with it at the latest.
 func ownHolders(env *testscript.Env) error {
 	dir, err := os.MkdirTemp("/tmp", "sfd-")
 	if err == nil {

@@ -23,7 +23,7 @@ const names = "app:ctl"
 // shellLoop restarts a server for as long as it lives: a shell with these arguments, then the server's.
 var shellLoop = []string{"sh", "-c", `while :; do systemfd -- "$@"; done`, "sh"}
 
-// withSockets is a command under a systemfd that opens "app", an HTTP port, and "ctl", and writes the info file.
+// withSockets is a command below a systemfd that opens "app", an HTTP port, and "ctl", and writes the info file.
 func withSockets(command ...string) []string {
 	return append([]string{"systemfd", "-s", "app=http::0", "-s", "ctl=unix::./ctl", "--info-file", "info", "--"}, command...)
 }
@@ -175,7 +175,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// TestNonblockIsCleared has gunicorn leave O_NONBLOCK on the socket, and then a server whose accept(2) must wait.
+// TestNonblockIsCleared: gunicorn leaves O_NONBLOCK on the socket. Then comes a server whose accept(2) must wait.
 func TestNonblockIsCleared(t *testing.T) {
 	t.Parallel()
 	blocking := libsystemd.Command(t)

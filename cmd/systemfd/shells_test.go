@@ -16,7 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// dialect is how a family of shells writes what these tests have them do.
+// dialect is the syntax of a family of shells.
 type dialect struct {
 	name    string // what --shell takes; "" for one that reads --json
 	eval    string // evaluate what systemfd env prints; %s is for its flags
@@ -148,7 +148,7 @@ func environment(text string) map[string]string {
 	return variables
 }
 
-// story is a script that evaluates what systemfd env prints: twice, then with other sockets, and then backwards.
+// story is a script that evaluates the output of systemfd env: twice, then with other sockets, and then backwards.
 func (s shell) story() string {
 	first := "-s http::0 -s 'six=http::[::1]:0' -s " + s.word
 	second := "-s 'six=http::[::1]:0' -s udp::0"
@@ -175,7 +175,7 @@ func (s shell) story() string {
 		"exec cat\n" // stay, without a shell that could do something else
 }
 
-// TestShells has each shell evaluate what systemfd env prints for it, twice, with other sockets, and backwards.
+// TestShells: each shell evaluates the output of systemfd env for it, twice, with other sockets, and backwards.
 func TestShells(t *testing.T) {
 	t.Parallel()
 	for _, s := range shells {
@@ -336,7 +336,7 @@ func checkSecond(p *testkit.Project) {
 		"fd 3 socket type=1 listening=1 .* "+regexp.QuoteMeta(before[1].Address),
 		"fd 4 socket type=2 .* "+regexp.QuoteMeta(after[1].Address))
 	if listing, second := p.Read("listing"), p.Read("listing-second"); listing != "./"+nasty+"\n" || second != "" {
-		p.T.Errorf("the sockets in the folder are %q, and then %q", listing, second)
+		p.T.Errorf("the sockets in the directory are %q, and then %q", listing, second)
 	}
 }
 

@@ -21,8 +21,8 @@ import (
 
 // This file is only for Linux, whose /proc tells what a holder has open.
 
-// This file has eight people work at once, at random, and looks at what they leave. SYSTEMFD_TEST_LONG=10m has them work
-// longer, SYSTEMFD_TEST_SEED=N has each type the same lines again.
+// In this file eight people work at the same time, at random. Then the test looks at what they leave. With SYSTEMFD_TEST_LONG=10m they
+// work longer, with SYSTEMFD_TEST_SEED=N each of them types the same lines again.
 
 // desks are where they work: the number of a directory for each. Three have one of their own.
 var desks = []int{0, 1, 2, 3, 3, 4, 4, 4}

@@ -30,7 +30,7 @@ var inUseTests = []inUseTest{
 	{[]string{"--hold", "--", "sh", "-c", "exec 3<&-; exec systemfd -- probe"}, "(WARNING\n)+", nil},
 }
 
-// TestInUse has a second command take a held socket from under Node, which needs its O_NONBLOCK.
+// TestInUse: a second command takes a kept socket while Node serves it. Node needs its O_NONBLOCK.
 func TestInUse(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "node")
@@ -82,7 +82,7 @@ func awaitOnlyUser(p *testkit.Project, socket testkit.Held, node int) {
 		`.* used by node \(pid `+strconv.Itoa(node)+`\)`)
 }
 
-// checkUnused looks whether nobody is warned of a server that has ended, and status does not name it.
+// checkUnused checks that nobody is warned of a server that has ended, and that status does not name it.
 func checkUnused(p *testkit.Project, socket testkit.Held) {
 	p.T.Helper()
 	got := p.Run("--", "sh", "-c", "systemfd -- probe") // the shell has it too: it started the probe

@@ -23,13 +23,13 @@ import (
 
 // This file is only for Linux: it compares options that no other system has with what systemd sets.
 
-// umask is this process's; asking umask(2) would change it for all who run meanwhile.
+// umask is that of this process. Asking umask(2) would change it for the other tests.
 func umask(t *testing.T) uint64 {
 	t.Helper()
 	return procNumber(t, "/proc/self/status", "Umask", 8)
 }
 
-// bufferOf is what systemd gets for a size: the kernel's doubling and, for who has the right, no limit.
+// bufferOf is what systemd gets for a size: the kernel doubles it and, for root, does not limit it.
 func bufferOf(t *testing.T, domain, sotype, plain, force int, size string) int {
 	t.Helper()
 	fd, err := unix.Socket(domain, sotype|unix.SOCK_CLOEXEC, 0)
@@ -100,7 +100,7 @@ func (l listening) inetOptions(_ *testing.T, set settings) string {
 		(1-udp)*set.yes("KeepAlive"), udp*set.yes("Broadcast"), nodelay, set.yes("FreeBind"), only, backlog, l.bound)
 }
 
-// TestUnitOptions: every option on every kind of socket that it is for, and on the others without harm.
+// TestUnitOptions: every option works on every kind of socket that it is for, and does no harm on the others.
 func TestUnitOptions(t *testing.T) {
 	t.Parallel()
 	const listens = "ListenStream=0.0.0.0:1\nListenStream=[::1]:1\nListenStream=1\nListenDatagram=127.0.0.1:1\nListenDatagram=[::1]:1\n" +

@@ -15,7 +15,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// This file is only for Linux, which has systemd: it asks that which files belong to a unit, and what its specifiers stand for. Its complaints tell.
+// This file is only for Linux, which has systemd. Its complaints tell which files belong to a unit, and the values of specifiers.
 
 // verify returns what systemd-analyze verify says of a unit in dir: that of the system as root, else that of a user.
 func verify(t *testing.T, dir, unit string) string {
@@ -101,8 +101,8 @@ func complainers(text, pattern string) (files []string) {
 	return files
 }
 
-// TestSpecifiersAsSystemd: each stands for the same. systemd tells it of an address that is too long, and we of one that a --map
-// does not mean.
+// TestSpecifiersAsSystemd: each specifier has the same value. systemd tells it in its complaint about an address that is too long, we in
+// the error about a --map that matches no address.
 func TestSpecifiersAsSystemd(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "systemd-analyze")

@@ -21,9 +21,9 @@ import (
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
-// This file is only for Linux, which has systemd: it compares --unit with that, what it takes, and what it opens.
+// This file is only for Linux, which has systemd. It compares --unit with systemd: the units that it accepts, and the sockets that it opens.
 
-// disagreements are lines of section Socket that systemd and we see differently, on purpose.
+// disagreements are lines of section Socket that systemd and we treat differently, on purpose.
 var disagreements = map[string]string{
 	"ListenStream=0":                  "any free port is ours",
 	"ListenDatagram=127.0.0.1:0":      "any free port is ours",

@@ -18,7 +18,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// A path is in use if anybody has it bound, listening or not, whatever the type; nobody there notices.
+// A path is in use if anybody has it bound, listening or not, and of any type. That process does not notice the check.
 func TestPathInUse(t *testing.T) {
 	t.Parallel()
 	for name, bind := range map[string]func(path string) (io.Closer, error){
@@ -75,7 +75,7 @@ func bindOnly(path string) (io.Closer, error) {
 	return os.NewFile(uintptr(fd), path), unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 }
 
-// Of many that find the same dead socket, one gets it.
+// If many find the same dead socket, one of them gets the path.
 func TestOneTakesTheDeadSocket(t *testing.T) {
 	t.Parallel()
 	testkit.Need(t, "cat", "true")
@@ -99,7 +99,7 @@ func TestOneTakesTheDeadSocket(t *testing.T) {
 	}
 }
 
-// rivals open the same socket at the same time. Who gets it has it until release.
+// rivals open the same socket at the same time. The one that gets it keeps it until release.
 func rivals(t *testing.T, folder string, number int) (ended <-chan testkit.Outcome, release func()) {
 	t.Helper()
 	stdin, end, err := os.Pipe()

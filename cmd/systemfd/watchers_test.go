@@ -88,8 +88,8 @@ func restartByFile(t *testing.T, dir string, s testkit.Server, address string, o
 	})
 }
 
-// TestBelowMake opens the sockets where make's jobserver stands, and hands them through another make, which
-// still finds the jobserver.
+// TestBelowMake opens the sockets at the descriptors of make's jobserver, and hands them through another make, which still finds the
+// jobserver.
 func TestBelowMake(t *testing.T) {
 	t.Parallel()
 	needGNUMake(t)

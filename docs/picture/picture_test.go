@@ -27,7 +27,7 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// TestPictureOfNothing: another output than the example's draws nothing.
+// TestPictureOfNothing: any other output than that of the example draws nothing.
 func TestPictureOfNothing(t *testing.T) {
 	t.Parallel()
 	var got bytes.Buffer

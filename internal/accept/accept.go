@@ -1,4 +1,4 @@
-// Package accept stays, and starts a command once per connection: Accept=yes of systemd.socket(5), nowait of inetd(8).
+// Package accept stays, and starts one command per connection: Accept=yes of systemd.socket(5), nowait of inetd(8).
 package accept
 
 import (
@@ -24,20 +24,20 @@ type Service struct {
 	Inetd     bool     // the connection is its standard input and output, not descriptor 3
 	Nonblock  bool     // the connection has O_NONBLOCK
 	PassPID   bool     // without Inetd: LISTEN_PID names the command
-	Nested    []string // the command line of a systemfd that sets that, and becomes the command, up to "--"
+	Nested    []string // the command line of a systemfd that sets LISTEN_PID, and becomes the command; up to "--"
 	Listeners []socket.Socket
-	Ready     func()      // before the first connection is accepted
-	CleanUp   func()      // when nothing more is accepted
-	Warn      func(error) // of what passes
-	Fail      func(error) // of a connection that got no command
+	Ready     func()      // called before the first connection is accepted
+	CleanUp   func()      // called when no more connections are accepted
+	Warn      func(error) // about a problem that passes
+	Fail      func(error) // about a connection that got no command
 }
 
 // server accepts for a service.
 type server struct {
 	Service
 	children *child.Group
-	environ  []string      // of each command, but for what tells of its client
-	first    between       // with PassPID: what becomes the command
+	environ  []string      // of each command, without the variables about its client
+	first    between       // with PassPID: the program that becomes the command
 	ending   chan struct{} // closed when no more is to be accepted
 	shortage child.Shortage
 }
@@ -80,7 +80,7 @@ func Serve(service Service, signals chan os.Signal) (os.Signal, error) {
 	return ending, nil
 }
 
-// prepare finds out what is the same for every connection.
+// prepare determines everything that is the same for all connections.
 func (s *server) prepare() (err error) {
 	if err := child.HasRoom(room); err != nil {
 		return err
@@ -109,8 +109,8 @@ func (s *server) listen() (listeners []socket.Listener, err error) {
 	return listeners, nil
 }
 
-// startThreads has the runtime start the threads that it will need while there is room for them: it ends the program if
-// the limit of processes keeps it from starting one later.
+// startThreads makes the runtime start the threads that it will need, while there is room for them. If it cannot start one later,
+// because of the limit of processes, it ends the program.
 func startThreads() {
 	var started, released sync.WaitGroup
 	started.Add(threads)
@@ -177,7 +177,7 @@ func (s *server) start(conn *os.File, from netip.AddrPort) error {
 	case s.Inetd:
 		c.Files = []uintptr{conn.Fd(), conn.Fd(), 2}
 	case s.PassPID:
-		if _, err := handoff.LookPath(s.Argv[0]); err != nil { // in our words
+		if _, err := handoff.LookPath(s.Argv[0]); err != nil { // for our own error message
 			return err
 		}
 		c.File, c.Argv = s.first.file, slices.Concat(s.first.argv, s.Argv)
@@ -185,7 +185,7 @@ func (s *server) start(conn *os.File, from netip.AddrPort) error {
 	return s.children.Start(c)
 }
 
-// These say of an inet connection whose it is, systemd.exec(5).
+// The variables with the address of a client, systemd.exec(5).
 const (
 	remoteAddr = "REMOTE_ADDR="
 	remotePort = "REMOTE_PORT="

@@ -47,7 +47,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestServeEnviron: a command knows whose its connection is, and nothing of what this process was given.
+// TestServeEnviron: a command knows the address of its client, and nothing about the sockets that this process was given.
 func TestServeEnviron(t *testing.T) {
 	const passed = "LISTEN_FDNAMES=connection LISTEN_FDS=1 LISTEN_FDS_FIRST_FD=3 LISTEN_PID=PID "
 	for _, test := range []environTest{
@@ -60,8 +60,8 @@ func TestServeEnviron(t *testing.T) {
 	}
 }
 
-// TestServePassesEnviron: LISTEN_PID names the command, and nothing else of its environment changes, also of what a shell would
-// set or drop.
+// TestServePassesEnviron: LISTEN_PID names the command, and nothing else in its environment changes, also not variables that a shell
+// would set or drop.
 func TestServePassesEnviron(t *testing.T) {
 	dir := testkit.Directory(t)
 	t.Chdir(dir)
@@ -203,7 +203,7 @@ func TestServeCannot(t *testing.T) {
 	}
 }
 
-// TestServeShort: short of descriptors, it waits, says so once, and loses nothing.
+// TestServeShort: without free descriptors it waits, says so once, and loses nothing.
 func TestServeShort(t *testing.T) {
 	const accepting = "warning: cannot accept: too many open files; trying again until it works"
 	for _, test := range []shortTest{
@@ -236,7 +236,7 @@ func (test shortTest) check(t *testing.T) {
 	s.must("ready", test.want, "clean up")
 }
 
-// TestServeEndsShort: a shortage that does not pass keeps it from nothing but serving.
+// TestServeEndsShort: during a shortage it cannot serve, but it can end.
 func TestServeEndsShort(t *testing.T) {
 	for free := range 2 {
 		s := serve(t, inetd("echo served"), "tcp::0")
@@ -250,7 +250,7 @@ func TestServeEndsShort(t *testing.T) {
 	}
 }
 
-// comeShort has a client come to each socket while there are only so many free descriptors.
+// comeShort makes a client connect to each socket while only so many descriptors are free.
 func comeShort(t *testing.T, s *serving, free int) (clients []int, undo func()) {
 	t.Helper()
 	testkit.ReadAll(t, s.dial(0)) // the runtime has its own descriptors then

@@ -16,10 +16,10 @@ import (
 // between is what a child is at first: a program that knows its process ID, sets LISTEN_PID, and becomes the command.
 type between struct {
 	file string
-	argv []string // before those of the command
+	argv []string // precedes the arguments of the command
 }
 
-// between returns /bin/sh if that passes the environment on as it is, or else systemfd, which takes three times as long to start.
+// between returns /bin/sh if it passes the environment on unchanged. Otherwise it returns systemfd, which takes three times as long to start.
 func (s *server) between() (between, error) {
 	environ := s.environOf(netip.AddrPortFrom(netip.IPv6Loopback(), 1))
 	script := listenfds.PID + `=$$ exec "$0" "$@"`
@@ -27,17 +27,17 @@ func (s *server) between() (between, error) {
 		script = "unset PWD; " + script
 	}
 	shell := between{"/bin/sh", []string{"sh", "-c", script}}
-	if s.Argv[0][0] != '-' && shell.keeps(environ) { // bash would take that for a flag of exec
+	if s.Argv[0][0] != '-' && shell.keeps(environ) { // bash would read "-" as a flag of exec
 		return shell, nil
 	}
 	self, err := os.Executable()
 	argv := append(slices.Clone(s.Nested), "--")
-	argv[0] = self // by which OpenBSD finds the program
+	argv[0] = self // OpenBSD finds the program by it
 	return between{self, argv}, err
 }
 
-// keeps tries whether what b becomes finds environ and LISTEN_PID, and nothing else. Shells set variables of their own, and drop
-// those to which they could not assign.
+// keeps tries whether a command after b gets environ and LISTEN_PID, and nothing else. Shells set variables of their own, and drop
+// variables to which they could not assign.
 func (b between) keeps(environ []string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestBetween: these shells do for an environment that a shell has made.
+// TestBetween: these shells are good enough for an environment that a shell has made.
 func TestBetween(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dir, err := os.Getwd()

@@ -24,7 +24,7 @@ import (
 // A Serve waits for every child of this process: the tests do not run at the same time.
 
 func TestMain(m *testing.M) {
-	switch { // what the package starts is this program again
+	switch { // the package starts this program again
 	case len(os.Args) > 1 && os.Args[1] == nested[1]:
 		os.Exit(cli.Main(os.Args[1:], cli.Version{}))
 	case filepath.Base(os.Args[0]) == teller:
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// teller is a command that tells a client at descriptor 3 its process ID and its environment, which a shell would change.
+// teller is a command that tells a client at descriptor 3 its process ID and its environment. A shell would change the environment.
 const teller = "teller"
 
 func tell() {
@@ -68,7 +68,7 @@ type serving struct {
 	told    []string // which functions of the service it has called, in order
 }
 
-// serve runs a service on sockets. What is left of it when the test ends is killed.
+// serve runs a service on sockets. When the test ends, processes that are left are killed.
 func serve(t *testing.T, service accept.Service, specs ...string) *serving {
 	t.Helper()
 	s := &serving{t: t, signals: make(chan os.Signal, 1), ended: make(chan struct{})}
@@ -175,7 +175,7 @@ func (s *serving) dial(i int) net.Conn {
 	return testkit.DialAny(s.t, network, s.sockets[i].Address())
 }
 
-// readLine returns the first line that a command says, which says nothing more yet.
+// readLine returns the first line of a command, which must not have said more yet.
 func readLine(t *testing.T, c net.Conn) string {
 	t.Helper()
 	c.SetDeadline(time.Now().Add(testkit.Patience))

@@ -4,5 +4,5 @@ package child
 
 import "syscall"
 
-// dieWithUs is nothing: this system does not tell a process of the end of its parent.
+// dieWithUs is nil: this system cannot signal a process when its parent ends.
 var dieWithUs *syscall.SysProcAttr

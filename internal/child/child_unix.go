@@ -42,15 +42,14 @@ func waitForAny() (pid int, end Status, err error) {
 	return pid, Status{Code: status.ExitStatus()}, err
 }
 
-// hasSent reports whether a signal is one that a terminal sends to its foreground process group, and that is ours and our
-// children's.
+// hasSent reports whether a terminal sends this signal to its foreground process group, and that is the group of us and our children.
 func hasSent(s os.Signal) bool {
 	if s != unix.SIGINT && s != unix.SIGQUIT {
 		return false
 	}
 	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return false // there is none
+		return false // there is no terminal
 	}
 	defer unix.Close(tty)
 	group, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP)
@@ -75,8 +74,7 @@ func hasRoom(count int) error {
 	return err
 }
 
-// notifyWithin is how long a service manager may be busy: the queue of a socket that nobody reads stays full. A test waits
-// less.
+// notifyWithin limits the wait for a busy service manager: the queue of a socket that nobody reads stays full. Tests set it lower.
 var notifyWithin = unix.Timeval{Sec: 5}
 
 // notify sends one datagram to the socket of a service manager.

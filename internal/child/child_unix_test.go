@@ -113,7 +113,7 @@ func awaitNone(t *testing.T, g *Group) {
 	}
 }
 
-// TestGroup: children end in every way, by themselves and by signals, each sent after a line of the child's.
+// TestGroup: children end in every way, by themselves and by signals. Each signal is sent after a line of the child.
 func TestGroup(t *testing.T) {
 	const loop = `; echo up; while :; do sleep 0.01; done`
 	for name, test := range map[string]struct {
@@ -146,7 +146,7 @@ func TestGroup(t *testing.T) {
 	}
 }
 
-// TestGroupOfMany: a signal goes to all that live, and Wait is for the last one.
+// TestGroupOfMany: a signal goes to all living children, and Wait waits for the last one.
 func TestGroupOfMany(t *testing.T) {
 	g := NewGroup()
 	g.Signal(syscall.SIGTERM) // there is nobody
@@ -202,7 +202,7 @@ func TestWaitedByOthers(t *testing.T) {
 	awaitNone(t, g)
 }
 
-// TestStart: a command finds its arguments, the environment but for the service manager's, and its descriptors.
+// TestStart: a command finds its arguments, the environment without NOTIFY_SOCKET, and its descriptors.
 func TestStart(t *testing.T) {
 	g := NewGroup()
 	environ := []string{"B=2", notifySocket + "=/manager", "A=1", "X_" + notifySocket + "=3"}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// These make this program another: one that ends by the signal of that number, or that tells which of two comes first.
+// These turn this program into another one, which ends by the signal of that number, or tells which of two signals comes first.
 const (
 	dieVariable   = "CHILD_TEST_DIE"
 	firstVariable = "CHILD_TEST_FIRST"

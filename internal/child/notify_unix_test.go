@@ -47,7 +47,7 @@ func TestNotifyReady(t *testing.T) {
 	}
 }
 
-// TestNotifyNobody: without a manager there is nothing to do; each that cannot be told has its reason.
+// TestNotifyNobody: without a manager there is nothing to do. If a manager cannot be told, the error says why.
 func TestNotifyNobody(t *testing.T) {
 	dir := testkit.Directory(t)
 	if err := testkit.DeadSocket(dir+"/dead", unix.SOCK_DGRAM); err != nil {

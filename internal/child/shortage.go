@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Shortage waits while there are too few descriptors or processes, and tells of it once.
+// Shortage waits while there are too few descriptors or processes, and warns once.
 type Shortage struct {
 	Warn func(error)
 
 	mu   sync.Mutex
-	last time.Time // when something was lacking
+	last time.Time // the last time that something was lacking
 }
 
 const (
-	retryAfter = 100 * time.Millisecond // before what failed is tried again
-	calm       = 10 * time.Second       // without a shortage, so that the next one is told
+	retryAfter = 100 * time.Millisecond // before the next try
+	calm       = 10 * time.Second       // time without a shortage after which the next one is reported
 )
 
-// Wait returns when it is time to try again what failed with err, or when ending is closed.
+// Wait returns when it is time for the next try after err, or when ending is closed.
 func (s *Shortage) Wait(err error, ending <-chan struct{}) {
 	s.mu.Lock()
 	if time.Since(s.last) > calm {

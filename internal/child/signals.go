@@ -1,5 +1,5 @@
-// Package child starts children, passes signals on to them, and waits for their end. It also ends this process as its
-// own signals would have: by them. A service manager learns from it that this process is ready.
+// Package child starts children, passes signals on to them, and waits for their end. It also ends this process by a signal, and
+// tells a service manager that this process is ready.
 package child
 
 import (
@@ -14,7 +14,7 @@ import (
 // endings are the signals by which a user or a supervisor ends us while we stay.
 var endings = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
 
-// Endings delivers the signals that are to end this process to a channel, but for those that are ignored.
+// Endings delivers the signals that should end this process to a channel, except ignored ones.
 func Endings() chan os.Signal {
 	signals := make(chan os.Signal, 1)
 	for _, s := range endings {
@@ -25,8 +25,8 @@ func Endings() chan os.Signal {
 	return signals
 }
 
-// DieOf ends this process by a signal, as it would have ended without us in the way. It ends with 128 and the number, as a
-// shell says it, if that is not to be had: process 1 has no default actions, and the Go runtime has its own for some.
+// DieOf ends this process by a signal. If that is not possible, it exits with 128 plus the number, as a shell does: process 1 has
+// no default actions, and the Go runtime handles some signals in its own way.
 func DieOf(s os.Signal) {
 	handoff.WriteCounters()
 	number, _ := s.(syscall.Signal)
@@ -40,7 +40,7 @@ func DieOf(s os.Signal) {
 	select {} // the signal may take a moment
 }
 
-// deadly are the signals that end a Go program without a word. Others it ignores, or answers with a stack trace.
+// deadly are the signals that end a Go program silently. It ignores the others, or prints a stack trace.
 var deadly = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL}
 
 // End ends this process as a child has ended.

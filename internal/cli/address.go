@@ -19,16 +19,17 @@ type addressFlags struct {
 	Help bool   `short:"h" help:"print this help"`
 }
 
-const urlHelp = `systemfd url prints the URL of a socket, for curl, tests and editors: of those that
-this process was given, or else of those that are kept open for this directory.
+const urlHelp = `systemfd url prints the URL of a socket, for curl, tests and editors. It looks at the
+sockets that this process was given, or else at those that are kept open for this
+directory.
 
 Usage: curl "$(systemfd url [NAME])"
 
 Flags:
 `
 
-const portHelp = `systemfd port prints the port of a socket: of those that this process was given, or
-else of those that are kept open for this directory.
+const portHelp = `systemfd port prints the port of a socket. It looks at the sockets that this process
+was given, or else at those that are kept open for this directory.
 
 Usage: PORT=$(systemfd port [NAME])
 
@@ -48,7 +49,7 @@ func port(p *printer, args []string) error {
 	})
 }
 
-// address prints what a socket has; get returns "" if it has none.
+// address prints the URL or the port of a socket; get returns "" if it has none.
 func address(p *printer, args []string, help, what string, get func(spec.Opening) string) error {
 	var flags addressFlags
 	if err := parseFlags(&flags, args); err != nil {
@@ -125,7 +126,7 @@ func openingsHere() ([]spec.Opening, error) {
 	return openings, nil
 }
 
-// reachableURL is the URL by which a client on this host reaches a socket: every address is no address to connect to.
+// reachableURL is the URL by which a client on this host reaches a socket. A client cannot connect to "every address".
 func reachableURL(o spec.Opening) string {
 	if o.Addr.Addr().IsUnspecified() {
 		host := netip.AddrFrom4([4]byte{127, 0, 0, 1})

@@ -28,7 +28,7 @@ func amended(err error, args []string) error {
 	if is[*parseError](err) {
 		help = shell.Join(l.start()) + " --help lists the flags"
 		if l.mistake == nil {
-			l.lost("the command line is wrong", "") // in a way that no test has found
+			l.lost("the command line is wrong", "") // no test has found such a line
 		}
 		err = l.mistake
 	}
@@ -41,7 +41,7 @@ func amended(err error, args []string) error {
 	return withHint(err, advise(cmp.Or(advice, l.mistake.hint), l.String()+l.note))
 }
 
-// isNoSocket reports whether err says that a path is taken by something that is no socket.
+// isNoSocket reports whether err says that something else than a socket is at a path.
 func isNoSocket(err error) bool {
 	failed, ok := errors.AsType[*socket.Error](err)
 	return ok && failed.Spec.Path != "" && failed.Err == nil
@@ -71,7 +71,7 @@ func withHint(err error, hint string) error {
 	return &hinted{err, hint}
 }
 
-// lineError is about words that can be read, and do not go together.
+// lineError is about words that can be read but do not go together.
 type lineError struct {
 	text, advice string
 	mend         func(l *line)
@@ -99,7 +99,7 @@ func withoutSocket(text string) error {
 	}}
 }
 
-// givenTwice is the error of a socket that stands in the line once too often.
+// givenTwice is the error of a socket that is given twice.
 func givenTwice(text string, s spec.Spec) error {
 	return &lineError{text, "", func(l *line) {
 		for i, it := range slices.Backward(l.items) {
@@ -121,7 +121,7 @@ func (l *line) String() string {
 		return l.evalLine()
 	case l.form == nil:
 		return runLine(own, l.command)
-	case l.form.is("inspect") && len(other) > 0: // which say what it is given
+	case l.form.is("inspect") && len(other) > 0: // the other flags say what inspect is given
 		return runLine(other, append(l.start(), own...))
 	}
 	return shell.Join(slices.Concat(l.start(), own, l.arguments))

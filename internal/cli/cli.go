@@ -28,7 +28,7 @@ func Main(args []string, version Version) int {
 		err = run(p, own, command, split, version)
 	case s.run != nil:
 		err = asSubcommandError(s.run(p, args[1:]))
-	default: // help and version, with more than withoutForms knows
+	default: // help and version, with arguments that withoutForms does not know
 		if err = parseFlags(s.grammar(), args[1:]); err == nil {
 			p.help(p.out)
 		}
@@ -40,8 +40,8 @@ func Main(args []string, version Version) int {
 	return exitStatus(err)
 }
 
-// growStack has the runtime make the stack as large as a run needs it, while there is next to nothing on it. Later it would copy
-// all that is there, frame by frame: a twentieth of the time to exec.
+// growStack makes the runtime grow the stack to the size that a run needs, while the stack is almost empty. Later the runtime would
+// copy it, frame by frame, which takes a twentieth of the time to exec.
 //
 //go:noinline
 func growStack(i int) byte {

@@ -13,7 +13,7 @@ import (
 	"github.com/systemfd/systemfd/internal/shell"
 )
 
-// commandHint returns the way to run a command that could not be executed; "" if nothing comes to mind.
+// commandHint says how to run a command that could not be executed; "" if it does not know.
 func commandHint(args []string, failed *handoff.ExecError) string {
 	l := meantLine(args)
 	if len(l.command) == 0 || l.command[0] != failed.Name {
@@ -38,7 +38,7 @@ func commandHint(args []string, failed *handoff.ExecError) string {
 	return advise(advice, l.String())
 }
 
-// hintWithoutSplit is the hint if the words behind "--" are ours.
+// hintWithoutSplit is the hint if the words behind "--" belong to systemfd.
 func hintWithoutSplit(args []string, advice string) string {
 	i := slices.Index(args, "--")
 	l := meantLine(slices.Delete(slices.Clone(args), i, i+1))
@@ -51,7 +51,7 @@ func hintWithoutSplit(args []string, advice string) string {
 	return advise(advice, l.String())
 }
 
-// meantCommand returns the command that was meant; nil if nothing comes to mind.
+// meantCommand returns the command that was meant; nil if it does not know.
 func meantCommand(command []string) (advice string, meant []string) {
 	name, rest := command[0], command[1:]
 	variable, _, isAssigned := strings.Cut(name, "=")
@@ -76,8 +76,8 @@ func meantCommand(command []string) (advice string, meant []string) {
 	return "", nil
 }
 
-// meantProgram returns the words that run a file: its directory is another one, it is called nearly so, or it is a script
-// that does not say by what it is run.
+// meantProgram returns the words that run a file. The file may be in another directory, have a similar name, or be a script without
+// an interpreter line.
 func meantProgram(name string) []string {
 	path := name
 	if !strings.Contains(name, "/") {
@@ -94,7 +94,7 @@ func meantProgram(name string) []string {
 	return nil
 }
 
-// builtins are commands of the shell; a program of that name, if there is one, would be of no use.
+// builtins are commands of the shell. A program of the same name, if there is one, has no effect on the shell.
 const builtins = ". alias bg cd eval export fg jobs popd pushd read readonly set trap ulimit umask unalias unset wait"
 
 func isIdentifier(text string) bool {
@@ -103,7 +103,7 @@ func isIdentifier(text string) bool {
 	})
 }
 
-// shellWords returns the command that a line of a shell is.
+// shellWords returns a line of a shell as a command.
 func shellWords(line string) []string {
 	if strings.ContainsAny(line, "\"'`$\\;|&<>*?(){}~") {
 		i := max(strings.LastIndex(line, "&& "), strings.LastIndex(line, "; "))
@@ -119,7 +119,7 @@ func shellWords(line string) []string {
 	return words
 }
 
-// interpreterOf returns what runs a file that is there, by the end of its name.
+// interpreterOf returns the interpreter of an existing file, by the suffix of its name.
 func interpreterOf(name string) string {
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return ""
@@ -145,7 +145,7 @@ func interpreterOf(name string) string {
 	return ""
 }
 
-// isProgram reports whether a file begins as one that can be executed: as a script that says by what, or as machine code.
+// isProgram reports whether a file begins like an executable: a script with an interpreter line, or machine code.
 func isProgram(name string) bool {
 	f, err := os.Open(name)
 	if err != nil {

@@ -16,8 +16,8 @@ type completionFlags struct {
 	Help  bool   `short:"h" help:"print this help"`
 }
 
-const completionHelp = `systemfd completion prints the script by which a shell completes systemfd, the
-command behind "--" included. Packages install it; otherwise:
+const completionHelp = `systemfd completion prints the completion script for a shell. It also completes
+the command behind "--". Packages install it; otherwise:
 
 Usage: systemfd completion SHELL
 
@@ -63,7 +63,7 @@ func completion(p *printer, args []string) error {
 	return &usageError{fmt.Sprintf("unknown shell %q", flags.Shell), hint}
 }
 
-// nearCompletion returns which of names a shell is called here, "" if it is none.
+// nearCompletion returns the name among names that was meant by shell; "" if none was.
 func nearCompletion(shell string, names []string) string {
 	switch name := filepath.Base(shell); name {
 	case "nu":

@@ -8,14 +8,14 @@ import (
 	"github.com/systemfd/systemfd/internal/takeover"
 )
 
-// proxyHint is what to type if COMMAND is known to take no socket; "" if it is not, or if --proxy is no way out.
+// proxyHint says what to type if COMMAND is known to take no socket; "" if it is not known, or if --proxy does not help.
 func (h *handover) proxyHint() string {
 	isNoStream := func(s takeover.Socket) bool { return s.Type.Transport() != spec.Stream }
 	if h.flags.Inetd || slices.ContainsFunc(h.sockets, isNoStream) {
 		return ""
 	}
 	args := slices.DeleteFunc(slices.Clone(h.args), func(arg string) bool {
-		return slices.Contains([]string{"--lazy", "--nonblock", "--pid", "--no-pid"}, arg) // of no sense below --proxy
+		return slices.Contains([]string{"--lazy", "--nonblock", "--pid", "--no-pid"}, arg) // they make no sense with --proxy
 	})
 	return h.way.ProxyHint(launcher.Outer{Args: append(args, "--proxy")})
 }

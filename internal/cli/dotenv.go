@@ -8,7 +8,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// checkDotenv finds what an env file has no words for.
+// checkDotenv refuses what an env file cannot express.
 func (f *envFlags) checkDotenv() error {
 	switch {
 	case f.Shell != shell.Dotenv:
@@ -21,7 +21,7 @@ func (f *envFlags) checkDotenv() error {
 	return nil
 }
 
-// checkDotenvNames does so for the names of sockets, which may hold almost anything.
+// checkDotenvNames does so for the names of sockets, which may contain almost any character.
 func (f *envFlags) checkDotenvNames(openings []spec.Opening) error {
 	names := make([]string, len(openings))
 	for i, o := range openings {

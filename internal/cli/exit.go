@@ -10,7 +10,7 @@ import (
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
-// The exit statuses of systemfd itself, as env(1) and timeout(1) have them; else the command's own.
+// The exit statuses of systemfd itself, the same as of env(1) and timeout(1). Otherwise the exit status is the command's own.
 const (
 	exitSubcommand = 1
 	exitUsage      = 2
@@ -19,19 +19,19 @@ const (
 	exitNotFound   = 127
 )
 
-// usageError is a command line that means nothing.
+// usageError is a wrong command line.
 type usageError struct{ text, hint string }
 
 func (e *usageError) Error() string { return e.text }
 func (e *usageError) Hint() string  { return e.hint }
 
-// failure is the plain no of a subcommand.
+// failure is the negative answer of a subcommand, for example that no socket has a name.
 type failure struct{ text, hint string }
 
 func (e *failure) Error() string { return e.text }
 func (e *failure) Hint() string  { return e.hint }
 
-// subcommandError marks what made a subcommand fail.
+// subcommandError marks the error of a subcommand.
 type subcommandError struct{ error }
 
 func (e subcommandError) Unwrap() error { return e.error }

@@ -5,13 +5,13 @@ import "github.com/alecthomas/kong"
 // subcommand is a form of the command line with a first word.
 type subcommand struct {
 	name    string
-	usage   string // what is behind the name
+	usage   string // the arguments
 	summary string
 	grammar func() any
 	run     func(p *printer, args []string) error
 }
 
-// subcommands are in the order of the help. The main form has no first word: what it runs is behind "--".
+// subcommands are in the order of the help. The main form has no first word: its command is behind "--".
 var subcommands = []subcommand{
 	{"env", "-s SPEC...", "keep sockets open for this shell, between runs", grammar[envFlags], env},
 	{"status", "", "what is kept, and for whom", grammar[statusFlags], status},
@@ -24,7 +24,7 @@ var subcommands = []subcommand{
 	{"version", "", "print the version", grammar[versionFlags], nil},
 }
 
-// helpFlags are the arguments of systemfd help. What it stands for is carried out by withoutForms.
+// helpFlags are the arguments of systemfd help, which withoutForms carries out.
 type helpFlags struct {
 	Form string `arg:"" optional:"" complete:"form" help:"whose help to print [the main form]"`
 	Help bool   `short:"h" help:"print this help"`
@@ -62,8 +62,8 @@ func findSubcommand(name string) *subcommand {
 	return nil
 }
 
-// Form is one form of the command line as data, for what is made of it: completions, and the test of the man page. The
-// tag complete of a flag or an argument says what completes its value.
+// Form is one form of the command line as data, for the generator of the completions and the test of the man page. The tag
+// complete of a flag or an argument says what completes its value.
 type Form struct {
 	Name, Summary string // Name is "" for the main form
 	Model         *kong.Node

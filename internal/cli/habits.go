@@ -20,8 +20,8 @@ type habit struct {
 	flags      string
 	takesValue bool
 	advice     string
-	flag       string                            // that stands for it
-	mend       func(l *line, name, value string) // if it needs more than a flag; without both, it is left out
+	flag       string                            // our flag for it
+	mend       func(l *line, name, value string) // if another flag is not enough; without flag and mend it is left out
 }
 
 // habits are those of systemd-socket-activate(1), and of servers, which are told where to listen.
@@ -90,7 +90,7 @@ func (h *habit) carryOut(l *line, name, value string) {
 	}
 }
 
-// fromHabits holds the meaning of flags that are not about one socket.
+// fromHabits has the meaning of flags that are not about one socket.
 type fromHabits struct {
 	host      string
 	typ       string
@@ -111,12 +111,12 @@ func datagramHabit(l *line, _, _ string) { l.habits.transport = spec.Datagram }
 func seqpacketHabit(l *line, _, _ string) { l.habits.transport = spec.SeqPacket }
 
 func environHabit(l *line, _, value string) {
-	if strings.Contains(value, "=") { // else it is only to be passed, and it is
+	if strings.Contains(value, "=") { // without "=", the variable is only to be passed on, as all are
 		l.habits.environ = append(l.habits.environ, value)
 	}
 }
 
-// listenHabit: where systemd-socket-activate has only a port, it means every address.
+// listenHabit: to systemd-socket-activate, a port without an address means every address.
 func listenHabit(l *line, _, value string) {
 	if value != "" && strings.Trim(value, "0123456789") == "" {
 		value = ":" + value
@@ -156,7 +156,7 @@ func jsonHabit(l *line, _, _ string) {
 	l.addFlag("json", "")
 }
 
-// versionHabit is --version if nothing else was typed; else somebody wants to see more, and sees all already.
+// versionHabit is --version if nothing else was typed. Otherwise it means "verbose", which needs no flag here.
 func versionHabit(l *line, _, _ string) {
 	if len(l.items)+len(l.rest)+len(l.command) == 0 {
 		l.form = nil
@@ -170,7 +170,7 @@ func argumentHabit(l *line, _, value string) {
 	l.addArgument("", value)
 }
 
-// apply adds to each socket what was said of all.
+// apply adds to each socket what was said about all.
 func (h fromHabits) apply(l *line) {
 	if h.host != "" && !l.has("socket") && l.opens() {
 		l.addFlag("socket", h.host)

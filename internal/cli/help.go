@@ -18,7 +18,7 @@ Examples:
   systemfd -s http::3000 -- ./server
       open 127.0.0.1:3000 and become ./server, which finds it at descriptor 3
   systemfd -s http::3000 -- cargo watch -x run
-      a watcher restarts the server, the socket stays
+      a watcher restarts the server, the socket stays open
   systemfd -s http::3000 -- entr -nr systemfd -- ./server
       systemfd again below the watcher: for servers that check LISTEN_PID
 
@@ -31,7 +31,7 @@ SPEC is [NAME=][TYPE::]VALUE:
          :3000             every address, IPv6 and IPv4
          ./app.sock, @app  a unix socket; a path has a /, @ is abstract (Linux)
          A URL is TYPE and VALUE in one: http://127.0.0.1:3000/
-  NAME   what LISTEN_FDNAMES calls it; without, the TYPE
+  NAME   its name in LISTEN_FDNAMES; without, the TYPE
 
 Other forms, each with --help:
 `
@@ -84,7 +84,7 @@ func flagTable(grammar any) string {
 	return b.String()
 }
 
-// helpWidth is that of a terminal; flagWidth that of the flags in it.
+// helpWidth is the width of a terminal, flagWidth that of the column of flags.
 const helpWidth, flagWidth = 80, 22
 
 // wrapped returns text in lines that are not longer than width, unless a word is.

@@ -6,7 +6,7 @@ import (
 	"github.com/systemfd/systemfd/internal/socket"
 )
 
-// socketInfo is a socket as JSON, the same wherever one is described.
+// socketInfo is a socket as JSON, the same in every output.
 type socketInfo struct {
 	Name    string `json:"name"`
 	Type    string `json:"type"`

@@ -7,7 +7,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// A named socket has the name that it is passed by, and a specification; that is "" if nobody knows it.
+// A named socket has the name by which it is passed, and a specification, which is "" if it is unknown.
 type named struct{ name, spec string }
 
 var socketsJSONTests = []struct {

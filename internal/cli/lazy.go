@@ -8,8 +8,8 @@ import (
 	"github.com/systemfd/systemfd/internal/socket"
 )
 
-// waitForTraffic waits until a connection or a datagram arrives on any of sockets, and takes nothing from it. One of
-// signals that ends us meanwhile leaves nothing behind.
+// waitForTraffic waits until a connection or a datagram arrives on any of sockets, and leaves it in the queue. If one of signals ends
+// us meanwhile, cleanUp runs.
 func waitForTraffic(sockets []socket.Socket, signals chan os.Signal, cleanUp func()) error {
 	arrived := make(chan error, 1)
 	go func() { arrived <- socket.Wait(sockets) }()
@@ -19,7 +19,7 @@ func waitForTraffic(sockets []socket.Socket, signals chan os.Signal, cleanUp fun
 	case err := <-arrived:
 		signal.Stop(signals)
 		select {
-		case s = <-signals: // it has come together with the traffic
+		case s = <-signals: // it came together with the traffic
 		default:
 			return err
 		}

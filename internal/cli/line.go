@@ -12,11 +12,11 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// line is a command line that is being corrected. Its first mistake becomes the error, and String shows it without any.
+// line is a command line that is being corrected. Its first mistake becomes the error. String returns the line without mistakes.
 type line struct {
 	form      *subcommand // nil is the main form
 	own       []string    // what is before "--", without the subcommand
-	rest      []string    // of own, what is still to be read
+	rest      []string    // the part of own that is not read yet
 	isSplit   bool        // there is a "--"
 	items     []item
 	arguments []string // of a subcommand
@@ -37,7 +37,7 @@ type item struct {
 	isSample bool // the value was missing
 }
 
-// meantLine reads a line as kong does, and goes on behind a mistake.
+// meantLine reads a line as kong does, but goes on after a mistake.
 func meantLine(args []string) *line {
 	l := &line{flags: map[*subcommand][]*kong.Flag{}}
 	l.rest, l.command, l.isSplit = splitCommand(args)
@@ -137,7 +137,7 @@ func isValue(word string) bool {
 	return word == "-" || err == nil || !isFlag(word) && !isDash(word)
 }
 
-// isBoolOf reports whether word is meant as the value of a flag that has none.
+// isBoolOf reports whether word is meant as the value of a flag that takes none.
 func isBoolOf(name, word string) bool {
 	return contains("true false yes no on off", word) || name == "--pid" && strings.Trim(word, "0123456789") == ""
 }
@@ -183,7 +183,7 @@ func (l *line) nearFlag(name string) *kong.Flag {
 	return nil
 }
 
-// otherForm returns a form beside this one that has a flag, and the flag.
+// otherForm returns another form that has the flag, and the flag.
 func (l *line) otherForm(name string) (*subcommand, *kong.Flag) {
 	if flag := l.flagOf(nil, name); l.form != nil && flag != nil {
 		return nil, flag
@@ -243,7 +243,7 @@ func isYesNo(value string) bool {
 	return slices.Contains([]string{"true", "yes", "1", "false", "no", "0"}, strings.ToLower(value))
 }
 
-// addUnknown adds the flag that a name stands for which this form does not have.
+// addUnknown adds the flag that was meant by a name that this form does not have.
 func (l *line) addUnknown(name, value string) {
 	text, near := fmt.Sprintf("unknown flag %q", name), l.nearFlag(name)
 	h := l.habitOf(name)
@@ -255,7 +255,7 @@ func (l *line) addUnknown(name, value string) {
 	case flag != nil:
 		l.wrong(text, "")
 		l.addOther(form, item{flag: flag, name: name, value: value, hasValue: value != ""})
-	case isNegative && l.flagOf(l.form, "--"+positive) != nil: // which is so without it
+	case isNegative && l.flagOf(l.form, "--"+positive) != nil: // that is the default
 		l.wrong(text, "")
 	case near != nil:
 		l.wrong(text, "")
@@ -279,7 +279,7 @@ func (l *line) addOther(form *subcommand, it item) {
 	case l.form == nil && isFirst:
 		l.form = form
 	case l.form == nil && form.is("env"), l.form.is("env") && form == nil && it.flag.Name != "hold", l.form.is("inspect") && form == nil:
-	case l.form != nil && form == nil: // it would say nothing here
+	case l.form != nil && form == nil: // it has no meaning here
 		return
 	default:
 		l.isLost = true

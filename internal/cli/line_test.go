@@ -88,7 +88,7 @@ func formGrammar(form *subcommand) any {
 	return form.grammar()
 }
 
-// TestValues: each flag that takes a value is known by what may stand there, and its example is right.
+// TestValues: each flag that takes a value has a row that checks it, and its example is right.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	for _, form := range Forms() {

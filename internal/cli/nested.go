@@ -8,8 +8,8 @@ import (
 	"github.com/systemfd/systemfd/internal/shell"
 )
 
-// eaten goes behind the hint that a "--" is missing. Below a launcher that does not keep the process ID, one that has taken
-// the "--" for its own may be to blame, and would do so again.
+// eaten is added to the hint that a "--" is missing. Below a launcher that does not keep the process ID, the launcher may have taken
+// the "--" for itself. It would do so again.
 func eaten(args []string, argument string) string {
 	sockets, pid := os.Getenv(listenfds.Sockets), os.Getenv(listenfds.PID)
 	if sockets == "" || pid != "" || args[0] != argument {

@@ -48,8 +48,8 @@ func printOffers(p *printer, kind string, typed []string) error {
 	return err
 }
 
-// closable is what systemfd stop takes: holders, and the sockets that the one of this directory keeps. A holder that does not answer is
-// left out: a warning would stand in the line that is being typed.
+// closable is what systemfd stop takes: holders, and the sockets that the holder of this directory keeps. A holder that does not
+// answer is left out, because a warning would appear in the line that is being typed.
 func closable([]string) ([]offer, error) {
 	states, _, err := holder.States()
 	found := namesOf(states)
@@ -78,7 +78,7 @@ func holders([]string) ([]offer, error) {
 	return namesOf(states), err
 }
 
-// namesOf are the names of holders, with the addresses that they keep, and where they were started.
+// namesOf are the names of holders, with the addresses that they keep and the directories in which they were started.
 func namesOf(states []holder.State) (found []offer) {
 	for _, state := range states {
 		var addresses []string
@@ -128,7 +128,7 @@ func valuesOf(short, long string, typed []string) (values []string) {
 	return values
 }
 
-// owners are the processes of this user: first the shells that are used, for these are what sockets are kept for.
+// owners are the processes of this user. The shells in use come first, because sockets are usually kept for them.
 func owners([]string) ([]offer, error) {
 	all, err := process.Own()
 	var shells, others []offer
@@ -148,7 +148,7 @@ func owners([]string) ([]offer, error) {
 	return append(shells, others...), err
 }
 
-// oneLine is text without what would end a line or a field.
+// oneLine is text without characters that would end a line or a field.
 func oneLine(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < ' ' }), " ")
 }

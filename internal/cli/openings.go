@@ -35,11 +35,11 @@ type wanted struct {
 	openings []spec.Opening
 	units    []string // the file that says each, "" for -s
 	accept   bool     // a unit says Accept=yes
-	read     []string // what else than the files typed was read
+	read     []string // the files that were read beside the typed ones
 	warnings []string
 }
 
-// tell says what was read, and what is wrong with it.
+// tell says which files were read, and prints the warnings.
 func (w wanted) tell(p *printer) {
 	for _, text := range w.read {
 		p.say(text)
@@ -87,10 +87,10 @@ func (w *wanted) addSocket(text string, options spec.Options) error {
 	return err
 }
 
-// withoutUnit is what is wrong with --map if there is nothing that it could change.
+// withoutUnit is the error of --map without a unit.
 const withoutUnit = "--map changes what a unit says, and there is no --unit"
 
-// checkOpenings finds what would say nothing of any socket.
+// checkOpenings refuses flags that have no effect on any socket.
 func (f *openFlags) checkOpenings(openings []spec.Opening) error {
 	has := func(family spec.Family) bool {
 		return slices.ContainsFunc(openings, func(o spec.Opening) bool { return o.Type.Family() == family })
@@ -107,7 +107,7 @@ func (f *openFlags) checkOpenings(openings []spec.Opening) error {
 	return nil
 }
 
-// options returns what the flags say of all sockets.
+// options returns the options that the flags set for all sockets.
 func (f *openFlags) options() (o spec.Options, err error) {
 	o.NoReuse, o.ReusePort = f.NoReuse, f.ReusePort
 	if o.Backlog, err = parseBacklog(f.Backlog); err == nil {
@@ -140,11 +140,11 @@ func parseMode(text string) (mode spec.Optional[uint32], err error) {
 	return spec.Some(uint32(bits)), nil
 }
 
-// mappable are failures that another port or path does not have.
+// mappable are errors that another port or path avoids.
 var mappable = []error{fs.ErrPermission, syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EROFS}
 
-// explained names the way out if two sockets of the line are in each other's way, or if a unit asks for what this user, or
-// this host, does not have.
+// explained adds a hint if two sockets of the line are in each other's way, or if a unit asks for something that this user or this
+// host does not have.
 func (w wanted) explained(err error) error {
 	failed, ok := errors.AsType[*socket.Error](err)
 	if !ok || !slices.ContainsFunc(mappable, func(target error) bool { return errors.Is(err, target) }) {
@@ -164,7 +164,7 @@ func (w wanted) explained(err error) error {
 		port := int(w.openings[i].Port())
 		from, to = strconv.Itoa(port), strconv.Itoa((port+8000)%(math.MaxUint16+1))
 	}
-	return &socket.Error{Text: err.Error(), Remedy: fmt.Sprintf("bind something else where %s says so: --map %s=%s", w.units[i], from, to), Err: err}
+	return &socket.Error{Text: err.Error(), Remedy: fmt.Sprintf("bind something else than %s says: --map %s=%s", w.units[i], from, to), Err: err}
 }
 
 // twice is the error of two openings that want what failed; nil if there are no two.

@@ -25,8 +25,8 @@ func parseFlags(grammar any, args []string) error {
 	return nil
 }
 
-// parseOpening is parseFlags of a grammar with open and quiet among its flags. Most lines have only plain words: kong would cost
-// them more than all the rest of a run, and its time grows with the square of the words.
+// parseOpening is parseFlags of a grammar with open and quiet among its flags. Most lines have only plain words, which it reads itself:
+// kong takes longer than all the rest of a run, and its time grows with the square of the number of words.
 func parseOpening(grammar any, open *openFlags, quiet *bool, args []string) error {
 	sockets, isQuiet, rest := takePlain(args)
 	if len(rest) > 0 {
@@ -59,8 +59,8 @@ func takePlain(args []string) (sockets []string, quiet bool, rest []string) {
 	return sockets, quiet, rest
 }
 
-// plainWords returns how many words at the beginning of args are a flag that takePlain takes. In front of a word that is none,
-// they stay: without them, it would be the value of a flag before them.
+// plainWords returns how many words the flag at the beginning of args has, 0 if takePlain does not take it. It is also 0 if the next
+// word is not a flag: without the plain words, that word would become the value of an earlier flag.
 func plainWords(args []string) (n int) {
 	switch word := args[0]; {
 	case word == "-q" || word == "--quiet":
@@ -74,7 +74,7 @@ func plainWords(args []string) (n int) {
 	return n
 }
 
-// newParser builds the parser of only one form: a grammar costs more than all else before exec.
+// newParser builds the parser of only one form: a grammar takes longer than everything else before exec.
 func newParser(grammar any) *kong.Kong {
 	return kong.Must(grammar, kong.NoDefaultHelp(), kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)))
 }
@@ -82,7 +82,7 @@ func newParser(grammar any) *kong.Kong {
 // errNoValue is the error of a value that is empty, as of a variable that is not set.
 var errNoValue = errors.New("no value")
 
-// decodeText takes the bytes of a value as they are: kong's own way through JSON changes those that are no UTF-8.
+// decodeText takes the bytes of a value unchanged. Kong decodes it as JSON, which changes bytes that are not UTF-8.
 func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
 	token, err := ctx.Scan.PopValue("string")
 	text, ok := token.Value.(string)

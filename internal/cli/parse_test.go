@@ -12,7 +12,7 @@ import (
 func FuzzParseOpening(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		args := strings.Split(text, " ")
-		if slices.Contains(args, "--") { // what is before the first
+		if slices.Contains(args, "--") { // only the words before the first are for us
 			return
 		}
 		var got, want runFlags
@@ -26,7 +26,7 @@ func FuzzParseOpening(f *testing.F) {
 	})
 }
 
-// TestTakePlain: what most lines consist of is read without kong.
+// TestTakePlain: the words of most lines are read without kong.
 func TestTakePlain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/systemfd/systemfd/internal/takeover"
 )
 
-// checkProxy refuses flags that say what COMMAND does with descriptors, since below --proxy it gets none.
+// checkProxy refuses flags about the descriptors of COMMAND, because with --proxy it gets none.
 func (f *runFlags) checkProxy() error {
 	var given []string
 	for _, other := range []struct {
@@ -54,27 +54,27 @@ func (h *handover) checkPorts(names []string) error {
 	return nil
 }
 
-// pickPorts picks a private port for each socket, and puts them into the arguments of COMMAND. The sockets are open, so that none of
-// their ports is picked.
+// pickPorts picks a private port for each socket, and puts the ports into the arguments of COMMAND. The sockets are open already, so
+// none of their ports is picked.
 func (h *handover) pickPorts() (err error) {
 	var names []string
 	for _, s := range h.sockets {
 		names = append(names, s.Name)
 	}
-	if err = h.checkPorts(names); err != nil { // one was stopped
+	if err = h.checkPorts(names); err != nil { // a socket was stopped
 		return err
 	}
 	if h.ports, err = proxy.FreePorts(len(h.sockets)); err != nil {
 		return err
 	}
 	if len(proxy.Names(h.argv)) == 0 {
-		h.printer.hint("no {port} in the command: it has to listen on the port that PORT says")
+		h.printer.hint("no {port} in the command: it has to listen on the port in PORT")
 	}
 	h.argv = proxy.Fill(h.argv, func(name string) string { return strconv.Itoa(h.ports[max(slices.Index(names, name), 0)]) })
 	return nil
 }
 
-// proxy stays in front of COMMAND until that has ended, and ends as it did.
+// proxy stays in front of COMMAND until COMMAND ends, and ends in the same way.
 func (h *handover) proxy(signals chan os.Signal) error {
 	sockets := takeover.Sockets(h.sockets)
 	environ := listenfds.Environ(h.environ, listenfds.Set{Sockets: takeover.Describe(sockets).Sockets, NoHolder: true})

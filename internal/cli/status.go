@@ -20,8 +20,8 @@ type statusFlags struct {
 	Help bool `short:"h" help:"print this help"`
 }
 
-const statusHelp = `systemfd status tells what is kept open for you: which sockets, for whom, since
-when, how many connections wait in the queue, who uses them, and what is broken.
+const statusHelp = `systemfd status lists the sockets that are kept open for you: for whom, since when,
+how many connections wait in the queue, who uses them, and what is broken.
 
 Usage: systemfd status [--json]
 
@@ -105,10 +105,10 @@ func statesJSON(states []holder.State) (string, error) {
 
 func socketOf(o spec.Opening) socket.Socket { return socket.Socket{Name: o.FDName(), Opening: o} }
 
-// columns is how wide a terminal is at least.
+// columns is the smallest width of a terminal.
 const columns = 80
 
-// statesText is a block per holder, and in it a line per socket, which goes on below its address.
+// statesText has a block per holder, and in it a line per socket. Long lines go on below the address.
 func statesText(states []holder.State, color bool) string {
 	var blocks []string
 	for _, state := range states {
@@ -146,7 +146,7 @@ func stateLines(state holder.State, color bool) []string {
 	return lines
 }
 
-// keptItems says what is known of a socket, its address first.
+// keptItems is the line of a socket, item by item, its address first.
 func keptItems(kept holder.Kept) []string {
 	address := kept.Opening.Display()
 	if kept.Opening.Path != "" {

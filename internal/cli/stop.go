@@ -73,7 +73,7 @@ func stopAll(p *printer) error {
 	return closeEach(p, clients, nil)
 }
 
-// closeEach is closeKept of several holders. One that has ended meanwhile has closed its sockets by itself.
+// closeEach is closeKept of several holders. A holder that has ended meanwhile has closed its sockets itself.
 func closeEach(p *printer, clients []holder.Client, openings []spec.Opening) error {
 	var errs []error
 	for _, c := range clients {
@@ -84,7 +84,7 @@ func closeEach(p *printer, clients []holder.Client, openings []spec.Opening) err
 	return errors.Join(errs...)
 }
 
-// stopNamed closes nothing if one of the names means nothing.
+// stopNamed closes nothing if one of the names is unknown.
 func stopNamed(p *printer, names []string) error {
 	var holders []holder.Client
 	var openings []spec.Opening
@@ -117,10 +117,10 @@ func stopNamed(p *printer, names []string) error {
 	return errors.Join(err, closeEach(p, holders, nil))
 }
 
-// holderCalled returns the holder that runs and has a name, nil if there is none.
+// holderCalled returns the running holder of that name, nil if there is none.
 func holderCalled(name string) (holder.Client, error) {
 	c, err := holder.Named(name)
-	if err != nil { // it can be no holder's name
+	if err != nil { // it cannot be the name of a holder
 		return nil, nil
 	}
 	if _, err = c.Status(); errors.Is(err, holder.ErrGone) {
@@ -129,8 +129,8 @@ func holderCalled(name string) (holder.Client, error) {
 	return c, err
 }
 
-// socketsCalled returns the holder of this shell, or else of this directory, and its sockets that have a name: as it calls them, or as
-// this shell does. If there are none, it is a port or an address.
+// socketsCalled returns the holder of this shell, or else of this directory, and its sockets of that name. The name is the one in the
+// holder or in this shell. If no socket has the name, it is taken as a port or an address.
 func socketsCalled(name string) (here holder.Client, openings []spec.Opening, err error) {
 	if here, err = keeperOf(""); err != nil {
 		return nil, nil, err
@@ -169,7 +169,7 @@ func isAt(o spec.Opening, address string) bool {
 	return err == nil && (o.SameSocket(wanted.Spec) || wanted.Path != "" && o.Path == socket.Absolute(wanted.Path))
 }
 
-// closeKept has a holder close openings, or everything, and tells what that was.
+// closeKept makes a holder close openings, or everything, and says what was closed.
 func closeKept(p *printer, c holder.Client, openings []spec.Opening) error {
 	closed, err := c.Stop(openings)
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"github.com/systemfd/systemfd/internal/file"
 )
 
-// unitHost knows what the specifiers of a unit stand for: what systemd's own manager would say of root, and the user's manager of
-// all others.
+// unitHost has the values of the specifiers of a unit: for root those of the system manager, for other users those of the user's
+// manager.
 type unitHost struct {
 	file   string // of the unit
 	isRoot bool
 }
 
-// value returns what a specifier of unitfile.Host stands for.
+// value returns the value of a specifier of unitfile.Host.
 func (h unitHost) value(specifier byte) (string, error) {
 	if d, ok := unitDirectories[specifier]; ok {
 		return h.directory(d)
@@ -52,8 +52,8 @@ func (h unitHost) value(specifier byte) (string, error) {
 	return userValue(specifier)
 }
 
-// unitDirectory is one of the system, and its counterpart of a user: the value of a variable, else a directory in the home
-// directory, and below that a name.
+// unitDirectory is a directory of the system, and the one of a user: the value of a variable or else a directory below the home
+// directory, and a name below that.
 type unitDirectory struct{ system, variable, home, below string }
 
 // unitDirectories are those of systemd 254 and later; before, %S and %L stood for the directory of %E.
@@ -80,7 +80,7 @@ func (h unitHost) directory(d unitDirectory) (string, error) {
 	return home + "/" + d.home + d.below, err
 }
 
-// userValue returns what a specifier about the user stands for.
+// userValue returns the value of a specifier about the user.
 func userValue(specifier byte) (string, error) {
 	switch specifier {
 	case 'U':
@@ -116,7 +116,7 @@ func homeDirectory() (string, error) {
 	return u.HomeDir, nil
 }
 
-// userShell is that of the environment, or else of passwd(5).
+// userShell is the shell in the environment, or else in passwd(5).
 func userShell() (string, error) {
 	if value := os.Getenv("SHELL"); strings.HasPrefix(value, "/") {
 		return value, nil
@@ -131,7 +131,7 @@ func userShell() (string, error) {
 	return "/bin/sh", err
 }
 
-// architectures are what systemd calls otherwise than Go.
+// architectures are those that systemd calls by another name than Go.
 var architectures = map[string]string{
 	"amd64": "x86-64", "386": "x86", "loong64": "loongarch64", "mips64le": "mips64-le", "mipsle": "mips-le", "ppc64le": "ppc64-le",
 }
@@ -143,7 +143,7 @@ func architecture(goarch string) string {
 	return goarch
 }
 
-// osReleaseFields are how the fields of os-release(5) begin that have a specifier.
+// osReleaseFields are the beginnings of the fields of os-release(5) that have a specifier.
 var osReleaseFields = map[byte]string{
 	'A': "\nIMAGE_VERSION=", 'B': "\nBUILD_ID=", 'M': "\nIMAGE_ID=", 'o': "\nID=", 'w': "\nVERSION_ID=", 'W': "\nVARIANT_ID=",
 }
@@ -157,7 +157,7 @@ func osRelease(line string) (string, error) {
 	return assigned(text, line), err
 }
 
-// assigned returns what a file of NAME=value lines says last behind line, which is "\nNAME=". Values may be quoted as in a shell.
+// assigned returns the last value of NAME in a file of NAME=value lines; line is "\nNAME=". Values may be quoted as in a shell.
 func assigned(text, line string) string {
 	text = "\n" + text
 	i := strings.LastIndex(text, line)
@@ -205,7 +205,7 @@ func temporary(standard string) string {
 	return standard
 }
 
-// realFile is the whole path of a file; of a link that of its target.
+// realFile is the absolute path of a file, or of the target of a link.
 func realFile(path string) (string, error) {
 	if target, err := os.Readlink(path); err == nil {
 		if !filepath.IsAbs(target) {
@@ -224,7 +224,7 @@ func readText(path string) (string, error) {
 	return string(text), nil
 }
 
-// readLine is the one line of a file.
+// readLine returns the only line of a file.
 func readLine(path string) (string, error) {
 	text, err := readText(path)
 	return strings.TrimSpace(text), err

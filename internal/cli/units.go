@@ -17,7 +17,7 @@ import (
 	"github.com/systemfd/systemfd/internal/unitfile"
 )
 
-// addUnit adds what the unit at path opens.
+// addUnit adds the sockets of the unit at path.
 func (w *wanted) addUnit(path string, options spec.Options, maps *unitfile.Maps) error {
 	unit, err := w.readUnit(path, options)
 	if err != nil {
@@ -30,7 +30,7 @@ func (w *wanted) addUnit(path string, options spec.Options, maps *unitfile.Maps)
 	}
 	openings, err := maps.Apply(unit)
 	if is[*unitfile.Error](err) {
-		return err // says where
+		return err // the error says where
 	}
 	for i := 0; i < len(openings) && err == nil; i++ {
 		err = socket.Check(openings[i].Spec)
@@ -42,7 +42,7 @@ func (w *wanted) addUnit(path string, options spec.Options, maps *unitfile.Maps)
 	return nil
 }
 
-// readUnit reads a unit, and notes which files it has beside the one at path.
+// readUnit reads a unit, and notes its files beside the one at path.
 func (w *wanted) readUnit(path string, options spec.Options) (unitfile.Unit, error) {
 	sources, err := unitSources(path)
 	if err != nil {
@@ -89,7 +89,7 @@ func unitSources(path string) ([]unitfile.Source, error) {
 	return sources, err
 }
 
-// dropIns returns the drop-ins of the unit at path, in the order in which they count: that of their names.
+// dropIns returns the drop-ins of the unit at path, in the order of their names, in which they are applied.
 func dropIns(path string) ([]string, error) {
 	files := map[string]string{}
 	for _, directory := range unitfile.DropIns(path) {
@@ -111,7 +111,7 @@ func dropIns(path string) ([]string, error) {
 	return sorted, nil
 }
 
-// unreadable is a mistake of who typed the path, unless descriptors are short.
+// unreadable is a usage error, unless there are too few descriptors.
 func unreadable(kind, path string, err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err

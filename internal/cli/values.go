@@ -18,8 +18,8 @@ import (
 type value struct {
 	flag    string
 	example string                   // "" if only the user can know
-	check   func(text string) error  // the error of a wrong one
-	meant   func(text string) string // what a wrong one stands for, or ""
+	check   func(text string) error  // returns the error of a wrong value
+	meant   func(text string) string // returns the right value for a wrong one, or ""
 }
 
 // values has a row for each flag that takes one.
@@ -73,7 +73,7 @@ func (l *line) addValue(it item) {
 	}
 }
 
-// meantValues returns the values that text stands for, if err says that it is wrong; none to leave the flag out.
+// meantValues returns the values that were meant by text, if err says that it is wrong. It returns none to leave the flag out.
 func (l *line) meantValues(flag, text string, err error) []string {
 	if err == nil {
 		return []string{text}
@@ -88,7 +88,7 @@ func (l *line) meantValues(flag, text string, err error) []string {
 	if meant := valueOfFlag(flag).meant(text); meant != "" && valueOfFlag(flag).check(meant) == nil {
 		return []string{meant}
 	}
-	if flag == "owner" { // without it, that is the shell
+	if flag == "owner" { // the default is the shell
 		return nil
 	}
 	l.isLost = true
@@ -116,7 +116,7 @@ func (l *line) joinedValue(flag, text string) (joined string) {
 	return joined
 }
 
-// checkSocket also looks at what stands at a path.
+// checkSocket also looks at what is at a path.
 func checkSocket(text string) error {
 	s, err := spec.Parse(text)
 	if err != nil || s.Path == "" {
@@ -128,8 +128,8 @@ func checkSocket(text string) error {
 	return nil
 }
 
-// meantPath returns a path in a directory, or beside a file; of a path with ~, which the shell left since it does not stand
-// where a word begins, the one that a shell would have read.
+// meantPath returns a path in a directory, or beside a file. In a path with a ~ that the shell left, because it is not at the beginning
+// of a word, it expands the ~.
 func meantPath(text string) string {
 	s, err := spec.Parse(text)
 	if err != nil {
@@ -164,7 +164,7 @@ var whereUnitsAre = [...]string{
 	"/etc/systemd/user", "/usr/lib/systemd/user",
 }
 
-// meantUnit returns the file of a unit that is called nearly so, or that systemd would find.
+// meantUnit returns the file of a unit with a similar name, or the one that systemd would find.
 func meantUnit(text string) string {
 	if near := nearFile(text, ".socket"); near != "" {
 		return near
@@ -181,7 +181,7 @@ func meantUnit(text string) string {
 	return ""
 }
 
-// nearFile returns the file in the directory of path that is called nearly so, and ends like that; "" if there is none.
+// nearFile returns the file in the directory of path that has a similar name and the suffix end; "" if there is none.
 func nearFile(path, end string) string {
 	entries, _ := os.ReadDir(filepath.Dir(path))
 	var names []string
@@ -255,7 +255,7 @@ func checkShell(text string) error {
 	return &usageError{fmt.Sprintf("unknown shell %q", text), "--shell takes " + strings.Join(shell.Names(), ", ") + "; other shells can read --json"}
 }
 
-// meantShell returns the shell of a path, as of $SHELL, or one that is spelled nearly so.
+// meantShell returns the shell of a path, such as $SHELL, or the one with a similar name.
 func meantShell(text string) string {
 	name := strings.TrimSuffix(strings.ToLower(filepath.Base(text)), ".exe")
 	if checkShell(name) == nil {

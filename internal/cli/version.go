@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// Version is what the build was stamped with; empty if it was not.
+// Version is the stamp of the build; empty if there is none.
 type Version struct{ Number, Commit string }
 
 func (v Version) String() string {
@@ -21,7 +21,7 @@ func (v Version) String() string {
 	return fmt.Sprintf("systemfd %s (%s)", v.Number, built)
 }
 
-// or fills in what was not stamped from what the go command noted.
+// or fills in what was not stamped, from the build information of the go command.
 func (v Version) or(info *debug.BuildInfo) Version {
 	if v.Number == "" {
 		v.Number = info.Main.Version

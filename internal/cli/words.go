@@ -19,7 +19,7 @@ const dashes = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 // isDash reports whether word is meant as "--".
 func isDash(word string) bool { return word != "" && strings.Trim(word, "-"+dashes) == "" }
 
-// straightened returns words with hyphens for dashes, split at blanks at which no shell splits.
+// straightened returns words with hyphens for dashes, split at no-break spaces.
 func (l *line) straightened(typed []string) (words []string) {
 	for _, word := range typed {
 		if rest := strings.TrimLeft(word, "-"+dashes); rest != "" && strings.ContainsAny(word[:len(word)-len(rest)], dashes) {
@@ -38,11 +38,11 @@ func (l *line) straightened(typed []string) (words []string) {
 	return words
 }
 
-// readWord reads a word that is no flag.
+// readWord reads a word that is not a flag.
 func (l *line) readWord(word string) {
 	text := fmt.Sprintf("unexpected argument %q", word)
 	switch {
-	case word == "" && l.form.is("stop"): // without it, everything would be closed
+	case word == "" && l.form.is("stop"): // without an argument, stop closes everything
 		l.lost("an argument is empty", "is a variable not set? systemfd status lists names and addresses")
 	case word == "":
 		l.wrong("an argument is empty", "")
@@ -89,7 +89,7 @@ func (l *line) opens() bool { return l.flagOf(l.form, "-s") != nil }
 
 func (l *line) isFirst() bool { return len(l.items) == 0 && l.mistake == nil }
 
-// takesArgument reports whether this form takes one more.
+// takesArgument reports whether this form takes one more argument.
 func (l *line) takesArgument() bool {
 	if l.form == nil {
 		return false
@@ -98,7 +98,7 @@ func (l *line) takesArgument() bool {
 	return len(takes) > len(l.arguments) || len(takes) > 0 && takes[len(takes)-1].IsCumulative()
 }
 
-// addArgument adds an argument of a subcommand, if it takes one more. Kong wants all of them in a row.
+// addArgument adds an argument of a subcommand, if it takes one more. Kong wants all arguments in a row.
 func (l *line) addArgument(text, word string) {
 	if word == "" || isFlag(word) || isDash(word) || !l.takesArgument() {
 		return
@@ -144,7 +144,7 @@ var synonyms = [...][2]string{
 	{"complete", "completion"},
 }
 
-// subcommandLike returns the subcommand that word is meant for.
+// subcommandLike returns the subcommand that was meant by word.
 func subcommandLike(word string) (name string, ok bool) {
 	for _, row := range synonyms {
 		if row[0] == word {
@@ -179,13 +179,13 @@ func (l *line) readSubcommand(text, word string) bool {
 	return true
 }
 
-// become goes on in another form, without the flags that it does not have.
+// become changes to another form, and drops the flags that it does not have.
 func (l *line) become(form *subcommand) {
 	l.form = form
 	l.items = slices.DeleteFunc(l.items, func(it item) bool { return l.flagOf(form, "--"+it.flag.Name) == nil })
 }
 
-// readSubcommandLater reads a subcommand behind its flags: again, with the subcommand first.
+// readSubcommandLater reads a subcommand that comes after its flags. It starts again, with the subcommand first.
 func (l *line) readSubcommandLater(text, word string) bool {
 	form := findSubcommand(word)
 	if l.isSplit || form == nil || parseFlags(form.grammar(), l.rest) != nil {
@@ -196,7 +196,7 @@ func (l *line) readSubcommandLater(text, word string) bool {
 	return true
 }
 
-// readOpening reads a socket, or the file of a unit, without the flag before it.
+// readOpening reads a socket, or the file of a unit, that has no flag before it.
 func (l *line) readOpening(text, word string) bool {
 	switch {
 	case isUnit(word):
@@ -216,7 +216,7 @@ func isNoCommand(word string) bool {
 	return err != nil
 }
 
-// isMeantSocket reports whether word is a socket, or one that we know how to mend.
+// isMeantSocket reports whether word is a socket, or one that we can correct.
 func isMeantSocket(word string) bool {
 	err := checkSocket(word)
 	bad, isBad := err.(*spec.Error)
@@ -234,20 +234,20 @@ func isSocket(word string) bool {
 	return strings.Contains(word, "=") && checkSocket(word) == nil
 }
 
-// isUnit reports whether word names the file of a unit that is there.
+// isUnit reports whether word is the file of a unit.
 func isUnit(word string) bool {
 	info, err := os.Stat(word)
 	return err == nil && info.Mode().IsRegular() && strings.HasSuffix(word, ".socket")
 }
 
-// isAssignment reports whether word is a variable for the command, as a shell takes it before one: of names of sockets,
-// hardly any is in capitals.
+// isAssignment reports whether word is NAME=VALUE for the environment of the command, as in a shell. Names of sockets are hardly ever
+// in capitals.
 func isAssignment(word string) bool {
 	name, _, ok := strings.Cut(word, "=")
 	return ok && name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == "" && (name[0] < '0' || name[0] > '9')
 }
 
-// beginCommand takes words for the command, before any that stand behind "--".
+// beginCommand takes words as the command, before any words behind "--".
 func (l *line) beginCommand(words []string) {
 	l.rest = nil
 	if l.isSplit && len(l.command) > 0 {
@@ -260,7 +260,7 @@ func (l *line) beginCommand(words []string) {
 	}
 }
 
-// takeFlags takes flags from behind the command, if they say which sockets: nothing else does.
+// takeFlags takes flags from behind the command, if they are the only ones that say which sockets to open.
 func (l *line) takeFlags() {
 	i := slices.IndexFunc(l.command, func(word string) bool {
 		return word == "-s" || word == "--socket" || word == "-u" || word == "--unit"
@@ -277,7 +277,7 @@ func (l *line) takeFlags() {
 	l.command, l.rest = append(slices.Clone(l.command), l.rest...), nil
 }
 
-// complete adds missing words, and applies the flags that say something of all sockets.
+// complete adds missing words, and applies the flags that are about all sockets.
 func (l *line) complete() {
 	l.habits.apply(l)
 	l.dropSamples()
@@ -293,7 +293,7 @@ func (l *line) complete() {
 	}
 }
 
-// dropSamples removes samples of values if the line does without them: another socket was typed, or the default will do.
+// dropSamples removes samples of values that the line does not need: another socket was typed, or the default is enough.
 func (l *line) dropSamples() {
 	isTyped := slices.ContainsFunc(l.items, func(it item) bool { return it.flag.Name == "socket" && !it.isSample })
 	l.items = slices.DeleteFunc(l.items, func(it item) bool {

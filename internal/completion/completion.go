@@ -1,5 +1,5 @@
-// Package completion makes completion scripts of a grammar, by one template a shell. It is for the generator: the
-// program has the scripts, not this.
+// Package completion makes completion scripts from a grammar, with one template per shell. Only the generator uses it: the program
+// embeds the scripts.
 package completion
 
 import (
@@ -22,7 +22,7 @@ type Form struct {
 // Flag is a flag as it is typed.
 type Flag struct {
 	Names       []string // -s, --socket
-	Unless      []string // words beside which it makes no sense: its own spellings and those of its opposite, unless it may come again
+	Unless      []string // words that exclude it: its own spellings and those of its opposite, unless it is repeatable
 	Help        string
 	Placeholder string // "" if it takes no value
 	Kind        string // what completes its value
@@ -34,7 +34,7 @@ type Value struct{ Text, Help string }
 // Grammar is all that a template knows.
 type Grammar struct {
 	Forms  []Form
-	Values map[string][]Value // of the kinds that are lists; the templates know the other kinds
+	Values map[string][]Value // for the kinds that are lists; the templates know the other kinds
 }
 
 // none is the kind of a value that nothing completes.

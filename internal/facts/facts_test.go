@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package facts asserts what the program takes for granted of the kernels: a line per claim, with what each system is said to do. It
-// has only tests. Where it fails, the claim is wrong or the kernel has changed, and the code that relies on it is wrong too.
+// Package facts checks the facts about kernels on which the program relies: a line per claim, with the result on each system. It has
+// only tests. If one fails, the claim is wrong or the kernel has changed, and the code that relies on it is wrong too.
 package facts
 
 import (
@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fact is a claim, what shows it, and what is seen then on each system. A system that is not in seen is one of others; nothing is
-// claimed of it if these are not there either.
+// fact is a claim, a function that tries it, and the result on each system. A system that is not in seen belongs to others. If others is
+// not there either, nothing is claimed about it.
 type fact struct {
 	claim string
 	see   func(t *testing.T) string
@@ -220,7 +220,7 @@ func named(err error) string {
 	return err.Error()
 }
 
-// must ends the test if what prepares it fails.
+// must ends the test if its preparation fails.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

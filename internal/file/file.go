@@ -1,5 +1,5 @@
-// Package file reads and writes whole files by plain system calls. Package os would put each into the runtime's poller,
-// which then takes descriptors of its own: at the limit of open files the runtime ends the program.
+// Package file reads and writes whole files by plain system calls. Package os would put each into the runtime's poller, which takes
+// descriptors of its own. At the limit of open files the runtime then ends the program.
 //
 // Its errors are those of the system, without the path.
 package file
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Read returns what a file has.
+// Read returns the content of a file.
 func Read(path string) ([]byte, error) {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
@@ -32,12 +32,12 @@ func Read(path string) ([]byte, error) {
 	}
 }
 
-// Create makes a file that has text, and must not be there before.
+// Create makes a file with text. The file must not exist before.
 func Create(path string, text []byte, perm uint32) error {
 	return write(path, syscall.O_CREAT|syscall.O_EXCL, text, perm)
 }
 
-// Write writes text to a file that is there: a fifo or a terminal.
+// Write writes text to an existing file: a fifo or a terminal.
 func Write(path string, text []byte) error { return write(path, 0, text, 0) }
 
 func write(path string, flags int, text []byte, perm uint32) error {
@@ -52,8 +52,8 @@ func write(path string, flags int, text []byte, perm uint32) error {
 	return err
 }
 
-// Stream writes by plain system calls: a write to os.Stdout or os.Stderr whose reader is gone would end this program by
-// SIGPIPE, before it has run the command or removed what it made.
+// Stream writes by plain system calls. A write to os.Stdout or os.Stderr would end this program by SIGPIPE if the reader is gone,
+// before it has run the command or removed the files that it made.
 type Stream func(text []byte) (n int, err error)
 
 // Write writes all of text. It waits while a non-blocking stream is full.

@@ -7,5 +7,5 @@ import (
 	"runtime/coverage"
 )
 
-// WriteCounters saves what make cover counts: exec, and a death by a signal, leave no other time to do so.
+// WriteCounters saves the counters of make cover. Call it before exec, and before a death by a signal.
 func WriteCounters() { coverage.WriteCountersDir(os.Getenv("GOCOVERDIR")) }

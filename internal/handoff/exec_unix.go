@@ -15,8 +15,8 @@ import (
 // defaultPath is where execvp(3) looks without PATH.
 const defaultPath = "/bin:/usr/bin"
 
-// LookPath finds a command as execvp(3) does: a name with a slash is the file, another one is looked
-// up in PATH, where what cannot be executed counts only if nothing better follows. Its errors are *ExecError.
+// LookPath finds a command as execvp(3) does. A name with a slash is the file. Any other name is looked up in PATH: a file that cannot
+// be executed is the result only if no later directory has a better one. Its errors are *ExecError.
 func LookPath(name string) (string, error) {
 	switch {
 	case name == "":

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A lookPathTest has ROOT for the folder of newLookPathRoot.
+// A lookPathTest has ROOT for the directory of newLookPathRoot.
 type lookPathTest struct {
 	path, name string
 	want       string
@@ -86,7 +86,7 @@ func TestLookPathWithoutPath(t *testing.T) {
 	}
 }
 
-// newLookPathRoot makes a folder, the working directory from now on, with:
+// newLookPathRoot makes a directory, the working directory from now on, with:
 //
 //	here         executable
 //	a/cmd        executable
@@ -94,8 +94,8 @@ func TestLookPathWithoutPath(t *testing.T) {
 //	b/last       executable
 //	locked/last  a file, not executable
 //	locked/only  a file, not executable
-//	tree/last/   a folder
-//	tree/dir/    a folder
+//	tree/last/   a directory
+//	tree/dir/    a directory
 //	file         a file, not executable
 func newLookPathRoot(t *testing.T) string {
 	t.Helper()
@@ -122,7 +122,7 @@ func TestExecError(t *testing.T) {
 	}
 }
 
-// TestExecFails has the two kinds of file that LookPath accepts and exec(2) does not.
+// TestExecFails has the two kinds of files that LookPath accepts and exec(2) does not.
 func TestExecFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzRewriteFlags: descriptors that move are named where they are, also after they have moved back, and of those that are
-// closed none is named. The other options of make stay.
+// FuzzRewriteFlags: descriptors that move are named by their new numbers, also after they have moved back. Closed descriptors are not
+// named. The other options of make stay.
 func FuzzRewriteFlags(f *testing.F) {
 	for _, test := range rewriteFlagsTests {
 		f.Add(test.flags)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// kind is what stands at a descriptor that a variable names.
+// kind is the kind of a descriptor that a variable names.
 type kind int
 
 const (
@@ -15,7 +15,7 @@ const (
 	file                   // anything but a socket
 )
 
-// row is a variable that names descriptors of a kind.
+// row is a variable that names descriptors of one kind.
 type row struct {
 	name string
 	kind
@@ -32,11 +32,11 @@ var named = [...]row{
 	{"BASH_XTRACEFD", file, rewriteNumber},         // bash(1)
 }
 
-// mover says where a descriptor stands from now on, or that it is not there.
+// mover returns the new number of a descriptor, or says that it is not there.
 type mover func(fd int) (to int, isThere bool)
 
-// rewriteNamed returns environ with the descriptors that variables name replaced by what move says. Those that are not
-// there are taken out: sockets of ours would be taken for them.
+// rewriteNamed returns environ with new numbers, from move, for the descriptors that variables name. Descriptors that are not there
+// are removed from the variables: otherwise a program would mistake our sockets for them.
 func rewriteNamed(environ []string, move func(fd int, k kind) (to int, isThere bool)) []string {
 	out := make([]string, 0, len(environ))
 	for _, variable := range environ {
@@ -67,8 +67,8 @@ func rewriteNumber(value string, move mover) (rewritten string, isThere bool) {
 // jobserverOptions name the two descriptors of a jobserver's pipe, the second up to make 4.1. Cargo writes both.
 var jobserverOptions = []string{"--jobserver-auth=", "--jobserver-fds="}
 
-// rewriteFlags is for the options of make. The last one that names a jobserver counts: if its pipe is not there, none of
-// those before it may come to count. Behind a lone "--" stand variables of make's.
+// rewriteFlags is for the options of make. Make uses the last option that names a jobserver. If the pipe of that one is not there,
+// make must not use an earlier one. The words after "--" are variables of make.
 func rewriteFlags(flags string, move mover) (rewritten string, isThere bool) {
 	words := strings.Split(flags, " ")
 	var kept []string
@@ -92,7 +92,7 @@ func rewriteFlags(flags string, move mover) (rewritten string, isThere bool) {
 	return strings.Join(kept, " "), true
 }
 
-// rewritePipe is for R,W. Anything else stays as it is: fifo:PATH, or make's own "no jobserver".
+// rewritePipe is for R,W. Other values stay as they are: fifo:PATH, or what make writes for "no jobserver".
 func rewritePipe(value string, move mover) (rewritten string, isThere bool) {
 	left, right, _ := strings.Cut(value, ",")
 	r, err := strconv.Atoi(left)
@@ -127,7 +127,7 @@ func withoutOptions(words []string) (rest []string) {
 	return rest
 }
 
-// cutOption cuts a word behind the option that it is. Of another word all is the value.
+// cutOption splits a word into one of jobserverOptions and its value. In any other word, everything is the value.
 func cutOption(word string) (option, value string, isOption bool) {
 	for _, option := range jobserverOptions {
 		if value, isOption := strings.CutPrefix(word, option); isOption {

@@ -18,7 +18,7 @@ var rewriteFlagsTests = []struct{ flags, moved, removed string }{
 	{"kw -j4 --jobserver-auth=3,4 --output-sync", "kw -j4 --jobserver-auth=103,104 --output-sync", "kw -j4 --output-sync"},
 	{" -j4  --jobserver-auth=3,4", " -j4  --jobserver-auth=103,104", " -j4 "},
 
-	// the last counts, and none of the others may come to count; an older program may read one of those
+	// make uses the last one, and must not use another one; an older program may read one of the others
 	{"--jobserver-auth=3,4 --jobserver-auth=5,6", "--jobserver-auth=103,104 --jobserver-auth=105,106", ""},
 	{"-j --jobserver-fds=3,4 --jobserver-auth=3,4", "-j --jobserver-fds=103,104 --jobserver-auth=103,104", "-j"},
 	{"--jobserver-auth=3,4 --jobserver-auth=fifo:/tmp/f", "--jobserver-auth=103,104 --jobserver-auth=fifo:/tmp/f", "--jobserver-auth=fifo:/tmp/f"},
@@ -106,7 +106,7 @@ func TestRewriteNamed(t *testing.T) {
 	}
 }
 
-// TestNamedKinds: move is asked for each descriptor, and told what is to stand there.
+// TestNamedKinds: move is called for each descriptor, with its kind.
 func TestNamedKinds(t *testing.T) {
 	t.Parallel()
 	type question struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/systemfd/systemfd/internal/listenfds"
 )
 
-// TestPlan: wherever the sockets stand, each gets to its place, and none is overwritten before it has moved.
+// TestPlan: each socket gets to its place, whatever its number was, and none is overwritten before it has moved.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	for _, fds := range arrangements([]int{3, 4, 5, 6, 7, 100}, 5) { // every one, in every order
@@ -79,7 +79,7 @@ func checkPlan(t *testing.T, fds []int) {
 	checkPlaces(t, fds, before, after)
 }
 
-// checkLift: what is lifted is in the way, and is lifted once.
+// checkLift: only descriptors that are in the way are lifted, each once.
 func checkLift(t *testing.T, fds, lift []int) {
 	t.Helper()
 	for i, fd := range lift {
@@ -122,7 +122,7 @@ func checkPlaces(t *testing.T, fds []int, before, after table) {
 	}
 }
 
-// TestPlanInPlace: what stands right is not moved.
+// TestPlanInPlace: a socket in its place is not moved.
 func TestPlanInPlace(t *testing.T) {
 	t.Parallel()
 	lift, steps := plan([]int{3, 4, 5})

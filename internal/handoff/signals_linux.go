@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropHandlers has the kernel end this process by signals again. The Go runtime handles them, and a signal that comes while
-// execve(2) ends all other threads would be lost with the thread that was about to handle it: the command would go on.
+// dropHandlers makes signals end this process by default again, without the handlers of the Go runtime. Otherwise a signal could be
+// lost while execve(2) ends all other threads, together with the thread that was about to handle it. The command would go on.
 func dropHandlers() {
 	var byDefault [8]uintptr // at least a sigaction of the kernel, all 0: SIG_DFL
 	for _, s := range []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {

@@ -28,7 +28,7 @@ func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
 		}
 		o.Path = socket.Absolute(o.Path)
 		if filepath.Dir(o.Path) == filepath.Dir(c.control) {
-			return Claimed{}, &Error{Text: fmt.Sprintf("cannot open %q: that folder is for the control sockets of holders", o.Spec), Remedy: "take a path in another folder"}
+			return Claimed{}, &Error{Text: fmt.Sprintf("cannot open %q: that directory is for the control sockets of holders", o.Spec), Remedy: "take a path in another directory"}
 		}
 		wanted[i] = o
 	}
@@ -40,7 +40,7 @@ func (c *client) Keep(owner int, sockets []socket.Socket) error {
 	return err
 }
 
-// source has the sockets that a holder lacks.
+// source provides the sockets that a holder lacks.
 type source interface {
 	// get returns the sockets that are wanted and missing, by their indexes.
 	get(wanted []spec.Opening, missing []int, kept []spec.Opening) ([]socket.Socket, error)
@@ -60,7 +60,7 @@ func (o owned) get(_ []spec.Opening, missing []int, _ []spec.Opening) (sockets [
 func (owned) undo([]socket.Socket) {}
 func (owned) done([]socket.Socket) {}
 
-// opener opens sockets for a holder.
+// opener is a source that opens sockets.
 type opener struct{}
 
 func (o opener) get(wanted []spec.Opening, missing []int, kept []spec.Opening) (sockets []socket.Socket, err error) {
@@ -76,7 +76,7 @@ func (o opener) get(wanted []spec.Opening, missing []int, kept []spec.Opening) (
 	return sockets, nil
 }
 
-// undo closes the last first: a directory goes with the socket for which it was made.
+// undo closes the last socket first, because a directory is removed with the socket for which it was made.
 func (opener) undo(sockets []socket.Socket) {
 	for _, s := range slices.Backward(sockets) {
 		s.Close()
@@ -89,32 +89,32 @@ func (opener) done(sockets []socket.Socket) {
 	}
 }
 
-// errUncertain means that the holder may have stored the sockets: the next conversation tells.
+// errUncertain means that the holder may have stored the sockets. Only the next conversation can tell.
 var errUncertain = errors.New("the holder has not said whether it has the sockets")
 
 // errBusy means that another claim is in conversation.
 var errBusy = errors.New("the holder is busy")
 
 const (
-	searchTime = 2 * time.Second // that a holder whose control socket was cleared away takes to come back, and a bit
-	starts     = 10              // of holders that end at once
+	searchTime = 2 * time.Second // longer than a holder takes to make its control socket again
+	starts     = 10              // how many holders may end at once
 )
 
-// claim has the conversation with the holder, which is started if there is none.
+// claim has the conversation with the holder. It starts a holder if there is none.
 func (c *client) claim(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	if !process.IsAlive(owner) {
 		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", owner), Remedy: "--owner PID names one that lives"}
 	}
 	claimed, err := c.claimOrStart(owner, wanted, from)
 	named := c.InUse(err)
-	if named == err && isSystemfds(err) { // a holder that nobody can reach
+	if named == err && isSystemfds(err) { // perhaps a holder that has lost its control socket
 		claimed, err = c.claimOfReturned(owner, wanted, from)
 		named = c.InUse(err)
 	}
 	return claimed, named
 }
 
-// claimOrStart tries again while others claim, or while the holder of before ends.
+// claimOrStart tries again while others claim, or while the previous holder ends.
 func (c *client) claimOrStart(owner int, wanted []spec.Opening, from source) (claimed Claimed, err error) {
 	started, lost := 0, 0
 	for begun := time.Now(); time.Since(begun) < wire.BusyTime && started < starts && lost < tries; time.Sleep(wire.BusyPause) {
@@ -140,8 +140,8 @@ func (c *client) claimOrStart(owner int, wanted []spec.Opening, from source) (cl
 	return claimed, silent(c.control)
 }
 
-// claimOfReturned waits for a holder whose control socket was cleared away. That holder makes it again as soon as no new
-// holder, which is empty, is in its place. If it does not come back, it was killed: then the claim is made from the start.
+// claimOfReturned waits for a holder whose control socket was removed. The holder makes it again as soon as no new, empty holder is in
+// its place. If it does not come back, it was killed: then the claim is made from the start.
 func (c *client) claimOfReturned(owner int, wanted []spec.Opening, from source) (Claimed, error) {
 	for begun := time.Now(); time.Since(begun) < searchTime; time.Sleep(wire.BusyPause) {
 		claimed, err := c.claimOnce(owner, wanted, from)
@@ -154,7 +154,7 @@ func (c *client) claimOfReturned(owner int, wanted []spec.Opening, from source) 
 	return c.claimOrStart(owner, wanted, from)
 }
 
-// isSystemfds reports whether an address is in use by a systemfd, or nobody knows by whom.
+// isSystemfds reports whether an address is in use by a systemfd, or by an unknown process.
 func isSystemfds(err error) bool {
 	failed, ok := errors.AsType[*socket.Error](err)
 	return ok && errors.Is(err, unix.EADDRINUSE) && (failed.User.PID == 0 || failed.User.Name == process.Name(os.Getpid()))
@@ -173,7 +173,7 @@ func (c *client) ensure() (started bool, err error) {
 	}
 	control, err := daemon.OpenControl(c.control)
 	if errors.Is(err, unix.EADDRINUSE) {
-		return false, nil // started by somebody else in between
+		return false, nil // somebody else has started one
 	}
 	if err != nil {
 		return false, err
@@ -198,7 +198,7 @@ func (c *client) claimOnce(owner int, wanted []spec.Opening, from source) (Claim
 	}
 	asked, again := slices.Clone(wanted), []int(nil)
 	for _, i := range missing {
-		if claimed.Openings[i].Type != "" { // it is there, and damaged: as it was before
+		if claimed.Openings[i].Type != "" { // it is damaged: open it with its previous options
 			asked[i], again = claimed.Openings[i], append(again, i)
 		}
 	}
@@ -224,7 +224,7 @@ func (c *client) claimOnce(owner int, wanted []spec.Opening, from source) (Claim
 	return claimed, nil
 }
 
-// have is the first half of the conversation: which of the wanted are kept, and which are missing.
+// have is the first half of the conversation. It returns which of the wanted sockets are kept, and which are missing.
 func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claimed, missing []int, kept []spec.Opening, err error) {
 	var a wire.Answer
 	if err = k.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: texts(wanted)}); err == nil {
@@ -275,7 +275,7 @@ func (c *client) keptIn(a wire.Answer) (kept []spec.Opening, err error) {
 	return kept, nil
 }
 
-// boundAs reads how the holder has what is wanted: with the same options, or it is an error.
+// boundAs reads how the holder has opened what is wanted. Other options are an error.
 func (c *client) boundAs(text string, wanted spec.Opening) (bound spec.Opening, err error) {
 	if bound, err = spec.ParseOpening(text); err != nil {
 		return bound, c.unbelievable(err)
@@ -289,7 +289,7 @@ func (c *client) boundAs(text string, wanted spec.Opening) (bound spec.Opening, 
 	return bound, nil
 }
 
-// store is the second half: the sockets that were missing.
+// store is the second half of the conversation. It stores the sockets that were missing.
 func (c *client) store(k *conn, again []int, sockets []socket.Socket) error {
 	message, fds := wire.Store{Again: again}, []int{}
 	for _, s := range sockets {

@@ -38,7 +38,7 @@ func TestClaimAgain(t *testing.T) {
 	}
 }
 
-// TestClaimChanges: a claim takes the place of the one before. What both have stays open meanwhile.
+// TestClaimChanges: a claim replaces the previous one. Sockets in both stay open meanwhile.
 func TestClaimChanges(t *testing.T) {
 	t.Parallel()
 	c, owner, path := newClient(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
@@ -58,7 +58,7 @@ func TestClaimChanges(t *testing.T) {
 	}
 }
 
-// TestClaimFails: such a claim leaves what was claimed before, and nothing of its own.
+// TestClaimFails: a claim that fails changes nothing, and leaves nothing of its own.
 func TestClaimFails(t *testing.T) {
 	t.Parallel()
 	c, owner, path := newClient(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
@@ -204,7 +204,7 @@ func TestClaimRefuses(t *testing.T) {
 	port, every := mine.Openings[0].Port(), mine.Openings[1].Port()
 	inControlDirectory := filepath.Dir(c.control) + "/a"
 	for text, want := range map[string]string{
-		inControlDirectory:                 fmt.Sprintf("cannot open %q: that folder is for the control sockets of holders", "unix::"+inControlDirectory),
+		inControlDirectory:                 fmt.Sprintf("cannot open %q: that directory is for the control sockets of holders", "unix::"+inControlDirectory),
 		fmt.Sprintf("0.0.0.0:%d", port):    fmt.Sprintf("0.0.0.0:%d is in use by 127.0.0.1:%d, which is kept open here", port, port),
 		fmt.Sprintf("*:%d", port):          fmt.Sprintf("[::]:%d is in use by 127.0.0.1:%d, which is kept open here", port, port),
 		fmt.Sprintf("127.0.0.1:%d", every): fmt.Sprintf("127.0.0.1:%d is in use by [::]:%d, which is kept open here", every, every),
@@ -216,8 +216,7 @@ func TestClaimRefuses(t *testing.T) {
 	}
 }
 
-// TestClaimUndoes: of several sockets of which one cannot be opened, none stays, nor a directory that was made for it,
-// nor a holder.
+// TestClaimUndoes: if one of several sockets cannot be opened, none stays, and no directory that was made for it, and no holder.
 func TestClaimUndoes(t *testing.T) {
 	t.Parallel()
 	c, dir := newClient(t), testkit.Directory(t)
@@ -272,7 +271,7 @@ func TestRelativePath(t *testing.T) {
 	}
 }
 
-// TestDescriptorsOfClaim: a claim leaves nothing open here, whatever becomes of it. It is not parallel: it counts.
+// TestDescriptorsOfClaim: a claim leaves nothing open here, with or without an error. It is not parallel: it counts.
 func TestDescriptorsOfClaim(t *testing.T) {
 	c, dir := newClient(t), testkit.Directory(t)
 	claim(t, c, os.Getpid(), "0")

@@ -17,7 +17,7 @@ import (
 	"github.com/systemfd/systemfd/internal/socket"
 )
 
-// How long a client waits for an answer: of its own holder, and of one that may be somebody else's trouble.
+// How long a client waits for an answer: from its own holder, and from any other holder.
 const (
 	answerTime = 10 * time.Second
 	lookTime   = time.Second
@@ -28,11 +28,11 @@ type conn struct {
 	*wire.Reader
 	control  string
 	fd       int
-	deadline time.Time // for all that follows
+	deadline time.Time // for the rest of the conversation
 }
 
-// dial connects to the holder. Without one it returns ErrGone. What looks like a dead one may be one with a full queue:
-// the probe decides, and it is tried again.
+// dial connects to the holder. Without a holder it returns ErrGone. A holder that seems dead may only have a full queue. If probe says
+// so, dial tries again.
 func (c *client) dial(wait time.Duration) (*conn, error) {
 	if !c.exists() {
 		return nil, ErrGone
@@ -55,10 +55,10 @@ func (c *client) dial(wait time.Duration) (*conn, error) {
 	}
 }
 
-// exists reports whether there is a control socket. Mostly there is none, and this is one system call.
+// exists reports whether there is a control socket. It takes one system call: usually there is none.
 func (c *client) exists() bool { return socket.FileAt(c.control) != (socket.File{}) }
 
-// connect connects without waiting, and looks who listens.
+// connect connects without waiting, and checks which user listens.
 func (c *client) connect() (int, error) {
 	fd, err := socket.Dial(c.control)
 	if err != nil {
@@ -75,10 +75,10 @@ func (c *client) connect() (int, error) {
 	return fd, nil
 }
 
-// errNoAnswer means that the holder lives, and has ended the conversation without a word, or not begun it.
+// errNoAnswer means that the holder is alive, but has ended the conversation without an answer, or has not begun it.
 var errNoAnswer = errors.New("no answer")
 
-// judge says what an error of a conversation means: ErrGone, errNoAnswer, or one to be told.
+// judge returns what an error of a conversation means: ErrGone, errNoAnswer, or an error for the user.
 func (c *client) judge(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrGone), is[*Error](err):
@@ -192,7 +192,7 @@ func (k *conn) write(text []byte, fds []int) (n int, err error) {
 	}
 }
 
-// header reads the first line of an answer. Its error is the holder's, or the end of the conversation.
+// header reads the first line of an answer. It returns the error of the holder, or of the conversation.
 func (k *conn) header() error {
 	var h wire.Header
 	switch err := k.Line(&h); {
@@ -208,8 +208,7 @@ func (k *conn) header() error {
 	return nil
 }
 
-// answer reads an answer with its descriptors, which are the caller's to close: one for each socket that was found, if
-// that is what was asked for.
+// answer reads an answer. With pass, it also reads a descriptor for each socket that was found. The caller closes them.
 func (k *conn) answer(pass bool) (a wire.Answer, fds []int, err error) {
 	if err := k.header(); err != nil {
 		return a, nil, err

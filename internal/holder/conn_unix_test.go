@@ -37,7 +37,7 @@ var judgeTests = []struct {
 	{unix.EMFILE, unix.EMFILE, unix.EMFILE},
 }
 
-// TestJudge: whether a holder is gone is decided by the probe of its socket, and by nothing else.
+// TestJudge: only the probe of its socket decides whether a holder is gone.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Directory(t)

@@ -20,7 +20,7 @@ import (
 
 func init() { platform = &system{named, private, at, all, states} }
 
-// client is a Client of this user's.
+// client implements Client.
 type client struct {
 	control string // path of the control socket
 	peer    int    // user ID of the holder
@@ -41,7 +41,7 @@ func named(name string) (Client, error) {
 	return &client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}, nil
 }
 
-// private takes the time too: a process ID comes again, also by exec.
+// private also uses the time: a process ID is used again, and exec keeps it.
 func private() Client {
 	name := id(fmt.Sprint(os.Getpid(), " ", time.Now().UnixNano()))
 	return &client{filepath.Join(controlDirectory(), name+suffix), os.Geteuid()}
@@ -68,7 +68,7 @@ func at(control string) (Client, error) {
 	}
 	switch err := daemon.CheckDirectory(dir, c.peer); {
 	case err == nil:
-	case errors.Is(err, fs.ErrNotExist) && isOurs: // cleared away: it will be made again
+	case errors.Is(err, fs.ErrNotExist) && isOurs: // removed: the holder will make it again
 	default:
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func all() (clients []Client, err error) {
 	return clients, err
 }
 
-// own returns what All does.
+// own is All with the type of this file.
 func own() (clients []*client, err error) {
 	if err := daemon.CheckDirectory(controlDirectory(), os.Geteuid()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -94,7 +94,7 @@ func own() (clients []*client, err error) {
 		return nil, err
 	}
 	entries, err := os.ReadDir(controlDirectory())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be cleared away at any time
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be removed at any time
 		return nil, fmt.Errorf("cannot look for holders: %w", err)
 	}
 	for _, entry := range entries {
@@ -115,10 +115,10 @@ func id(text string) string {
 	return fmt.Sprintf("%016x", hash.Sum64())
 }
 
-// workingDirectory has no symbolic links.
+// workingDirectory returns the working directory without symbolic links.
 func workingDirectory() (string, error) {
 	dir, err := getwd()
-	if err == nil && !filepath.IsAbs(dir) { // Linux says "(unreachable)" of one outside of the root
+	if err == nil && !filepath.IsAbs(dir) { // Linux says "(unreachable)" if it is outside of the root
 		err = unix.ENOENT
 	}
 	if err != nil {
@@ -128,8 +128,8 @@ func workingDirectory() (string, error) {
 }
 
 // controlDirectory returns the directory of this user's control sockets: below XDG_RUNTIME_DIR if that is ours and
-// can be exported without quoting, else below /tmp, for on macOS nix develop changes TMPDIR. Whoever starts a holder
-// makes it.
+// can be exported without quoting, else below /tmp. It does not use TMPDIR, which nix develop changes on macOS. The directory is made
+// when a holder is started.
 func controlDirectory() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); isOurs(dir) && isExportable(dir) {
 		return filepath.Join(dir, "systemfd")

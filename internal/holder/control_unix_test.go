@@ -250,7 +250,7 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestAllUnsafe looks for holders where there must be none. It is not parallel: it sets XDG_RUNTIME_DIR.
+// TestAllUnsafe looks for holders in directories that are not safe. It is not parallel: it sets XDG_RUNTIME_DIR.
 func TestAllUnsafe(t *testing.T) {
 	dir := ownDirectory(t)
 	mkdir(t, dir)

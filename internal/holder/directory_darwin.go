@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// getwd asks F_GETPATH of fcntl(2), which spells a directory as the disk does: a file system that ignores case lets a shell enter
-// one by several spellings. A directory that may not be read has the spelling by which it was entered.
+// getwd asks F_GETPATH of fcntl(2), which returns the spelling on disk: a file system that ignores case lets a shell enter a directory
+// by several spellings. For a directory that may not be read, it returns the spelling by which it was entered.
 func getwd() (string, error) {
 	fd, err := unix.Open(".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

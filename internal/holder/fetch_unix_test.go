@@ -146,7 +146,7 @@ func TestFetchNamesUsers(t *testing.T) {
 	testkit.Await(t, "the user to be forgotten", func() bool { return usersOf(t, c, bound)[1] == nil })
 }
 
-// TestAncestorsAreNoUsers: what has started us is a launcher, and no server.
+// TestAncestorsAreNoUsers: a process that has started us is a launcher, not a server.
 func TestAncestorsAreNoUsers(t *testing.T) {
 	t.Parallel()
 	if process.Parent(os.Getpid()) == 0 {

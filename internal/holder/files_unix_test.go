@@ -16,7 +16,7 @@ func mkdir(t *testing.T, paths ...string) {
 	}
 }
 
-// mkdirOfAnother makes a folder of another user, for which this has to be root.
+// mkdirOfAnother makes a directory of another user, for which this has to be root.
 func mkdirOfAnother(t *testing.T, path string) {
 	t.Helper()
 	mkdir(t, path)

@@ -65,7 +65,7 @@ func TestStopAfterKeep(t *testing.T) {
 	}
 }
 
-// TestKeepFails: what was open before stays open, and its path stays.
+// TestKeepFails: sockets that were open before stay open, and their paths stay.
 func TestKeepFails(t *testing.T) {
 	t.Parallel()
 	c, dir, dead := newClient(t), testkit.Directory(t), testkit.Sleeper(t)

@@ -21,7 +21,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// liar is one conversation of a holder that says whatever a test has it say.
+// liar is one conversation of a holder that sends what a test wants.
 type liar struct{ *net.UnixConn }
 
 func (l liar) say(text string, fds ...int) error {
@@ -212,8 +212,8 @@ func liesWith(file, connection int, other socket.Socket) []lie {
 	}
 }
 
-// TestLies: whatever a holder says, there is an error in time, no panic, and nothing stays open. It is not parallel: it
-// counts descriptors.
+// TestLies: each lie of a holder is an error, in time and without a panic, and nothing stays open. It is not parallel: it counts
+// descriptors.
 func TestLies(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -296,7 +296,7 @@ var slowTests = []slowTest{
 	{"bytes for a descriptor", passes3000, "\x00", []question{askLook}},
 }
 
-// TestSlowHolder: a look has one deadline, however little comes, and as long as anything does.
+// TestSlowHolder: a look has one deadline, also if a little comes again and again.
 func TestSlowHolder(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup

@@ -57,7 +57,7 @@ func manySockets(t *testing.T, count int) (pid int) {
 	return pid
 }
 
-// TestTooLarge: a claim that no message has room for is refused here, and the holder is not disturbed.
+// TestTooLarge: a claim that is too large for a message is refused here, and the holder is not disturbed.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)

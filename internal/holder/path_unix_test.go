@@ -29,7 +29,7 @@ func mode(t *testing.T, path string) os.FileMode {
 	return stat.Mode().Perm()
 }
 
-// TestUmaskIsTheClients: what a client opens has the umask of that client, not of the one that started the holder. It is
+// TestUmaskIsTheClients: a socket has the umask of the client that opens it, not of the client that started the holder. It is
 // not parallel: it changes the umask.
 func TestUmaskIsTheClients(t *testing.T) {
 	defer unix.Umask(unix.Umask(0))

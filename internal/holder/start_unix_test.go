@@ -134,7 +134,7 @@ func TestHolderEndsMeanwhile(t *testing.T) {
 	t.Logf("%d of 10 by the first holder", same)
 }
 
-// TestHolderIsKilled: what a dead holder has left is replaced.
+// TestHolderIsKilled: the files of a dead holder are replaced.
 func TestHolderIsKilled(t *testing.T) {
 	t.Parallel()
 	c, address, path := newClient(t), testkit.FreePort(t), testkit.Directory(t)+"/a"
@@ -210,7 +210,7 @@ func taken(t *testing.T) (address string, pid int) {
 	return l.Addr().String(), other.Process.Pid
 }
 
-// TestPortIsTaken: if it is not by a holder, the answer does not wait for one to come back.
+// TestPortIsTaken: if another program has the port, the answer does not wait for a holder to come back.
 func TestPortIsTaken(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
@@ -270,10 +270,10 @@ var controlPathTests = map[string]controlPathTest{
 			t.Fatal(err)
 		}
 		writeFile(t, filepath.Dir(control))
-	}, "is not safe: it is not a folder"},
+	}, "is not safe: it is not a directory"},
 }
 
-// TestControlPathIsTaken: whatever is no dead socket of ours stays, and is an error.
+// TestControlPathIsTaken: anything but a dead socket of ours stays, and is an error.
 func TestControlPathIsTaken(t *testing.T) {
 	t.Parallel()
 	for name, test := range controlPathTests {

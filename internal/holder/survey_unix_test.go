@@ -19,8 +19,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestStates asks holders of which some do not answer: that costs a second and a warning each, at once, and not the
-// state of the others.
+// TestStates: some holders do not answer. That costs a second in all, and a warning for each. The states of the others are there.
 func TestStates(t *testing.T) {
 	dir := ownDirectory(t)
 	one, two := mustName(t, "one"), mustName(t, "two")
@@ -114,7 +113,7 @@ var statesSweepTests = []struct {
 	{"/other", 2 * markTime, true},
 }
 
-// TestStatesSweep: what dead holders have left is removed, and so are old marks.
+// TestStatesSweep: the files of dead holders are removed, and old marks too.
 func TestStatesSweep(t *testing.T) {
 	dir := ownDirectory(t)
 	mkdir(t, dir)
@@ -154,7 +153,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// TestSweepWaits for whoever is about to replace a dead socket.
+// TestSweepWaits for a process that is about to replace a dead socket.
 func TestSweepWaits(t *testing.T) {
 	t.Parallel()
 	dead := newClient(t)

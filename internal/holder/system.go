@@ -15,40 +15,40 @@ type Client interface {
 	// IsHere reports whether a state is that of the holder of the working directory, and of no other that has its name.
 	IsHere(state State) bool
 
-	// Claim has the holder keep openings for a process, in place of what that claimed before. What the holder does not
-	// have is opened here, with our umask and our rights, and stored. The holder is started if there is none.
+	// Claim makes the holder keep openings for a process, in place of the previous claim of that process. Sockets that the holder
+	// does not have are opened here, with our umask and our rights, and stored. The holder is started if there is none.
 	Claim(owner int, openings []spec.Opening) (Claimed, error)
 
-	// Keep has the holder keep sockets that are open, and stay open here. Their paths are the holder's to remove if they
-	// were made by Open.
+	// Keep makes the holder keep sockets that are open, and stay open here. The holder removes their paths if they were made by
+	// Open.
 	Keep(owner int, sockets []socket.Socket) error
 
-	// Release drops the claim of a process; without a holder there is none.
+	// Release drops the claim of a process. Without a holder it does nothing.
 	Release(owner int) error
 
-	// Fetch returns what the holder keeps of openings, with copies of the sockets. This process counts as a user of these from
-	// then on, and as an owner, until it ends. Users are all others but our ancestors: these are launchers, and no servers.
-	// Without a holder it returns ErrGone.
+	// Fetch returns those of openings that the holder keeps, with copies of the sockets. From then on this process is a user and an
+	// owner of these sockets, until it ends. The users in the result do not include this process and its ancestors, which are
+	// launchers and not servers. Without a holder it returns ErrGone.
 	Fetch(openings []spec.Opening) ([]Fetched, error)
 
-	// Look is Fetch that waits for a moment only: for what may be kept there.
+	// Look is Fetch that waits only for a moment, for sockets that the holder may keep.
 	Look(openings []spec.Opening) ([]Fetched, error)
 
-	// Use is Look without copies: for sockets that this process has.
+	// Use is Look without copies, for sockets that this process already has.
 	Use(openings []spec.Opening) ([]Fetched, error)
 
-	// Status returns what the holder keeps. Without a holder it returns ErrGone. It waits for a moment only.
+	// Status returns what the holder keeps. Without a holder it returns ErrGone. It waits only for a moment.
 	Status() (State, error)
 
-	// Stop closes what the holder keeps of openings, whoever wants that, and returns it. Without openings it closes everything. A
+	// Stop closes those of openings that the holder keeps, for all claims, and returns them. Without openings it closes everything. A
 	// holder that has nothing left ends, and leaves a mark that it was stopped. Without a holder it returns ErrGone.
 	Stop(openings []spec.Opening) ([]Kept, error)
 
 	// WasStopped reports whether the holder was ended by Stop, and nobody has claimed anything since.
 	WasStopped() bool
 
-	// InUse names the holder of ours, another than this, that keeps what is in the way of a socket: the system only names
-	// its process. It returns other errors as they are.
+	// InUse adds to an error that an address is in use the holder that keeps it, if that is another holder of ours: the system names only
+	// its process. It returns other errors unchanged.
 	InUse(err error) error
 }
 
@@ -99,8 +99,8 @@ func All() ([]Client, error) {
 	return platform.all()
 }
 
-// States asks every holder of this user at once. Those that do not answer in a moment are told by warnings. What dead
-// ones have left is removed.
+// States asks all holders of this user at the same time. There is a warning for each holder that does not answer in a moment. Files
+// of dead holders are removed.
 func States() (states []State, warnings []string, err error) {
 	if platform == nil {
 		return nil, nil, nil

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestInfoFifo: what is no regular file is written to, not replaced, and not taken back.
+// TestInfoFifo: a file that is not regular is written to. It is not replaced, and not removed.
 func TestInfoFifo(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "fifo")

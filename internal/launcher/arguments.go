@@ -2,8 +2,8 @@ package launcher
 
 import "strings"
 
-// This is how other programs read their arguments, as far as getopt_long(3) has it. A list of flags is without dashes,
-// with blanks between.
+// This file reads the arguments of other programs, in the way of getopt_long(3). A list of flags has no dashes, and blanks between
+// the flags.
 
 // isFlag reports whether an argument is one, or chooses a toolchain of cargo's.
 func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "+") }
@@ -14,8 +14,8 @@ func isAssignment(arg string) bool {
 	return ok && name != "" && !strings.ContainsAny(name, "/.-")
 }
 
-// hasFlag reports whether an argument is, or has in it, one of these flags. A letter that takes a value ends a row of
-// letters.
+// hasFlag reports whether an argument is one of these flags, or has one of them in a row of letters. A letter that takes a value ends
+// the row.
 func hasFlag(arg, flags, values string) bool {
 	if !isFlag(arg) || arg == "--" {
 		return false
@@ -38,7 +38,7 @@ func hasFlag(arg, flags, values string) bool {
 	return false
 }
 
-// span returns how many arguments one takes, itself included: the value of a flag may be the next.
+// span returns how many arguments belong together: a flag, and its value if that is the next argument.
 func span(arg, values string) int {
 	name := strings.TrimLeft(arg, "-")
 	switch {

@@ -13,21 +13,21 @@ import (
 // deaf is a server that opens a port of its own and takes no socket. Its lists are as in arguments.go.
 type deaf struct {
 	name     string // base name of the program
-	words    string // the subcommands or flags one of which makes it one; "" if it always is
-	unless   string // the subcommands that make it none
-	isCommon bool   // others call their programs so, too
+	words    string // it is one only with one of these subcommands or flags; "" if it always is
+	unless   string // it is none with one of these subcommands
+	isCommon bool   // other programs have that name, too
 
 	// How it is told the port.
 	put    string // what to add to its arguments; "--port {port}" if ""
 	beside string // the flag to add to that
 	flags  string // its flags for the port or an address, other than --port
-	values string // its flags whose value is the next argument, as far as they stand before the word or a port that has no flag
+	values string // its flags whose value is the next argument, if they may precede the word or a port that has no flag
 
 	measured string // the version
 }
 
-// ProxyHint says in one line that the server takes no socket, and what to type instead with --proxy among o.Args; "" if it is
-// not known to be such.
+// ProxyHint says in one line that the server takes no socket, and what to type instead, with --proxy among o.Args. It is "" for any
+// other server.
 func (w Way) ProxyHint(o Outer) string {
 	at := w.end
 	d, word := deafOf(w.argv[at:])
@@ -46,7 +46,7 @@ func (w Way) ProxyHint(o Outer) string {
 	return fmt.Sprintf("%s takes no socket; with --proxy it works: %s", called, o.line(shell.Join(argv)))
 }
 
-// programIn returns where the program begins that a runner of packages or scripts starts; 0 if argv is no runner.
+// programIn returns the index of the program that a runner of packages or scripts starts; 0 if argv is no runner.
 func programIn(argv []string) int {
 	for i := range runners {
 		if r := &runners[i]; r.name == unversioned(argv[0]) {
@@ -58,7 +58,7 @@ func programIn(argv []string) int {
 	return 0
 }
 
-// deafOf returns the known server that argv is, or nil, and where the word is that makes it one, 0 without.
+// deafOf returns the known server in argv, or nil, and the index of the word that makes it one, or 0.
 func deafOf(argv []string) (d *deaf, word int) {
 	name := unversioned(argv[0])
 	for i := range deafs {
@@ -87,7 +87,7 @@ func isPackaged(path string) bool {
 	return !strings.Contains(path, "/") || filepath.Base(filepath.Dir(path)) == ".bin"
 }
 
-// is reports whether a program of that name is this server with these arguments, and where the word is that says so.
+// is reports whether argv is this server, and returns the index of the word that makes it one.
 func (d *deaf) is(argv []string) (word int, is bool) {
 	for i := 1; i < len(argv); i += d.span(argv[i]) {
 		switch {
@@ -104,10 +104,10 @@ func (d *deaf) span(arg string) int {
 	return max(span(arg, d.flags), span(arg, "port"), span(arg, d.values))
 }
 
-// saysPort reports whether a flag is for the port.
+// saysPort reports whether a flag sets the port.
 func (d *deaf) saysPort(name string) bool { return name == "port" || has(d.flags, name) }
 
-// isGiven reports whether an argument of env(1) gives the server a socket after all, as WERKZEUG_SERVER_FD=3 does.
+// isGiven reports whether an argument of env(1) gives the server a socket after all, such as WERKZEUG_SERVER_FD=3.
 func isGiven(arg string) bool {
 	name, _, _ := strings.Cut(arg, "=")
 	return isAssignment(arg) && strings.HasSuffix(name, "_FD")
@@ -137,7 +137,8 @@ func (d *deaf) withPort(argv []string, word int) []string {
 	return argv
 }
 
-// portIn returns in which argument the port is that argv[i] says or announces, and from which byte on; 0 if it does not.
+// portIn returns the index of the argument that has the port of the flag or argument argv[i], and the offset of the port in it; 0 if
+// there is none.
 func (d *deaf) portIn(argv []string, i int) (at, from int) {
 	arg := argv[i]
 	name, value, isJoined := strings.Cut(strings.TrimLeft(arg, "-"), "=")

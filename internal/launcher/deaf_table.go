@@ -1,6 +1,6 @@
 package launcher
 
-// runners start a program of a package, or a script, in which their arguments end. Those that are launchers, too, as npx, are
+// runners start a program of a package, or a script, that follows their own arguments. Runners that are launchers too, such as npx, are
 // in the other table.
 var runners = [...]launcher{
 	{name: "bun", word: "run", ends: true, measured: "1.4.5"},
@@ -9,13 +9,13 @@ var runners = [...]launcher{
 	{name: "bunx", ends: true},
 	{name: "npm", word: "exec", ends: true, after: "--", measured: "11.19.1"},
 	{name: "pnpm", ends: true, values: "C dir F filter", measured: "12.21.0"},
-	{name: "python", ends: true, values: "W X", measured: "3.11"}, // the module of -m is such a program
+	{name: "python", ends: true, values: "W X", measured: "3.11"}, // its program is the module of -m
 	{name: "yarn", word: "run", ends: true, measured: "1.22.22"},
 	{name: "yarn", ends: true, values: "cwd"},
 }
 
-// deafs are the known servers that take no socket, as measured on Debian 12 with Node 20: none touched the socket, and each
-// answered behind --proxy when told the port as its row says.
+// deafs are the known servers that take no socket, as measured on Debian 12 with Node 20. None touched the socket, and each answered
+// behind --proxy with the flags of its row.
 var deafs = [...]deaf{
 	{name: "astro", words: "dev", measured: "5.18.2"},
 	{name: "browser-sync", words: "start", measured: "3.0.4"},

@@ -131,7 +131,7 @@ func TestProxyHint(t *testing.T) {
 	}
 }
 
-// TestProxyHintOfVariable: what env(1) gives a socket needs no --proxy.
+// TestProxyHintOfVariable: a server that gets a socket by env(1) needs no --proxy.
 func TestProxyHintOfVariable(t *testing.T) {
 	t.Parallel()
 	if got := Of([]string{"env", "WERKZEUG_SERVER_FD=3", "flask", "run"}).ProxyHint(Outer{}); got != "" {

@@ -14,7 +14,7 @@ import (
 type Outer struct {
 	Args   []string // as they were typed
 	IsHeld bool     // a holder has the sockets, too
-	PID    bool     // the flags say what is to become of LISTEN_PID
+	PID    bool     // a flag decides about LISTEN_PID
 }
 
 // line is the whole line with a command.
@@ -22,7 +22,7 @@ func (o Outer) line(command string) string {
 	return join(shell.Join(slices.Concat([]string{"systemfd"}, o.Args, []string{"--"})), command)
 }
 
-// Hint says in one line what the launchers do to the sockets, and what to type; "" if all is right, or nobody can tell.
+// Hint says in one line what the launchers do to the sockets, and what to type; "" if nothing is wrong, or if that is unknown.
 func (w Way) Hint(o Outer) string {
 	does := "closes the sockets; systemfd right before the server fetches them"
 	if w.Closes() && !o.IsHeld {
@@ -53,7 +53,7 @@ func (w Way) Hint(o Outer) string {
 	return ""
 }
 
-// says is what the worst of the launchers does, and the line that helps, if there is one.
+// says is a hint: what the worst of the launchers does, and the line that helps, if there is one.
 func (w Way) says(does, line string) string {
 	if line == "" {
 		return ""
@@ -61,7 +61,7 @@ func (w Way) says(does, line string) string {
 	return fmt.Sprintf("%s %s: %s", w.worst.name, does, line)
 }
 
-// isNested reports whether systemfd stands right before the server, and finds its variables there.
+// isNested reports whether a systemfd is right before the server, and finds its variables there.
 func (w Way) isNested() bool {
 	l := w.last
 	switch {
@@ -73,7 +73,7 @@ func (w Way) isNested() bool {
 	return nests(w.argv) && l.added(w.argv[l.at:]) == ""
 }
 
-// isInFile reports whether a systemfd stands in the file with the commands, if that is here.
+// isInFile reports whether a systemfd is in the file with the commands, if that file is here.
 func (l *launcher) isInFile() bool {
 	return slices.ContainsFunc(strings.Split(l.files, " "), func(name string) bool {
 		text, err := file.Read(name)
@@ -84,7 +84,7 @@ func (l *launcher) isInFile() bool {
 // file is what people call the file with the commands.
 func (l *launcher) file() string { return l.files[strings.LastIndexByte(l.files, ' ')+1:] }
 
-// prefix is what to put right before the server, the command of the last launcher on its way.
+// prefix is the text to put right before the server, which is the command of the last launcher.
 func (l *launcher) prefix(w Way) string {
 	switch {
 	case l.isFar:
@@ -97,8 +97,8 @@ func (l *launcher) prefix(w Way) string {
 	return l.puts
 }
 
-// nested is the user's own line with systemfd right before the server; or one to go by, if nobody can tell where the server
-// begins. It is "" if there is no server.
+// nested is the user's own line with systemfd right before the server. If it is unknown where the server begins, it is an example. It
+// is "" if there is no server.
 func (w Way) nested(o Outer) string {
 	l, before, argv := w.last, w.argv[:w.last.at], w.argv[w.last.at:]
 	head := l.head(argv)
@@ -130,7 +130,7 @@ func (w Way) nested(o Outer) string {
 	return ""
 }
 
-// behind is the user's own line with all of systemfd behind what passes no sockets on; "" if nothing is there.
+// behind is the user's own line with all of systemfd behind the launcher that passes no sockets on; "" if there is nothing behind it.
 func (w Way) behind(o Outer) string {
 	argv := w.argv[w.worst.at:]
 	at := w.worst.commandIn(argv)
@@ -141,7 +141,7 @@ func (w Way) behind(o Outer) string {
 	return join(shell.Join(w.argv[:w.worst.at+at]), systemfd, shell.Join(o.Args), "--", shell.Join(argv[at:]))
 }
 
-// added returns what has to be added to the arguments, "" if it is there.
+// added returns the flags that have to be added to the arguments, "" if they are there.
 func (l *launcher) added(argv []string) string {
 	isThere := slices.ContainsFunc(argv, func(arg string) bool { return hasFlag(arg, l.addFlag, l.values) })
 	if isThere && (nests(argv) || !strings.Contains(l.add, "systemfd")) {
@@ -150,8 +150,8 @@ func (l *launcher) added(argv []string) string {
 	return l.add
 }
 
-// cutCommand returns the last of the commands in a text for a shell, and what is before that; "" if it is none that other
-// words may precede.
+// cutCommand returns the last of the commands in a text for a shell, and the text before it. It is "" if no other words may precede
+// that command.
 func cutCommand(text string) (before, command string) {
 	command = text
 	if i := strings.LastIndex(text, "&& "); i >= 0 {

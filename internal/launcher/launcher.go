@@ -1,5 +1,5 @@
-// Package launcher knows programs that start others: what they do to the process ID, the descriptors and the environment
-// of a server, and how systemfd gets right before that. It also knows servers that take no socket.
+// Package launcher knows programs that start others: what they do to the process ID, the descriptors and the environment of a server,
+// and how to put systemfd right before the server. It also knows servers that take no socket.
 package launcher
 
 import (
@@ -11,52 +11,52 @@ import (
 	"github.com/systemfd/systemfd/internal/process"
 )
 
-// effect is what a launcher does to the sockets on their way to the server, the worse the greater.
+// effect is what a launcher does to the sockets on their way to the server. A greater effect is worse.
 type effect int
 
 const (
-	becomes effect = iota // the server, by exec: such a row is there for the launcher that may follow
-	reloads               // the server, which loses the sockets at the first reload
+	becomes effect = iota // it becomes the server, by exec: the row is there because another launcher may follow
+	reloads               // the server loses the sockets at the first reload
 	forks                 // the server has another process ID
 	closes                // the server does not find the descriptors: closed, or replaced
 	hoards                // the same, and a process stays that would keep the sockets open
 	blocks                // the server finds nothing, and no way to a holder
 )
 
-// launcher is a program that starts the server, and how systemfd gets right before that. Its lists of flags are as in
+// launcher is a program that starts the server, and how to put systemfd right before the server. Its lists of flags are as in
 // arguments.go.
 type launcher struct {
 	name     string // base name of the program
-	word     string // the subcommand that makes it one; "" if it always is
-	flags    string // the flags any of which makes it one; "" if it always is
-	unless   string // the flags any of which makes it none
+	word     string // it is one only with this subcommand; "" if it always is
+	flags    string // it is one only with any of these flags; "" if it always is
+	unless   string // it is none with any of these flags
 	isLeader bool   // it is one only if it leads a process group
-	isScript bool   // it is one only if no file stands behind the word
+	isScript bool   // it is one only if no file follows the word
 	effect   effect
 	drops    bool   // it drops the environment, unless add is there
 	values   string // its flags whose value is the next argument
-	operands int    // how many other arguments may stand before the command, or before the flag of text
+	operands int    // how many other arguments may precede the command, or the flag of text
 
 	// Where the command is.
 	ends    bool   // its arguments end in it
 	after   string // if they do: behind this word, in place of flags and operands
-	isKnown bool   // if they do: it looks for programs in a place of its own, so that systemfd cannot stand there
-	eats    bool   // if they do: it takes the first "--" for its own, wherever that is
+	isKnown bool   // if they do: it looks for programs in a place of its own, where systemfd is not
+	eats    bool   // if they do: it takes the first "--" for its own, at any place
 	isFar   bool   // if they do: it does not look for programs in our PATH
-	text    string // it is the value of one of these flags, for a shell
+	text    string // it is a text for a shell, the value of one of these flags
 	files   string // it is in one of these files; people know the last
 
 	// What to type.
 	puts    string // before the command; "systemfd --" if ""
 	add     string // arguments right behind its name and word, too
-	addFlag string // the flags by which these are there already
-	pattern string // arguments, if its own do not say where the command is
+	addFlag string // the flags that show that these are there already
+	pattern string // an example of arguments, if its own do not say where the command is
 	instead string // another line
 
 	measured string // the version; "" is that of Debian 12
 }
 
-// launcherOf returns the known launcher that argv is, and the word and flag that make it one; or nil.
+// launcherOf returns the known launcher in argv, and the word and flag that make it one; or nil.
 func launcherOf(argv []string) (l *launcher, because string) {
 	name := filepath.Base(argv[0])
 	for i := range launchers {
@@ -69,8 +69,8 @@ func launcherOf(argv []string) (l *launcher, because string) {
 	return shellOfText(argv), ""
 }
 
-// shellOfText returns the shell that argv is, if that starts a command of -c as a child. Its file tells, not its name: sh
-// is dash on some systems.
+// shellOfText returns the shell in argv, if that shell starts a command of -c as a child. It looks at the file, not at the name: sh is
+// dash on some systems.
 func shellOfText(argv []string) *launcher {
 	name := ""
 	for i := range shells {
@@ -101,7 +101,7 @@ func programOf(command string) string {
 	return filepath.Base(file)
 }
 
-// is reports whether a program of that name is this launcher with these arguments, and which word and flag say so.
+// is reports whether these arguments make a program of that name this launcher, and returns the word and flag that do.
 func (l *launcher) is(args []string) (because string, is bool) {
 	word, hasFlags, operands := l.word, l.flags == "", l.operands
 	for len(args) > 0 && args[0] != "--" {
@@ -128,7 +128,7 @@ func (l *launcher) is(args []string) (because string, is bool) {
 	return because, word == "" && hasFlags && (!l.isLeader || process.LeadsGroup())
 }
 
-// commandIn returns where the command begins in argv, 0 if that is not known.
+// commandIn returns the index in argv where the command begins, 0 if that is not known.
 func (l *launcher) commandIn(argv []string) int {
 	if l.after != "" {
 		return inside(slices.Index(argv, l.after)+1, argv)
@@ -148,7 +148,7 @@ func (l *launcher) commandIn(argv []string) int {
 	return 0
 }
 
-// inside returns an index of argv, or 0 if it is behind the end.
+// inside returns i, or 0 if it is beyond the end of argv.
 func inside(i int, argv []string) int {
 	if i < len(argv) {
 		return i
@@ -156,7 +156,7 @@ func inside(i int, argv []string) int {
 	return 0
 }
 
-// head is how many arguments are the name and the word of a launcher.
+// head returns how many arguments the name and the word of a launcher are.
 func (l *launcher) head(argv []string) int {
 	if l.word == "" {
 		return 1
@@ -164,7 +164,7 @@ func (l *launcher) head(argv []string) int {
 	return slices.Index(argv, l.word) + 1
 }
 
-// textIn returns the command for a shell in argv, and which argument that is; 0 if there is none.
+// textIn returns the text for a shell in argv, and its index; 0 if there is none.
 func (l *launcher) textIn(argv []string) (text string, at int) {
 	operands, isNext := l.operands, false
 	for i := 1; i < len(argv) && argv[i] != "--"; i += span(argv[i], l.values) {
@@ -173,7 +173,7 @@ func (l *launcher) textIn(argv []string) (text string, at int) {
 			if _, text, ok := strings.Cut(arg, "="); ok {
 				return text, i
 			}
-			isNext = true // more flags may stand between
+			isNext = true // more flags may come between
 		case isFlag(arg):
 		case isNext:
 			return arg, i
@@ -198,12 +198,12 @@ func nests(command []string) bool {
 	})
 }
 
-// Way is what stands between systemfd and the server: launchers, each the command of the one before.
+// Way is everything between systemfd and the server: launchers, each of them the command of the one before.
 type Way struct {
 	argv  []string // COMMAND
 	last  known    // the one whose command is the server
 	worst known    // the one with the worst effect
-	end   int      // where the server begins, or a launcher that does not say
+	end   int      // where the server begins, or a launcher whose command is unknown
 }
 
 // known is a launcher in a command; the zero known is none.
@@ -237,7 +237,7 @@ func Of(command []string) Way {
 	}
 }
 
-// effect is the worst of the launchers'.
+// effect is the worst effect of the launchers.
 func (w Way) effect() effect {
 	if w.worst.launcher == nil {
 		return becomes

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Row is what a page tells of a known program.
+// Row is what a page says about a known program.
 type Row struct {
 	Name     string // with the word or flag that makes it known
-	Does     string // to the sockets; "" of a server
+	Does     string // to the sockets; "" for a server
 	Line     string // what to type; "" if there is nothing to do
-	File     string // where to type it, if that is not the command line
+	File     string // the file for it, if it does not belong on the command line
 	Measured string // the version
 }
 
-// does says what an effect is for the server.
+// does describes an effect.
 var does = map[effect]string{
 	becomes: "becomes its command",
 	reloads: "loses the sockets when it reloads",

@@ -1,9 +1,9 @@
 package launcher
 
-// launchers are the known ones, as measured on Linux: those of util-linux 2.38, coreutils 9.1, findutils 4.9 and others
-// of Debian 12, and Node's with Node 20. The tests run most of them. Of two rows that fit, the first counts.
+// launchers are the known launchers, as measured on Linux: those of util-linux 2.38, coreutils 9.1, findutils 4.9 and others of
+// Debian 12, and Node's with Node 20. The tests run most of them. If two rows fit, the first is used.
 var launchers = [...]launcher{
-	// What becomes its command by exec.
+	// Launchers that become their command by exec.
 	{name: "catatonit", ends: true, measured: "0.1.7"}, // it forks, and mends LISTEN_PID itself
 	{name: "choom", ends: true, values: "n adjust p pid"},
 	{name: "chpst", ends: true, values: "u U b e / P n l L m d o p f c t", measured: "runit 2.1.2"},
@@ -22,7 +22,7 @@ var launchers = [...]launcher{
 	{name: "taskset", ends: true, operands: 1},
 	{name: "valgrind", ends: true, measured: "3.19"},
 
-	// What does that with a flag, or without.
+	// Launchers that do so only with, or only without, a flag.
 	{name: "flock", flags: "c command", effect: forks, text: "c command", operands: 1, pattern: `lock -c "systemfd -- ./server"`},
 	{name: "flock", unless: "F no-fork", effect: forks, ends: true, operands: 1, values: flockValues},
 	{name: "flock", ends: true, operands: 1, values: flockValues},
@@ -34,7 +34,7 @@ var launchers = [...]launcher{
 	{name: "unshare", flags: "f fork", effect: forks, ends: true, values: unshareValues},
 	{name: "unshare", ends: true, values: unshareValues},
 
-	// What starts its command as a child.
+	// Launchers that start their command as a child.
 	{name: "bwrap", effect: forks, ends: true, after: "--", pattern: `--dev-bind / / -- systemfd -- ./server`, measured: "0.8.0"},
 	{name: "dbus-run-session", effect: forks, ends: true, values: "config-file dbus-daemon"},
 	{name: "docker-init", effect: forks, ends: true, eats: true, values: "p e", measured: "as tini"},
@@ -51,7 +51,7 @@ var launchers = [...]launcher{
 	{name: "tini", effect: forks, ends: true, eats: true, values: "p e"},
 	{name: "xargs", effect: forks, ends: true, values: "a arg-file d delimiter E I L n max-args P max-procs s max-chars process-slot-var"},
 
-	// What runs its command as another user, or in another environment.
+	// Launchers that run their command as another user, or in another environment.
 	{name: "doas", effect: closes, ends: true, values: "C u", isFar: true, measured: "6.8.2"}, // with keepenv in doas.conf
 	{name: "firejail", effect: blocks, ends: true, measured: "0.9.72"},                        // it has a pid namespace of its own, too
 	{
@@ -107,7 +107,7 @@ var launchers = [...]launcher{
 	{name: "watchmedo", effect: closes, pattern: `auto-restart -- sh -c "exec systemfd -- ./server"`, measured: "2.2.1"},
 	{name: "wgo", effect: forks, pattern: `go build -o server . :: systemfd -- ./server`, measured: old},
 
-	// What finds its commands in a file.
+	// Launchers that find their commands in a file.
 	{name: "bun", word: "run", isScript: true, effect: closes, files: "package.json", measured: "1.4.5"},
 	{name: "deno", word: "task", effect: forks, files: "deno.jsonc deno.json", measured: "2.9.6"},
 	{name: "foreman", effect: forks, files: "Procfile", measured: "0.87.2"},
@@ -118,7 +118,7 @@ var launchers = [...]launcher{
 	{name: "npm", effect: closes, files: "package.json", measured: "Node 20"},
 	{name: "overmind", effect: closes, files: "Procfile", measured: old},
 	{name: "pnpm", word: "exec", effect: closes, ends: true, measured: "12.21.0"},
-	{name: "pnpm", effect: closes, files: "package.json", measured: "12.21.0"}, // the native program that 12 installs if it may passes them on
+	{name: "pnpm", effect: closes, files: "package.json", measured: "12.21.0"}, // the native program that pnpm 12 installs, if it may, passes them on
 	{name: "runsv", effect: forks, files: "run", measured: "runit 2.1.2"},
 	{name: "runsvdir", effect: forks, files: "run", measured: "runit 2.1.2"},
 	{name: "s6-supervise", effect: forks, files: "run", measured: "s6 2.11.3"},
@@ -128,7 +128,7 @@ var launchers = [...]launcher{
 	{name: "task", effect: forks, files: "Taskfile.yml", measured: "3.54.0"},
 	{name: "yarn", effect: closes, files: "package.json", measured: "1.22.22"},
 
-	// What takes several commands, or makes one.
+	// Launchers that take several commands, or make one.
 	{name: "concurrently", effect: closes, pattern: `"systemfd -- ./server"`, measured: "9.2.5"},
 	{name: "go", word: "run", effect: forks, values: "C", add: `-exec "systemfd --"`, addFlag: "exec", measured: "1.26"},
 	{name: "mprocs", effect: closes, pattern: `"systemfd -- ./server"`, measured: "0.9.6"},
@@ -137,19 +137,19 @@ var launchers = [...]launcher{
 	{name: "pm2-runtime", effect: closes, instead: pm2, measured: "7.0.4"},
 }
 
-// shells are those that start even a single command of -c as a child, unless exec stands before it. Others become it:
+// shells are the shells that start even a single command of -c as a child, unless exec precedes it. Other shells become the command:
 // bash, zsh, ksh, yash and the sh of busybox.
 var shells = [...]launcher{
 	{name: "dash", effect: forks, values: "o", text: "c", puts: "exec", pattern: inShell},
 	{name: "elvish", effect: forks, text: "c", puts: "exec", pattern: inShell, measured: "0.19.2"},
 	{name: "fish", effect: forks, values: "C init-command d debug f features o debug-output", text: "c command", puts: "exec", pattern: inShell},
-	{name: "mksh", effect: forks, values: "o", text: "c", puts: "exec", pattern: inShell}, // only of a list
+	{name: "mksh", effect: forks, values: "o", text: "c", puts: "exec", pattern: inShell}, // only in a list
 	{name: "nu", effect: forks, text: "c commands", puts: "exec", pattern: inShell, measured: "0.115.1"},
 	{name: "tcsh", effect: forks, text: "c", puts: "exec", pattern: inShell},
 	{name: "xonsh", effect: forks, text: "c", puts: "exec", pattern: inShell, measured: "0.13.4"},
 }
 
-// What several rows have.
+// Values that several rows have.
 const (
 	old           = "an older version" // which the tests never ran
 	inShell       = `-c "exec systemfd -- ./server"`

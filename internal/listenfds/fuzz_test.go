@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzParse: variables that can be read are a set, and what Environ writes for it is read as the same set; of others the
-// error names the variable and its value.
+// FuzzParse: if variables can be read, Environ writes variables that are read as the same set. Otherwise the error names the variable and
+// its value.
 func FuzzParse(f *testing.F) {
 	f.Add("2", "", "a:b", "http::127.0.0.1:3000,b=unix::/run/b", "/run/systemfd/h.sock")
 	f.Add("1", "10", "a", "", "")

@@ -94,7 +94,7 @@ func TestParseStandardStream(t *testing.T) {
 	}
 }
 
-// TestParseBesideBad: what is right is read, whatever else is wrong.
+// TestParseBesideBad: a right variable is read, even if others are wrong.
 func TestParseBesideBad(t *testing.T) {
 	t.Parallel()
 	set, err := Parse(env("LISTEN_FDS=-1", "SYSTEMFD_HOLDER="))
@@ -158,7 +158,7 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// TestRoundTrip: what Environ writes, Parse reads.
+// TestRoundTrip: Parse reads what Environ writes.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, set := range []Set{

@@ -4,7 +4,7 @@ package lowfds
 
 import "syscall"
 
-// OpenBSD has no raw fcntl(2), so that nobody can look whether a stream is non-blocking: the range is always filled.
+// OpenBSD has no raw fcntl(2), so this cannot check whether a stream is non-blocking. It always fills the range.
 func init() {
 	fill(openNull, func(fd int) { syscall.Close(fd) })
 }

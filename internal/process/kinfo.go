@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 )
 
-// layout is where the struct kinfo_proc of a system has what, which x/sys does not know.
+// layout describes the struct kinfo_proc of a system, which x/sys does not know.
 type layout struct {
-	size              int // of what a program gets; a longer one is newer, and has more at its end
-	pid, parent       int // where each pid_t is
-	state             int // where the state is, a char
+	size              int // of the struct; a longer one is newer, and has more fields at its end
+	pid, parent       int // offset of each pid_t
+	state             int // offset of the state, a char
 	zombie            byte
-	name, nameMaximum int // where it is, and its bytes
+	name, nameMaximum int // offset and size
 }
 
 var (
@@ -26,8 +26,8 @@ var (
 	dragonflyLayout = layout{size: 228, pid: 220, parent: 224, state: 12, zombie: 4, name: 112, nameMaximum: 17}
 )
 
-// read reads what the system tells of a process. If that is not of this process, the layout is another one, and all is
-// zero.
+// read reads what the system says about a process. If the process ID in it is another one, the layout is wrong, and read returns
+// zeros.
 func (l layout) read(info []byte, pid int) (name string, parent int, isZombie bool) {
 	if len(info) < l.size || pidAt(info, l.pid) != pid {
 		return "", 0, false

@@ -15,8 +15,8 @@ type Listed struct {
 	Terminal string // "" without one
 }
 
-// Own returns the processes of this user, without kernel threads, and without those that only help this one: what else is in
-// its process group, but for the leader, which is the shell.
+// Own returns the processes of this user, without kernel threads, and without the helpers of this process. Helpers are the other
+// processes in its process group, except the leader, which is the shell.
 func Own() ([]Listed, error) {
 	text, err := exec.Command("ps", "-U", strconv.Itoa(os.Getuid()), "-o", "pid=", "-o", "pgid=", "-o", "tty=", "-o", "args=").Output()
 	if err != nil {
@@ -25,7 +25,8 @@ func Own() ([]Listed, error) {
 	return listed(string(text), os.Getpid()), nil
 }
 
-// listed reads the lines of ps(1), "12 12 pts/0 -bash", as seen by self. A kernel thread has no arguments, but its name in brackets.
+// listed reads the lines of ps(1), "12 12 pts/0 -bash", as seen by self. Instead of arguments, a kernel thread
+// has its name in brackets.
 func listed(text string, self int) (all []Listed) {
 	groups := map[int]int{}
 	for line := range strings.Lines(text) {

@@ -1,5 +1,5 @@
-// Package process asks the operating system about processes: what one is called, who started it, whether it runs,
-// when it ends, and who is at the other end of a unix socket.
+// Package process asks the operating system about processes: their names, their parents, whether they run, when they end, and who is at
+// the other end of a unix socket.
 //
 // A process is known by its number. Once it has ended and its parent has waited for it, the system may give the
 // number to another process. Only a Watch keeps the two apart.
@@ -11,8 +11,7 @@ import (
 	"strings"
 )
 
-// Init is the number of the first process. It counts as running for ever: when it ends, so do all the others, in a
-// container too.
+// Init is the number of the first process. It is taken to run for ever: when it ends, all other processes end, also in a container.
 const Init = 1
 
 // Process is a process as its user knows it.

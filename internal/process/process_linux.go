@@ -29,8 +29,8 @@ func look(pid int) (name string, parent int, isZombie bool) {
 	return name, parent, isZombie
 }
 
-// isAlive asks a pidfd, which needs no /proc. If there cannot be one, before Linux 5.3 or for want of descriptors,
-// it asks kill(2), which answers for every process that has a number.
+// isAlive asks a pidfd, which needs no /proc. Without a pidfd (before Linux 5.3, or without a free descriptor) it asks kill(2), which
+// also finds zombies.
 func isAlive(pid int) bool {
 	fd, err := unix.PidfdOpen(pid, 0)
 	switch err {

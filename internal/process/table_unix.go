@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// source is how the system tells which of the processes that it watches have ended. Only wait is called while another
-// call may be under way.
+// source is the way of a system to tell which of the watched processes have ended. Only wait may be called during another call.
 type source interface {
 	// add fails with ESRCH if the process has ended, a zombie included.
 	add(pid int) error
 
-	// remove forgets a process, and its end if that has happened. take does not return it any more.
+	// remove forgets a process, and its end if it has ended. take does not return it any more.
 	remove(pid int)
 
 	// take returns the processes that have ended, and forgets them. It does not wait.
@@ -26,8 +25,8 @@ type source interface {
 
 // table has the watches of each process, and one goroutine that waits for its source.
 //
-// A source says only which number has ended. So all ends are taken off before a number is watched: then an end is never
-// that of the process that had the number before.
+// A source knows only numbers. So the table takes all ends before it watches a number: then an end is never that of an earlier process
+// with the same number.
 type table struct {
 	open   func() (source, error)
 	mu     sync.Mutex
@@ -64,7 +63,7 @@ func (t *table) start() error {
 	return nil
 }
 
-// wait tells each end when it happens. If the source cannot wait, it looks ten times a second.
+// wait reports each end when it happens. If the source cannot wait, it looks ten times per second.
 func (t *table) wait(s source) {
 	for {
 		if s.wait() != nil {
@@ -76,7 +75,7 @@ func (t *table) wait(s source) {
 	}
 }
 
-// tell tells the ends that have happened. Each watch has a goroutine of its own: what it calls may take long, and may
+// tell reports the ends that have happened. Each watch is called in a goroutine of its own, because the call may take long, and may
 // call Stop. The caller has mu.
 func (t *table) tell() {
 	for _, pid := range t.source.take() {
@@ -100,7 +99,7 @@ func (t *table) remove(w *Watch) {
 	defer t.mu.Unlock()
 	i := slices.Index(t.of[w.pid], w)
 	if i < 0 {
-		return // its end was told, and the number may be another process's
+		return // its end was reported, and another process may have the number
 	}
 	t.of[w.pid] = slices.Delete(t.of[w.pid], i, i+1)
 	if len(t.of[w.pid]) == 0 {

@@ -167,7 +167,7 @@ func TestTableLateEnd(t *testing.T) {
 	awaitEnd(t, ended)
 }
 
-// A number comes again while the end of the process that had it is still on its way.
+// A number is used again while the end of the earlier process is still on its way.
 func TestTableNumberComesAgain(t *testing.T) {
 	t.Parallel()
 	table, s := newFake(t)
@@ -187,7 +187,7 @@ func TestTableNumberComesAgain(t *testing.T) {
 	table.isEmpty(t)
 }
 
-// A watch is stopped while the end is on its way. Then the number comes again.
+// A watch is stopped while the end is on its way. Then the number is used again.
 func TestTableStopDropsEnd(t *testing.T) {
 	t.Parallel()
 	table, s := newFake(t)

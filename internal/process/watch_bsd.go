@@ -17,8 +17,8 @@ func openSource() (source, error) {
 	return kqueue(fd), nil
 }
 
-// add looks for the process again: macOS tells no end that happened while the filter was being added, and FreeBSD adds it
-// for a zombie too.
+// add looks for the process again afterwards: macOS does not report an end that happened while the filter was being added, and FreeBSD
+// also adds the filter for a zombie.
 func (k kqueue) add(pid int) error {
 	if err := k.change(pid, unix.EV_ADD|unix.EV_ONESHOT); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (k kqueue) take() (ended []int) {
 	}
 }
 
-// wait sleeps in poll(2), which takes no event off the queue.
+// wait sleeps in poll(2), which leaves the events in the queue.
 func (k kqueue) wait() error {
 	ready := []unix.PollFd{{Fd: int32(k), Events: unix.POLLIN}}
 	_, err := unix.Poll(ready, -1)

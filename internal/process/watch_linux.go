@@ -33,7 +33,7 @@ func (s *pidfds) add(pid int) error {
 	return nil
 }
 
-// addFD names epoll(7) in its errors: memory, or max_user_watches, are no limits of processes.
+// addFD names epoll(7) in its errors, because the cause is memory or max_user_watches, not a limit of processes.
 func (s *pidfds) addFD(pid, fd int) error {
 	if hasEnded(fd) {
 		return unix.ESRCH

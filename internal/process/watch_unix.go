@@ -15,7 +15,7 @@ type Watch struct {
 	pid    int
 	ended  func()
 	isOver atomic.Bool // the process has ended, or Stop was called
-	table  *table      // that has it; unused for Init
+	table  *table      // the table that has it; unused for Init
 }
 
 // watches are all watches of this program.
@@ -44,14 +44,14 @@ func (t *table) watch(pid int, ended func()) (*Watch, error) {
 	return w, nil
 }
 
-// IsAlive reports whether the process runs. It asks now: the news of an end may still be on its way. It is false
+// IsAlive reports whether the process runs. It asks the system now, because the news of an end may still be on its way. It is false
 // after Stop.
 func (w *Watch) IsAlive() bool {
 	return !w.isOver.Load() && (w.pid == Init || w.table.has(w))
 }
 
-// Stop ends the watch: ended is not called any more. It does not wait for a call that has begun, so ended may call
-// it, and so may somebody who holds a lock that ended takes. Further calls do nothing.
+// Stop ends the watch: ended is not called any more. It does not wait for a call that has begun, so ended may call it. So may a caller
+// that has locked a mutex that ended locks. Further calls do nothing.
 func (w *Watch) Stop() {
 	if !w.isOver.Swap(true) && w.pid != Init {
 		w.table.remove(w)

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// The private ports of servers: below the range from which systems pick ports for clients, since one of these could be
-// lost between our look and the server's bind(2).
+// The private ports of servers. They are below the range from which systems pick ports for clients: a port in that range could be taken
+// between our check and the server's bind(2).
 const (
 	firstPort = 20000
 	ports     = 32768 - firstPort
-	looks     = 1000 // for a free one
+	looks     = 1000 // at a port, to find a free one
 )
 
 // FreePorts picks different ports that are free on 127.0.0.1 and ::1.
@@ -75,7 +75,7 @@ func fill(arg string, port func(name string) string) string {
 			b.WriteString(port(""))
 		case isClosed && len(name) > 1 && name[0] == ':':
 			b.WriteString(port(name[1:]))
-		default: // something of the command's own
+		default: // braces of the command itself
 			b.WriteString(open)
 			rest = after
 		}

@@ -33,7 +33,7 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// FuzzFill: what is filled with the words themselves is as before.
+// FuzzFill: words filled with themselves do not change.
 func FuzzFill(f *testing.F) {
 	f.Fuzz(func(t *testing.T, arg string) {
 		same := Fill([]string{arg}, func(name string) string {

@@ -11,7 +11,7 @@ func (csh) Unset(name string) string      { return "unsetenv " + name + ";" }
 func (csh) Fail() string                  { return "false;" }
 func (csh) Eval(command string) string    { return "eval `" + command + "`" }
 
-// cshQuoted escapes "!", too: history is looked up inside of quotes.
+// cshQuoted also escapes "!", which csh replaces by history even in quotes.
 func cshQuoted(text string) string {
 	return "'" + strings.NewReplacer("'", `'\''`, "!", `\!`, "\n", "\\\n").Replace(text) + "'"
 }

@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// Dotenv is the name of what is no shell: files of KEY=VALUE lines, which editors, CI systems, Node and Compose read. They cannot
-// unset a variable, nor fail.
+// Dotenv is the name for env files, which are no shell: files of KEY=VALUE lines, which editors, CI systems, Node and Compose read. They
+// cannot unset a variable, and cannot fail.
 const Dotenv = "dotenv"
 
 type dotenv struct{}
@@ -17,8 +17,8 @@ func (dotenv) Unset(string) string           { return "" }
 func (dotenv) Fail() string                  { return "" }
 func (dotenv) Eval(command string) string    { return command + " >.env" }
 
-// DotenvHolds reports whether every reader of env files takes value alike. There is no standard: some know no quotes, others differ in
-// what a backslash means, and python-dotenv expands ${NAME} in single quotes, too.
+// DotenvHolds reports whether all readers of env files read value in the same way. There is no standard: some know no quotes, others
+// differ in the meaning of a backslash, and python-dotenv expands ${NAME} even in single quotes.
 func DotenvHolds(value string) bool {
 	return isBare(value) || inSingleQuotes(value) || inDoubleQuotes(value)
 }
@@ -34,7 +34,7 @@ func dotenvQuoted(value string) string {
 	return `"` + value + `"`
 }
 
-// isBare allows "~" where no shell would expand it, for SYSTEMFD_SOCKETS has it.
+// isBare allows "~" at a place at which no shell expands it: SYSTEMFD_SOCKETS has such a "~".
 func isBare(value string) bool {
 	return !strings.HasPrefix(value, "~") && !strings.Contains(value, ":~") && isPlain(strings.ReplaceAll(value, "~", "-"))
 }

@@ -9,7 +9,7 @@ func (fish) SetPID(name string) string     { return "set -gx " + name + " $fish_
 func (fish) Fail() string                  { return "false;" }
 func (fish) Eval(command string) string    { return command + " | source" }
 
-// Unset succeeds if there is nothing to unset, too, as in the other shells: "set -e" fails with status 4 then.
+// Unset also succeeds if there is nothing to unset, as in the other shells. Without "or true", "set -e" would fail with status 4.
 func (fish) Unset(name string) string { return "set -e " + name + "; or true;" }
 
 // fishQuoted escapes the two characters that mean something in single quotes.

@@ -17,7 +17,7 @@ func (powershell) Eval(command string) string {
 	return command + " | Out-String | Invoke-Expression"
 }
 
-// powershellQuoted doubles what ends a quoted text: PowerShell takes typographic quotes for plain ones.
+// powershellQuoted doubles single quotes, and the typographic quotes that PowerShell treats as single quotes.
 func powershellQuoted(text string) string {
 	return "'" + strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019", "\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b").Replace(text) + "'"
 }

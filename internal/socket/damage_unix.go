@@ -22,17 +22,17 @@ func damage(s Socket) string {
 	return pathDamage(s)
 }
 
-// pathDamage says what is wrong with the path of a socket that is ready.
+// pathDamage says what is wrong with the path of a socket that still works.
 func pathDamage(s Socket) string {
 	_, err := os.Lstat(s.Path)
 	isGone, at := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR), FileAt(s.Path)
 	switch own, isKnown := ownFile(s); {
 	case err != nil && !isGone:
-		return "" // we may not look
+		return "" // we may not look there
 	case isKnown && !isGone && own == at:
 		return ""
 	case isKnown && isElsewhere(s.Path, own):
-		return "" // whoever opened it sees another directory than we do
+		return "" // the process that opened it sees another directory there
 	case isGone:
 		return "its path is gone"
 	case at == (File{}):
@@ -46,7 +46,7 @@ func pathDamage(s Socket) string {
 	case hasOther(s):
 		return "another socket is at its path"
 	}
-	return "" // the file system numbers its files in two ways
+	return "" // the file system has two numbers for the same file
 }
 
 func unlink(s Socket) error {
@@ -57,12 +57,12 @@ func unlink(s Socket) error {
 	return RemoveFile(s.Path, own)
 }
 
-// repair makes a socket as it was before the damage, at the same descriptor.
+// repair restores a socket to its state before the damage, at the same descriptor.
 func repair(s Socket) (Socket, error) {
 	if s.Type.Family() == spec.Inet {
 		return s, listenAgain(s)
 	}
-	err := unlink(s) // one that was shut down counts as alive
+	err := unlink(s) // a socket that was shut down counts as alive
 	if s.IsAbstract() {
 		err = ReleaseName(s)
 	}
@@ -70,7 +70,7 @@ func repair(s Socket) (Socket, error) {
 		return s, bindError(s.Spec, err)
 	}
 	opened, err := openSocket(s.Opening, nil)
-	if failed, ok := errors.AsType[*Error](err); ok && s.IsAbstract() { // the name is that of the old one, which somebody has open
+	if failed, ok := errors.AsType[*Error](err); ok && s.IsAbstract() { // somebody has the old socket of that name open
 		failed.Remedy = "start the outer systemfd again"
 	}
 	if err != nil {
@@ -79,7 +79,7 @@ func repair(s Socket) (Socket, error) {
 	return replace(s, opened)
 }
 
-// ReleaseName closes an abstract socket, so that its name is free if nobody else has it. /dev/null is at its descriptor then.
+// ReleaseName closes an abstract socket, so that its name is free if nobody else has it open. Then /dev/null is at its descriptor.
 func ReleaseName(s Socket) error {
 	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -93,7 +93,7 @@ func ReleaseName(s Socket) error {
 	return nil
 }
 
-// replace never lets the descriptor be free: the Go runtime would take it.
+// replace never frees the descriptor, because the Go runtime could take it.
 func replace(s, other Socket) (Socket, error) {
 	if err := unix.Dup2(other.FD, s.FD); err != nil {
 		return s, errors.Join(bindError(s.Spec, err), other.Close())
@@ -103,8 +103,8 @@ func replace(s, other Socket) (Socket, error) {
 	return other, err
 }
 
-// listenAgain binds before it listens. The kernel has released a port that it had picked itself; without bind(2), listen(2)
-// would pick another one. EINVAL says that the socket is still bound.
+// listenAgain binds before it listens: the kernel has released a port that it had picked, and listen(2) without bind(2) would pick
+// another one. EINVAL means that the socket is still bound.
 func listenAgain(s Socket) error {
 	sa, _, err := sockaddr(s.Addr)
 	if err == nil {

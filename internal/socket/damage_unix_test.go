@@ -13,7 +13,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// forgetFile is a socket as somebody knows it who did not open it.
+// forgetFile returns a socket as a process knows it that did not open it.
 func forgetFile(s Socket) Socket {
 	s.file = File{}
 	return s
@@ -91,7 +91,7 @@ var damageTests = map[string]damageTest{
 	}, "", ""},
 }
 
-// TestDamage breaks a socket as servers do, looks, and mends it: it is as it was, at the same descriptor.
+// TestDamage breaks a socket as servers do, looks at it, and repairs it: it is as before, at the same descriptor.
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	for name, test := range damageTests {
@@ -151,7 +151,7 @@ func checkRepaired(t *testing.T, before, after Socket) {
 	}
 }
 
-// TestRepairFails: the port has another owner by now, or the name cannot be had again while somebody has the old socket.
+// TestRepairFails: another process has the port by now, or the name is in use as long as somebody has the old socket.
 func TestRepairFails(t *testing.T) {
 	t.Parallel()
 	s := open(t, testkit.FreePort(t), options)

@@ -12,7 +12,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// Describe says what stands at a descriptor.
+// Describe says what is at a descriptor.
 func Describe(fd int) Description {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	if err != nil {
@@ -84,7 +84,7 @@ func bound(sa unix.Sockaddr) bool {
 		return addr.Port() != 0
 	}
 	path, ok := sa.(*unix.SockaddrUnix)
-	return !ok || path.Name != "" && path.Name != "@" // x/sys has "@" for the first NUL, which is all of an unbound one's
+	return !ok || path.Name != "" && path.Name != "@" // x/sys has "@" for the first NUL, and an unbound socket has only that
 }
 
 func isNonblock(fd int) bool {
@@ -97,7 +97,7 @@ func connected(fd int) bool {
 	return err == nil
 }
 
-// listening asks SO_ACCEPTCONN, which macOS does not have. There TCP tells, and a unix socket counts if it is not connected.
+// listening asks SO_ACCEPTCONN. macOS does not have it: there the state of TCP tells, and a unix socket counts if it is not connected.
 func listening(fd int) bool {
 	accepts, err := kernel.getsockopt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if !errors.Is(err, unix.ENOPROTOOPT) {
@@ -129,7 +129,7 @@ func socketText(sotype int, sa unix.Sockaddr) string {
 }
 
 func fileText(fd int) string {
-	// Only Linux knows the name, and that of an epoll or eventfd at that.
+	// Only Linux tells a name, also that of an epoll or eventfd.
 	if name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil {
 		return fmt.Sprintf("%q", name)
 	}
@@ -145,7 +145,7 @@ func fileKind(mode uint32) string {
 	case unix.S_IFREG:
 		return "a file"
 	case unix.S_IFDIR:
-		return "a folder"
+		return "a directory"
 	case unix.S_IFLNK:
 		return "a symbolic link"
 	case unix.S_IFIFO:

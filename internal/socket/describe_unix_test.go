@@ -193,7 +193,7 @@ func TestFileKind(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[uint32]string{
 		unix.S_IFREG | 0o644: "a file",
-		unix.S_IFDIR | 0o755: "a folder",
+		unix.S_IFDIR | 0o755: "a directory",
 		unix.S_IFLNK:         "a symbolic link",
 		unix.S_IFIFO:         "a pipe",
 		unix.S_IFCHR:         "a device",

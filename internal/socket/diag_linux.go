@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diagnosis is what the kernel says of a unix socket.
+// diagnosis is what the kernel says about a unix socket.
 type diagnosis struct {
-	file    File // that was bound, the zero File of an abstract name
+	file    File // that was bound; the zero File for an abstract name
 	waiting int  // connections in the queue of a listener
 }
 
@@ -34,7 +34,7 @@ const (
 	noCookie           = ^uint32(0)
 )
 
-// inodeOf returns the number by which the kernel knows a socket, as in /proc/PID/fd.
+// inodeOf returns the inode number of a socket, as in /proc/PID/fd.
 func inodeOf(fd int) (uint32, error) {
 	var stat unix.Stat_t
 	err := unix.Fstat(fd, &stat)
@@ -77,7 +77,7 @@ func diagnoseFD(fd int) (diagnosis, error) {
 // add notes an attribute of two numbers.
 func (d *diagnosis) add(kind uint16, first, second uint32) {
 	switch kind {
-	case vfs: // the kernel's device number has 20 bits for the minor one
+	case vfs: // the kernel's device number has 20 bits for the minor number
 		d.file = File{Device: unix.Mkdev(second>>20, second&(1<<20-1)), Inode: uint64(first)}
 	case queue:
 		d.waiting = int(first)

@@ -8,7 +8,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// TestDiagnose: the kernel says which file a socket has bound, whatever is at its path by now, and how many wait.
+// TestDiagnose: the kernel tells which file a socket has bound, even if another one is at its path, and how many clients wait.
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"unix::", "unix-seqpacket::"} {

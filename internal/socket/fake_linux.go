@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// With the tag bsd Linux gives the answers of macOS and the BSDs, of each call those of the system that has least. The rest of
-// such a program is what runs there.
+// With the tag bsd, Linux gives the answers of macOS and the BSDs: for each call those of the system that can do the least. The rest of
+// such a program is the code that runs there.
 func init() {
 	kernel.socket, kernel.bind, kernel.listen, kernel.connect = fakeSocket, fakeBind, fakeListen, fakeConnect
 	kernel.accept, kernel.getsockopt, kernel.listensTCP = fakeAccept, fakeGetsockopt, fakeListensTCP
@@ -25,8 +25,8 @@ func fakeSocket(family, sotype, protocol int) (int, error) {
 	return unix.Socket(family, sotype, protocol)
 }
 
-// fakeBind takes an address beside one that overlaps, if the socket has SO_REUSEADDR. Linux does so if both have
-// SO_REUSEPORT, so that only such another one is taken for a BSD's.
+// fakeBind accepts an address that overlaps with another one, if the socket has SO_REUSEADDR. Linux does so only if both sockets have
+// SO_REUSEPORT, so the other socket needs it too.
 func fakeBind(fd int, sa unix.Sockaddr) error {
 	if hasLongPath(sa) {
 		return unix.EINVAL
@@ -58,7 +58,7 @@ func listensAt(addr netip.AddrPort) bool {
 // fakeListen knows kern.ipc.somaxconn.
 func fakeListen(fd, backlog int) error { return unix.Listen(fd, min(backlog, 128)) }
 
-// fakeConnect says that a full queue refuses.
+// fakeConnect refuses if the queue is full.
 func fakeConnect(fd int, sa unix.Sockaddr) error {
 	if hasLongPath(sa) {
 		return unix.EINVAL

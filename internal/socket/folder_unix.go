@@ -15,8 +15,8 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// makeFolders makes the parent folders of a path that are missing, and returns them, the outermost first. Their mode is
-// exact, as DirectoryMode of systemd.socket(5).
+// makeFolders makes the missing parent directories of a path, and returns them, the outermost first. Their mode is exact, like
+// DirectoryMode of systemd.socket(5).
 func makeFolders(o spec.Opening) (made []string, err error) {
 	if !o.MakeDirectories || o.Path == "" || o.IsAbstract() {
 		return nil, nil
@@ -34,13 +34,13 @@ func makeFolders(o spec.Opening) (made []string, err error) {
 		}
 		if err != nil {
 			removeFolders(made)
-			return nil, &Error{Spec: o.Spec, Text: fmt.Sprintf("cannot make folder %q: %v", folder, err), Err: err}
+			return nil, &Error{Spec: o.Spec, Text: fmt.Sprintf("cannot make directory %q: %v", folder, err), Err: err}
 		}
 	}
 	return made, nil
 }
 
-// setSpecialBits sets what mkdir(2) leaves out: set-group-ID and, on macOS and the BSDs, the sticky bit.
+// setSpecialBits sets the bits that mkdir(2) ignores: set-group-ID and, on macOS and the BSDs, the sticky bit.
 func setSpecialBits(folder string, mode uint32) error {
 	if mode&^0o777 == 0 {
 		return nil
@@ -48,7 +48,7 @@ func setSpecialBits(folder string, mode uint32) error {
 	return unix.Chmod(folder, mode)
 }
 
-// missingFolders returns folder and those above it that do not exist, the innermost first.
+// missingFolders returns those of folder and its parent directories that do not exist, the innermost first.
 func missingFolders(folder string) (missing []string) {
 	for ; ; folder = filepath.Dir(folder) {
 		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +58,7 @@ func missingFolders(folder string) (missing []string) {
 	}
 }
 
-// removeFolders takes makeFolders back, but for what somebody else uses by now.
+// removeFolders undoes makeFolders. It leaves directories that somebody else uses by now.
 func removeFolders(made []string) {
 	for _, folder := range slices.Backward(made) {
 		if unix.Rmdir(folder) != nil {

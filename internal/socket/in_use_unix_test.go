@@ -20,8 +20,8 @@ type inUseTest struct {
 	ours   string // with %d for their port; "" for just what they have
 }
 
-// TestInUseElsewhere: the error names the other process, whatever of the address is in the way. Not every kernel refuses what only
-// overlaps.
+// TestInUseElsewhere: the error names the other process, also for an address that only overlaps. Not every kernel refuses such an
+// address.
 func TestInUseElsewhere(t *testing.T) {
 	dir := testkit.Directory(t)
 	for _, test := range []inUseTest{
@@ -78,7 +78,7 @@ func TestInUseHere(t *testing.T) {
 	}
 }
 
-// TestReusePort: two may share a port only if both say so.
+// TestReusePort: two sockets can share a port only if both ask for it.
 func TestReusePort(t *testing.T) {
 	for _, typ := range []string{"tcp", "udp"} {
 		shared := open(t, typ+"::0", spec.Options{Backlog: 1, ReusePort: true})
@@ -88,7 +88,7 @@ func TestReusePort(t *testing.T) {
 	}
 }
 
-// TestTimeWait: a connection that has ended keeps its port busy for nobody who sets SO_REUSEADDR.
+// TestTimeWait: a connection that has ended does not keep its port busy for a socket with SO_REUSEADDR.
 func TestTimeWait(t *testing.T) {
 	s, err := Open(opening(t, "tcp::0", options))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernel has the system calls to which macOS and the BSDs give other answers than Linux does. The tag bsd has Linux give
-// theirs: fake_linux.go.
+// kernel has the system calls whose results on macOS and the BSDs differ from those on Linux. With the tag bsd, Linux gives their
+// results: fake_linux.go.
 var kernel = struct {
 	socket     func(family, sotype, protocol int) (int, error)
 	bind       func(fd int, sa unix.Sockaddr) error

@@ -75,7 +75,7 @@ func TestMode(t *testing.T) {
 	}
 }
 
-// TestModeAtOnce: nobody who looks all the time sees another mode than the last.
+// TestModeAtOnce: a process that looks all the time sees no other mode than the final one.
 func TestModeAtOnce(t *testing.T) {
 	path := testkit.Directory(t) + "/a.sock"
 	stop := watchMode(path)
@@ -155,7 +155,7 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// TestFoldersStay: where others use a folder by now, or it was there before, it stays.
+// TestFoldersStay: a directory stays if others use it by now, or if it was there before.
 func TestFoldersStay(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Directory(t)
@@ -181,7 +181,7 @@ func TestFoldersStay(t *testing.T) {
 	}
 }
 
-// TestFoldersAfterFailure: one that cannot bind leaves no folder.
+// TestFoldersAfterFailure: a socket that cannot be bound leaves no directory.
 func TestFoldersAfterFailure(t *testing.T) {
 	dir := realDir(t, testkit.Directory(t))
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {

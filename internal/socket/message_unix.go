@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dial connects to the unix stream socket at path. It does not wait: a full queue is EAGAIN, on macOS and the BSDs
-// ECONNREFUSED, as a dead socket is. The descriptor has FD_CLOEXEC and O_NONBLOCK.
+// Dial connects to the unix stream socket at path. It does not wait: if the queue is full, the error is EAGAIN, on macOS and the BSDs
+// ECONNREFUSED, the same as for a dead socket. The descriptor has FD_CLOEXEC and O_NONBLOCK.
 func Dial(path string) (fd int, err error) {
 	fd, err = newSocket(unix.AF_UNIX, unix.SOCK_STREAM)
 	if err != nil {
@@ -35,8 +35,8 @@ func Send(fd int, text []byte, fds []int) (n int, err error) {
 	return kernel.sendmsg(fd, text, rights, nil, noSignal)
 }
 
-// Receive reads a message from a connected unix socket into buf, and the descriptors that came with it, which get
-// FD_CLOEXEC. The caller closes them, also after an error; EMFILE if there is no room for them, recvmsg(2).
+// Receive reads a message from a connected unix socket into buf, and the descriptors that came with it. These get FD_CLOEXEC. The
+// caller closes them, also after an error. The error is EMFILE if there is no room for all of them, recvmsg(2).
 func Receive(fd int, buf []byte) (n int, fds []int, err error) {
 	oob := make([]byte, unix.CmsgSpace(4*MaxRights))
 	n, oobn, flags, _, err := kernel.recvmsg(fd, buf, oob, recvFlags)

@@ -25,24 +25,24 @@ func newSocket(family, sotype int) (int, error) {
 	return kernel.socket(family, sotype|unix.SOCK_CLOEXEC, 0)
 }
 
-// accept leaves the connection in blocking mode, whatever the listener is in.
+// accept leaves the connection in blocking mode, also if the listener is non-blocking.
 func accept(fd int) (int, unix.Sockaddr, error) {
 	return unix.Accept4(fd, unix.SOCK_CLOEXEC)
 }
 
-// These go beyond the system's limit, for who may: socket(7).
+// These go beyond the system's limit, for privileged users: socket(7).
 const (
 	hasForce           = true
 	forceReceiveBuffer = unix.SO_RCVBUFFORCE
 	forceSendBuffer    = unix.SO_SNDBUFFORCE
 )
 
-// hasAbstract tells that a unix socket can do without a file: unix(7).
+// hasAbstract is true: a unix socket needs no file, unix(7).
 const hasAbstract = true
 
 var passCredentials = option(unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
 
-// freeBind is ip(7)'s IP_FREEBIND, or its like in ipv6(7).
+// freeBind is IP_FREEBIND of ip(7), or its counterpart in ipv6(7).
 func freeBind(family int) socketOption {
 	if family == unix.AF_INET6 {
 		return option(unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
@@ -89,9 +89,9 @@ func ownFile(s Socket) (file File, isKnown bool) {
 	return d.file, err == nil
 }
 
-// isElsewhere reports whether the file that a socket has bound is on another file system than its path would be: in a
-// chroot(2) or a mount namespace we see other directories than those who opened it. Device numbers are mountinfo's, see
-// proc_pid_mountinfo(5): those of stat(2) are others on btrfs. A mount that mountinfo does not list is partly outside of our root.
+// isElsewhere reports whether the file that a socket has bound is on another file system than its path would be. In a chroot(2) or a
+// mount namespace we see other directories than the process that opened it. Device numbers come from proc_pid_mountinfo(5), because
+// stat(2) has other ones on btrfs. A mount that mountinfo does not list is partly outside of our root.
 func isElsewhere(path string, own File) bool {
 	var stat unix.Statx_t
 	directory := filepath.Dir(path)

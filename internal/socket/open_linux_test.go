@@ -167,7 +167,7 @@ func TestSharers(t *testing.T) {
 		t.Errorf("got %v, want %v", got, child)
 	}
 	testkit.End(cmd)
-	// What other tests start has all descriptors until it execs.
+	// A child of another test has all descriptors until it execs.
 	testkit.Await(t, "nobody to have it", func() bool { return len(Sharers(s.FD)) == 0 })
 	if got := Sharers(-1); got != nil {
 		t.Errorf("no socket: %v", got)

@@ -11,7 +11,7 @@ import (
 // File is the file of a unix socket: its device and its inode, stat(2). The zero File is none.
 type File struct{ Device, Inode uint64 }
 
-// Absolute returns the path of a unix socket as a process elsewhere has to spell it.
+// Absolute returns the path of a unix socket for a process in another working directory.
 func Absolute(path string) string {
 	if filepath.IsAbs(path) || path == "" || path[0] == '@' {
 		return path
@@ -20,8 +20,8 @@ func Absolute(path string) string {
 	return absolute(path, workingDir)
 }
 
-// absolute returns path below the working directory. Unlike filepath.Abs it keeps "..", which means
-// another folder behind a symbolic link.
+// absolute returns path below the working directory. Unlike filepath.Abs it keeps "..", which is another
+// directory after a symbolic link.
 func absolute(path, workingDir string) string {
 	if filepath.IsAbs(path) || workingDir == "" {
 		return path

@@ -135,7 +135,7 @@ const (
 
 var pathTakenTests = map[string]pathTakenTest{
 	"file":   {writeFile, `"%s" exists and is a file, not a socket`, removeHint},
-	"folder": {mkdir, `"%s" exists and is a folder, not a socket`, removeHint},
+	"folder": {mkdir, `"%s" exists and is a directory, not a socket`, removeHint},
 	"symbolic link to a file": {
 		func(t *testing.T, path string) { writeFile(t, path+".target"); symlink(t, path+".target", path) },
 		`"%s" exists and is a symbolic link, not a socket`, removeHint,
@@ -170,7 +170,7 @@ var pathTakenTests = map[string]pathTakenTest{
 	},
 }
 
-// TestPathTaken has what may stand at a path and is not a dead socket of ours: an error, and it stays.
+// TestPathTaken has everything that may be at a path and is not a dead socket of ours: it is an error, and stays.
 func TestPathTaken(t *testing.T) {
 	for name, test := range pathTakenTests {
 		t.Run(name, test.check)
@@ -278,7 +278,7 @@ func TestFolderIsUnlocked(t *testing.T) {
 	lock(t, dir)
 }
 
-// lock takes flock(2) on folder until the test ends.
+// lock takes flock(2) on directory until the test ends.
 func lock(t *testing.T, folder string) *os.File {
 	t.Helper()
 	f, err := os.Open(folder)
@@ -292,7 +292,7 @@ func lock(t *testing.T, folder string) *os.File {
 	return f
 }
 
-// snapshot says what stands in a folder: names, types, owners, inodes.
+// snapshot says what stands in a directory: names, types, owners, inodes.
 func snapshot(t *testing.T, folder string) string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -310,7 +310,7 @@ func snapshot(t *testing.T, folder string) string {
 	return b.String()
 }
 
-// checkSnapshot fails if a folder is not as it was before.
+// checkSnapshot fails if a directory is not as it was before.
 func checkSnapshot(t *testing.T, folder, before string) {
 	t.Helper()
 	if after := snapshot(t, folder); after != before {

@@ -14,14 +14,14 @@ import (
 
 var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// Resolve puts the address that the host name of o stands for in its place: of several, the first that this host has.
-// Its errors are *Error.
+// Resolve replaces the host name of o by its address. If the name has several addresses, it takes the first that this host has. Its
+// errors are *Error.
 func Resolve(o spec.Opening) (spec.Opening, error) {
 	if o.Host == "" {
 		return o, nil
 	}
 	ip := loopback4
-	if o.Host != "localhost" { // which is always loopback, RFC 6761 section 6.3: no need to ask
+	if o.Host != "localhost" { // which is always loopback, RFC 6761 section 6.3
 		ips, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip", o.Host)
 		if err != nil {
 			return o, resolveError(o.Spec, err)
@@ -57,7 +57,7 @@ func isOn(a net.Addr, ip netip.Addr) bool {
 	return err == nil && prefix.Addr() == ip.WithZone("")
 }
 
-// reason strips what net puts around the cause: our text names the host already.
+// reason returns the cause without the text of package net: our text names the host already.
 func reason(err error) string {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {

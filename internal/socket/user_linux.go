@@ -15,8 +15,8 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// user returns the process that has what s wants, the zero Process if /proc does not tell: it may be another user's, or
-// gone by now. See proc(5).
+// user returns the process that has the address that s wants. It is the zero Process if /proc does not tell, because the process
+// belongs to another user or is gone by now. See proc(5).
 func user(s spec.Spec) (p process.Process) {
 	inodes := atPath(s.Path, holders(s))
 	if len(inodes) == 0 {
@@ -54,8 +54,8 @@ func hasSocket(pid int, inodes []string) bool {
 	})
 }
 
-// atPath returns those of the sockets whose file is at a path. A socket whose file was removed still has the name. If none is
-// there, or if the system does not tell, it returns all.
+// atPath returns those of the sockets whose file is at a path. A socket whose file was removed keeps its name, so names are not enough.
+// If no file is there, or if the system does not tell, it returns all.
 func atPath(path string, inodes []string) []string {
 	file := FileAt(path)
 	theirs := slices.DeleteFunc(slices.Clone(inodes), func(inode string) bool {
@@ -69,7 +69,7 @@ func atPath(path string, inodes []string) []string {
 	return theirs
 }
 
-// holders returns the inodes of the sockets that stand in the way of s.
+// holders returns the inodes of the sockets that are in the way of s.
 func holders(s spec.Spec) []string {
 	if s.Type.Family() == spec.Unix {
 		return inodesIn("/proc/net/unix", 6, func(fields []string) bool { return len(fields) > 7 && slices.Equal(fields[7:], strings.Fields(s.Path)) })

@@ -14,7 +14,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// first returns the process with the smallest number: of a watcher and its server, the watcher.
+// first returns the process with the smallest number: usually a watcher, not its server.
 func first(pids []int) (p process.Process) {
 	if len(pids) > 0 {
 		p = process.Of(slices.Min(pids))
@@ -22,8 +22,8 @@ func first(pids []int) (p process.Process) {
 	return p
 }
 
-// strangers returns the processes but our ancestors. It leaves Init out, too: if that has a socket, it has started all that
-// have it.
+// strangers returns the processes without our ancestors. It leaves out Init, too: if Init has a socket, it has started all processes
+// that have it.
 func strangers(pids []int) (all []process.Process) {
 	slices.Sort(pids)
 	for _, pid := range slices.Compact(pids) {
@@ -34,7 +34,7 @@ func strangers(pids []int) (all []process.Process) {
 	return all
 }
 
-// lsofUser asks lsof(8) who has what s wants.
+// lsofUser asks lsof(8) who has the address that s wants.
 func lsofUser(s spec.Spec) process.Process { return userIn(lsof(lsofUsers(s)...), s) }
 
 // lsofSharers asks lsof who has the socket of a descriptor.
@@ -42,7 +42,7 @@ func lsofSharers(fd int) []process.Process {
 	return strangers(sharing(lsof("-i", "-U"), os.Getpid(), fd))
 }
 
-// sockstatUser asks sockstat(1) who has what s wants.
+// sockstatUser asks sockstat(1) who has the address that s wants.
 func sockstatUser(s spec.Spec) process.Process {
 	return userIn(parseSockstat(output(listTime, "/usr/bin/sockstat", sockstatUsers(s)...)), s)
 }
@@ -66,15 +66,16 @@ func lsof(options ...string) []listed {
 	return parseLsof(output(listTime, lsofPrograms[i], slices.Concat(lsofOptions, options)...))
 }
 
-// listTime is how long anybody waits for a list: a file system that hangs can hold lsof up.
+// listTime limits the wait for a list: lsof can hang at a file system.
 var listTime = 2 * time.Second
 
-// output returns what a program prints within a time, "" without that program: who has an address is good to know, no more.
+// output returns what a program prints within a time, "" without that program. Errors do not matter: an error message without the name
+// of a process is good enough.
 func output(limit time.Duration, program string, args ...string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.WaitDelay = time.Second / 10 // for what the program has started, and has the pipe
+	cmd.WaitDelay = time.Second / 10 // for children of the program that have the pipe
 	text, _ := cmd.Output()
 	return string(text)
 }

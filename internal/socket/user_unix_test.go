@@ -23,7 +23,7 @@ import (
 // On a busy machine lsof takes its time.
 func init() { listTime = testkit.Patience }
 
-// asked are the ways to learn who has an address: what this system's own is, and lsof(8).
+// asked are the ways to learn who has an address: that of this system, and lsof(8).
 func asked(t *testing.T) map[string]func(spec.Spec) process.Process {
 	t.Helper()
 	switch runtime.GOOS {
@@ -176,7 +176,7 @@ func TestLsofSharers(t *testing.T) {
 			return slices.Contains(got, child) && !slices.Contains(got, process.Of(os.Getpid()))
 		})
 		testkit.End(cmd)
-		// What other tests start has all descriptors until it execs.
+		// A child of another test has all descriptors until it execs.
 		testkit.Await(t, "nobody to have it", func() bool { return len(lsofSharers(s.FD)) == 0 })
 	}
 	if got := lsofSharers(-1); got != nil {
@@ -184,7 +184,7 @@ func TestLsofSharers(t *testing.T) {
 	}
 }
 
-// Who prints something and fails has printed it.
+// The output of a program that fails counts.
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	for script, want := range map[string]string{"echo a; echo b >&2": "a\n", "echo a; exit 1": "a\n", "kill -9 $$": ""} {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// maxMeant is how long a text may be that somebody has typed, in bytes.
+// maxMeant is the largest size of a text that somebody may have typed, in bytes.
 const maxMeant = 200
 
-// meant returns the specifications that text, which is none, stands for; nil if nothing comes to mind.
+// meant returns the specifications that were meant by text, which is not a specification; nil if it cannot guess.
 func meant(text string) []string {
 	if len(text) > maxMeant {
 		return nil
@@ -35,10 +35,10 @@ func nameByte(c rune) rune {
 	return '-'
 }
 
-// guess returns the specifications that a text may stand for; nil if the text is not of its kind. Prefix is its TYPE::, or "".
+// guess returns the specifications that may be meant by a text; nil if the text is of another kind. Prefix is its TYPE::, or "".
 type guess func(prefix, value string) []string
 
-// guessed applies guesses in their order, each at most once, until every result can be read.
+// guessed applies guesses in their order, each at most once, until all results can be parsed.
 func guessed(text string, guesses []guess) []string {
 	if isSpec(text) {
 		return []string{text}
@@ -68,7 +68,7 @@ func isSpec(text string) bool {
 	return problem == ""
 }
 
-// cutPrefix splits behind a TYPE:: that there is.
+// cutPrefix splits after a TYPE:: that exists.
 func cutPrefix(text string) (prefix, value string) {
 	typ, value, typed := cutType(text)
 	if t := Type(strings.ToLower(typ)); typed && t.Family() != "" {
@@ -77,7 +77,7 @@ func cutPrefix(text string) (prefix, value string) {
 	return "", text
 }
 
-// unquoted removes blanks and quotes, also those of a web page.
+// unquoted removes blanks and quotes, also typographic quotes.
 func unquoted(prefix, value string) []string {
 	text := prefix + value
 	if trimmed := strings.Trim(text, " \t\r\n\u00a0\"'`\u00b4\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"); trimmed != text {
@@ -89,7 +89,7 @@ func unquoted(prefix, value string) []string {
 // maxListed is how many sockets a single word may stand for.
 const maxListed = 16
 
-// listed splits a list in one word. If its parts are no specifications, they may be parts of one.
+// listed splits a list in one word. If its parts are not specifications, they may be parts of a single one.
 func listed(prefix, value string) []string {
 	list := strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(",; \t\n\u00a0", c) })
 	if len(list) == 0 || len(list) > maxListed || len(list) == 1 && list[0] == value {
@@ -117,7 +117,7 @@ func joined(value string) []string {
 	return nil
 }
 
-// ranged reads 3000-3003.
+// ranged corrects 3000-3003.
 func ranged(prefix, value string) (list []string) {
 	i := strings.LastIndexByte(value, ':') + 1
 	low, high, _ := strings.Cut(value[i:], "-")
@@ -132,7 +132,7 @@ func ranged(prefix, value string) (list []string) {
 	return list
 }
 
-// inBrackets mends an IPv6 address without brackets, or without the colon behind them.
+// inBrackets corrects an IPv6 address without brackets, or without the colon after them.
 func inBrackets(prefix, value string) []string {
 	if prefix == "" && isUntyped(value) {
 		return []string{value[len("::"):]}
@@ -165,7 +165,7 @@ func isIPv6(text string) bool {
 	return err == nil && ip.Is6()
 }
 
-// twoColons mends HOST::PORT.
+// twoColons corrects HOST::PORT.
 func twoColons(prefix, value string) []string {
 	i := strings.LastIndex(value, "::")
 	if i < 0 || value[:i] != "localhost" && value[:i] != "*" && !strings.Contains(value[:i], ".") {
@@ -174,7 +174,7 @@ func twoColons(prefix, value string) []string {
 	return []string{prefix + value[:i] + value[i+len(":"):]}
 }
 
-// typeBeforeColon mends a type that has one colon, slashes or nothing behind it.
+// typeBeforeColon corrects a type with one colon, slashes or nothing after it.
 func typeBeforeColon(prefix, value string) []string {
 	t, rest := cutTypeWord(value)
 	switch {
@@ -197,7 +197,7 @@ func typeBeforeColon(prefix, value string) []string {
 	return []string{string(t) + "::" + address}
 }
 
-// cutTypeWord splits behind a type that ends like a word.
+// cutTypeWord splits after a type that ends like a word.
 func cutTypeWord(text string) (t Type, rest string) {
 	i := strings.IndexAny(text, ":/= ")
 	if i < 0 {
@@ -209,7 +209,7 @@ func cutTypeWord(text string) (t Type, rest string) {
 	return t, text[i:]
 }
 
-// otherTypes are the names that others have for our types.
+// otherTypes are the names of our types in other programs.
 var otherTypes = [...][2]string{
 	{"ws", "http"},
 	{"wss", "https"},
@@ -224,7 +224,7 @@ var otherTypes = [...][2]string{
 	{"unixpacket", "unix-seqpacket"},
 }
 
-// otherType mends a type that we do not have, and a name with a colon behind it.
+// otherType corrects a type that we do not have, and a name with a colon after it.
 func otherType(prefix, value string) []string {
 	for _, separator := range []string{"::", "://", ":/"} {
 		typ, rest, ok := strings.Cut(value, separator)
@@ -247,7 +247,7 @@ func otherType(prefix, value string) []string {
 	return nil
 }
 
-// ourType returns the type that is called typ elsewhere, or is nearest to it; "" if none is near.
+// ourType returns our type that other programs call typ, or that has a similar name; "" if there is none.
 func ourType(typ string) string {
 	for _, row := range otherTypes {
 		if row[0] == typ {
@@ -257,7 +257,7 @@ func ourType(typ string) string {
 	return Nearest(typ, typeNames())
 }
 
-// published reads 8080:80, as docker run -p does.
+// published corrects 8080:80, as in docker run -p.
 func published(prefix, value string) []string {
 	i := strings.LastIndexByte(value, ':')
 	if i < 0 || !isAddress(value[:i]) || !isNumber(value[i+1:]) {
@@ -266,7 +266,7 @@ func published(prefix, value string) []string {
 	return []string{prefix + value[:i]}
 }
 
-// swapped mends 3000:localhost.
+// swapped corrects 3000:localhost.
 func swapped(prefix, value string) []string {
 	port, host, ok := strings.Cut(value, ":")
 	if !ok || !isNumber(port) {
@@ -275,7 +275,7 @@ func swapped(prefix, value string) []string {
 	return []string{prefix + host + ":" + port}
 }
 
-// withProtocol reads 53/udp.
+// withProtocol corrects 53/udp.
 func withProtocol(_, value string) []string {
 	port, protocol, _ := strings.Cut(value, "/")
 	if t := strings.ToLower(protocol); isInet(Type(t)) {
@@ -284,7 +284,7 @@ func withProtocol(_, value string) []string {
 	return nil
 }
 
-// withoutPath mends localhost:3000/app.
+// withoutPath corrects localhost:3000/app.
 func withoutPath(prefix, value string) []string {
 	address, path, ok := strings.Cut(value, "/")
 	if ok && (isAddress(address) || prefix != "" && path == "" && isHostName(address)) {
@@ -293,7 +293,7 @@ func withoutPath(prefix, value string) []string {
 	return nil
 }
 
-// pathOfType mends the type of a path.
+// pathOfType corrects the type of a path.
 func pathOfType(prefix, value string) []string {
 	t := Type(strings.TrimSuffix(prefix, "::"))
 	if !isInet(t) || !isPath(value) {
@@ -302,7 +302,7 @@ func pathOfType(prefix, value string) []string {
 	return []string{string(TypeOf(Unix, t.Transport())) + "::" + value}
 }
 
-// service reads the names of the ports 80 and 443.
+// service corrects the names of the ports 80 and 443.
 func service(prefix, value string) []string {
 	host, name, _ := strings.Cut(value, ":")
 	switch name {

@@ -17,11 +17,10 @@ type Opening struct {
 	Options
 }
 
-// DefaultBacklog is long enough for what arrives during a restart, in connections. It is net.core.somaxconn of Linux
-// since 5.4.
+// DefaultBacklog is long enough for the connections that arrive during a restart. It is net.core.somaxconn of Linux since 5.4.
 const DefaultBacklog = 4096
 
-// Defaults are the options of a socket for which nobody asks anything else.
+// Defaults are the options of a socket if nobody asks for others.
 func Defaults() Options { return Options{Backlog: DefaultBacklog} }
 
 // Options say how a socket is opened, in the words of systemd.socket(5) and socket(7).
@@ -60,9 +59,9 @@ type option struct {
 	name    string
 	applies func(Type) bool                 // to a socket of that type
 	format  func(Options) string            // its value
-	parse   func(o *Options, v string) bool // says no of a value that is none
+	parse   func(o *Options, v string) bool // false for a wrong value
 	reset   func(o *Options)                // to its default
-	isPast  bool                            // an open socket does not have it: it says what to do before, or behind
+	isPast  bool                            // it is not a property of an open socket: it says what to do before, or afterwards
 }
 
 // options has a row for each of Options, in the order of their text.
@@ -153,7 +152,7 @@ func (o option) isDefault(all Options) bool {
 	return standard == all
 }
 
-// text is the option as it stands behind "~"; a flag has no value.
+// text is the option as it is written after "~"; a flag has no value.
 func (o option) text(all Options) string {
 	if value := o.format(all); value != "true" {
 		return o.name + "=" + value
@@ -161,7 +160,7 @@ func (o option) text(all Options) string {
 	return o.name
 }
 
-// For returns o without what means nothing for a socket of type t.
+// For returns o without the options that have no meaning for a socket of type t.
 func (o Options) For(t Type) Options {
 	for _, row := range options {
 		if !row.applies(t) {
@@ -171,8 +170,8 @@ func (o Options) For(t Type) Options {
 	return o
 }
 
-// Differs returns the first option that o asks for and a socket opened with kept does not have, as text; "" if
-// there is none. What is at its default in o is not asked for.
+// Differs returns the first option, as text, that o asks for and that a socket opened with kept does not have; "" if there is none. An
+// option that has its default in o is not asked for.
 func (o Options) Differs(kept Options) string {
 	for _, row := range options {
 		if !row.isPast && !row.isDefault(o) && row.format(o) != row.format(kept) {
@@ -182,15 +181,15 @@ func (o Options) Differs(kept Options) string {
 	return ""
 }
 
-// Encode returns the opening as SYSTEMFD_SOCKETS says it: [NAME=]TYPE::ADDRESS, then "~" and an option for each that
-// is not at its default. ParseOpening returns the same Opening. No shell gives its characters a meaning inside a word.
+// Encode returns the opening in the form of SYSTEMFD_SOCKETS: [NAME=]TYPE::ADDRESS, then "~" and the option for each option that does
+// not have its default. ParseOpening returns the same Opening. To a shell, its characters have no special meaning inside a word.
 func (o Opening) Encode() string {
 	var b strings.Builder
 	if o.Name != "" {
 		b.WriteString(encodeName(o.Name) + "=")
 	}
 	b.WriteString(percentEncode(string(o.Type)+"::"+o.Address(), plain))
-	if o.Options == Defaults() { // as most are: a look at each option allocates
+	if o.Options == Defaults() { // the usual case: a look at each option allocates
 		return b.String()
 	}
 	for _, row := range options {
@@ -226,7 +225,7 @@ func ParseOpening(text string) (Opening, error) {
 	return o, nil
 }
 
-// isPassable reports whether LISTEN_FDNAMES can say name: it may be one that ValidName refuses.
+// isPassable reports whether LISTEN_FDNAMES can have name, which may be one that ValidName refuses.
 func isPassable(name string) bool {
 	return name != "" && !strings.ContainsAny(name, ":\x00")
 }
@@ -256,7 +255,7 @@ func ParseOpenings(text string) ([]Opening, error) {
 	return all, nil
 }
 
-// plain holds what stands for itself in an encoded opening.
+// plain has the characters that are not encoded in an opening.
 const plain = letters + "._/:@+=-"
 
 const (
@@ -264,7 +263,7 @@ const (
 	digits  = "0123456789"
 )
 
-// encodeName encodes what would end a name or make it a path, too.
+// encodeName also encodes characters that would end a name or make it a path.
 func encodeName(name string) string {
 	if rest, ok := strings.CutPrefix(name, "@"); ok {
 		return "%40" + percentEncode(rest, letters+"._@+-")

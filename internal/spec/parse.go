@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Error says why a specification is none.
+// Error says why a text is not a specification.
 type Error struct {
 	Text    string // the specification as given
 	Problem string
-	Remedy  string   // what would be right
-	Right   []string // the specifications that were meant, if one can guess; several if Text says several
+	Remedy  string   // how to write it
+	Right   []string // the specifications that were meant, if they can be guessed
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("bad socket %q: %s", e.Text, e.Problem) }
@@ -69,15 +69,15 @@ func cutURL(text string) (rest, problem string) {
 	return string(t) + "::" + address, ""
 }
 
-// unlikely says why text is refused although it could be read: as a path or a host that nobody means. With TYPE:: or ./
-// before it, it is taken.
+// unlikely says why text is refused although it could be parsed, as a path or a host that nobody means. It is accepted with TYPE:: or
+// ./ before it.
 func unlikely(text string) (problem string) {
 	_, value, typed := cutType(text)
 	before, _, hasColon := strings.Cut(text, ":")
 	host, path, hasSlash := strings.Cut(text, "/")
 	switch {
 	case hasSlash && strings.HasPrefix(value, "~"):
-		return "~ was not expanded: a shell does that only where an unquoted word begins"
+		return "~ was not expanded: a shell does that only at the beginning of an unquoted word"
 	case typed || strings.HasPrefix(text, "@"):
 		return ""
 	case hasColon && Type(strings.ToLower(before)).Family() != "":
@@ -90,7 +90,7 @@ func unlikely(text string) (problem string) {
 	return ""
 }
 
-// isPortSuffix reports whether others write text behind the slash of a port: 53/udp, or 3000/.
+// isPortSuffix reports whether people write text after the slash of a port: 53/udp, or 3000/.
 func isPortSuffix(text string) bool { return text == "" || isInet(Type(strings.ToLower(text))) }
 
 func isNumber(text string) bool { return text != "" && strings.Trim(text, digits) == "" }
@@ -133,7 +133,7 @@ func typeProblem(typ, text string) string {
 	return fmt.Sprintf("unknown type %q", typ)
 }
 
-// cutName splits at the "=" behind a name; one behind "::", a "/" or a leading "@" belongs to the value.
+// cutName splits at the "=" after a name. An "=" after "::", a "/" or a leading "@" belongs to the value.
 func cutName(text string) (name, rest string, ok bool) {
 	name, rest, ok = strings.Cut(text, "=")
 	if !ok || isPath(name) || strings.Contains(name, "::") {
@@ -142,7 +142,7 @@ func cutName(text string) (name, rest string, ok bool) {
 	return name, rest, true
 }
 
-// cutType splits at the "::" behind a type; one in [::1], or in a path, belongs to the value.
+// cutType splits at the "::" after a type. A "::" in [::1], or in a path, belongs to the value.
 func cutType(text string) (typ, value string, ok bool) {
 	typ, value, ok = strings.Cut(text, "::")
 	if !ok || isPath(typ) || strings.Contains(typ, "[") {
@@ -218,11 +218,11 @@ func (s *Spec) setHost(host string) (problem, remedy string) {
 	return "", ""
 }
 
-// splitHostPort splits at the colon before the port; a number without a colon is the port of 127.0.0.1.
+// splitHostPort splits at the colon before the port. A number without a colon is a port of 127.0.0.1.
 func splitHostPort(value string) (host, port, problem string) {
 	i := strings.LastIndexByte(value, ':')
 	switch {
-	case i < 0 && strings.Trim(value, digits+"+-") == "": // ParseUint says what is wrong with a sign
+	case i < 0 && strings.Trim(value, digits+"+-") == "": // ParseUint will refuse a sign
 		return "127.0.0.1", value, ""
 	case i < 0, strings.HasSuffix(value, "]"), i == len(value)-1:
 		return "", "", "no port"

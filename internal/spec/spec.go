@@ -14,11 +14,11 @@ import (
 //
 // Specs are comparable; two that are equal open the same socket.
 type Spec struct {
-	Name string         // what LISTEN_FDNAMES calls it; "" stands for the type
+	Name string         // its name in LISTEN_FDNAMES; "" stands for the type
 	Type Type           // never "" in a Spec that Parse returned
-	Host string         // a host name to resolve; "" where Addr says the address
+	Host string         // a host name to resolve; "" if Addr has the address
 	Addr netip.AddrPort // of an inet type; with Host, only its port counts
-	Next bool           // if the port is in use, the next free one up to LastPort will do; never set of what is bound
+	Next bool           // if the port is in use, take the next free one up to LastPort; never set for a bound socket
 	Path string         // of a unix type; @NAME is abstract, unix(7)
 }
 
@@ -59,7 +59,7 @@ func (s Spec) plus() string {
 	return ""
 }
 
-// LastPort is the last port that 3000+ stands for: 3100, but never above 65535. Of a spec without "+" it is the port.
+// LastPort is the last port that 3000+ stands for: 3100, but never above 65535. For a spec without "+" it is the port.
 func (s Spec) LastPort() uint16 {
 	const next = 100
 	if !s.Next {
@@ -68,8 +68,8 @@ func (s Spec) LastPort() uint16 {
 	return uint16(min(int(s.Port())+next, math.MaxUint16))
 }
 
-// String returns the canonical form, from which Parse returns the same Spec. A name that a parent gave, and that Parse
-// would not read as one, is left out.
+// String returns the canonical form, from which Parse returns the same Spec. It leaves out a name from a parent process that Parse would
+// not accept.
 func (s Spec) String() string {
 	text := string(s.Type) + "::" + s.Address()
 	if ValidName(s.Name) && s.Name[0] != '@' {
@@ -86,7 +86,7 @@ func (s Spec) URL() string {
 	return ""
 }
 
-// Display returns the socket as a person reads it: its URL, or its address and kind.
+// Display returns the socket for a person: its URL, or its address and kind.
 func (s Spec) Display() string {
 	if url := s.URL(); url != "" {
 		return url
@@ -94,7 +94,7 @@ func (s Spec) Display() string {
 	return s.Address() + " (" + s.Type.kind().label + ")"
 }
 
-// Identity is what of a Spec counts for the kernel. It is comparable.
+// Identity is the part of a Spec that matters to the kernel. It is comparable.
 type Identity struct {
 	Family    Family
 	Transport Transport
@@ -103,18 +103,18 @@ type Identity struct {
 	Path      string
 }
 
-// Identity returns which socket s says, whatever it is called: http and tcp differ only in how they are printed. That of 3000+ is
-// that of 3000.
+// Identity returns the identity of s, without its name. http and tcp differ only in how they are printed. The identity of 3000+ is that
+// of 3000.
 func (s Spec) Identity() Identity {
 	k := s.Type.kind()
 	return Identity{k.family, k.transport, s.Host, s.Addr, s.Path}
 }
 
-// SameSocket reports whether s and t say the same socket to the kernel.
+// SameSocket reports whether s and t are the same socket to the kernel.
 func (s Spec) SameSocket(t Spec) bool { return s.Identity() == t.Identity() }
 
-// MayBe reports whether s, which is bound, may be what opening wanted has made: port 0 becomes any, 3000+ one of 3000 to 3100, and
-// [::] is 0.0.0.0 on a host without IPv6.
+// MayBe reports whether s, which is bound, may be the result of opening wanted: port 0 becomes any port, 3000+ one of 3000 to 3100, and
+// [::] becomes 0.0.0.0 on a host without IPv6.
 func (s Spec) MayBe(wanted Spec) bool {
 	is, want := s.Identity(), wanted.Identity()
 	if port := is.Addr.Port(); want.Addr.Port() == 0 || wanted.Next && port >= wanted.Port() && port <= wanted.LastPort() {
@@ -126,8 +126,8 @@ func (s Spec) MayBe(wanted Spec) bool {
 	return is == want
 }
 
-// Overlaps reports whether one of two inet sockets is bound to every address of a port, and the other to one of
-// these: of two such, Linux refuses the second. On macOS and the BSDs the more specific one takes the connections.
+// Overlaps reports whether one of two inet sockets is bound to every address of a port, and the other to one of these addresses. Linux
+// refuses the second of two such sockets. On macOS and the BSDs the more specific one takes the connections.
 func (o Opening) Overlaps(p Opening) bool {
 	if o.Type.Family() != Inet || p.Type.Family() != Inet || o.Type.Transport() != p.Type.Transport() ||
 		o.Addr.Port() != p.Addr.Port() || o.Addr.Port() == 0 || o.Addr == p.Addr || o.ReusePort && p.ReusePort {

@@ -239,8 +239,8 @@ var parseBadTests = []struct{ text, problem, meant, hint string }{
 	{"http::/run/a.sock", "http takes a port or host:port, not a path", "unix::/run/a.sock", ""},
 	{"udp::./a.sock", "udp takes a port or host:port, not a path", "unix-dgram::./a.sock", ""},
 	{"tcp::@name", "tcp takes a port or host:port, not a path", "unix::@name", ""},
-	{"~/a.sock", "~ was not expanded: a shell does that only where an unquoted word begins", "", "write TYPE::HOST:PORT, or a path that begins with / or ./"},
-	{"unix::~me/a.sock", "~ was not expanded: a shell does that only where an unquoted word begins", "", "write TYPE::HOST:PORT"},
+	{"~/a.sock", "~ was not expanded: a shell does that only at the beginning of an unquoted word", "", "write TYPE::HOST:PORT, or a path that begins with / or ./"},
+	{"unix::~me/a.sock", "~ was not expanded: a shell does that only at the beginning of an unquoted word", "", "write TYPE::HOST:PORT"},
 
 	// bad name
 	{"=3000", `bad name ""`, "3000", ""},

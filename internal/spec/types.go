@@ -17,7 +17,7 @@ const (
 // Transport is how a socket carries data, in the words of socket(2).
 type Transport string
 
-// The transports. A stream or seqpacket socket listens; a datagram socket is bound, and that is all.
+// The transports. A stream or seqpacket socket listens; a datagram socket is only bound.
 const (
 	Stream    Transport = "stream"
 	Datagram  Transport = "datagram"
@@ -33,8 +33,8 @@ type kind struct {
 	label     string // for a person
 }
 
-// kinds has a row a TYPE, in the order in which help and errors list them; of several that are the
-// same to the kernel, the plainest comes first.
+// kinds has a row per TYPE, in the order in which help and errors list them. If several types are the same to the kernel, the plainest
+// comes first.
 var kinds = []kind{
 	{"tcp", Inet, Stream, "", "tcp listener"},
 	{"http", Inet, Stream, "http", "tcp listener"},
@@ -70,7 +70,7 @@ func (t Type) Family() Family { return t.kind().family }
 // Transport returns the transport of t.
 func (t Type) Transport() Transport { return t.kind().transport }
 
-// Label says what a socket of type t is, for a person.
+// Label describes a socket of type t for a person.
 func (t Type) Label() string { return t.kind().label }
 
 // kind returns the row of t, or the zero row.

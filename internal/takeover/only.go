@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// NameError says that no socket has a name.
+// NameError says that no socket has the name.
 type NameError struct {
 	Name string
 	Are  []string // the names that there are
@@ -17,7 +17,7 @@ func (e *NameError) Error() string { return fmt.Sprintf("no socket is called %q"
 // Hint lists the names.
 func (e *NameError) Hint() string { return "the names are: " + strings.Join(e.Are, ", ") }
 
-// pick returns the sockets of each name in only, in their order; all of them if only is nil. Of no sockets, none is missed.
+// pick returns the sockets of each name in only, in that order, or all sockets if only is nil. Without any sockets it returns no error.
 func pick[S any](sockets []S, nameOf func(S) string, only []string) (picked []S, err error) {
 	if only == nil || len(sockets) == 0 {
 		return sockets, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// damagedOf returns what another socket has to replace, and tells what the holder has mended. It is an error if somebody
-// still uses a damaged one.
+// damagedOf returns the sockets that have to be replaced, and warns of those that the holder has repaired. It is an error if somebody
+// still uses a damaged socket.
 func (p *Plan) damagedOf(fetched []holder.Fetched) (damaged []spec.Opening, err error) {
 	for _, f := range fetched {
 		switch {
@@ -21,22 +21,22 @@ func (p *Plan) damagedOf(fetched []holder.Fetched) (damaged []spec.Opening, err 
 			damaged = append(damaged, f.Kept.Opening)
 		case f.Damage != "":
 			return nil, &holder.Error{
-				Text:   fmt.Sprintf("cannot mend %q (%s): %s still uses it", f.Kept.Opening.Address(), f.Damage, process.Join(f.Users)),
-				Remedy: "stop that first",
+				Text:   fmt.Sprintf("cannot repair %q (%s): %s still uses it", f.Kept.Opening.Address(), f.Damage, process.Join(f.Users)),
+				Remedy: "stop that process first",
 			}
 		}
 	}
 	return damaged, nil
 }
 
-// reopen opens damaged sockets of a holder again. We are an owner of these, as of all that we fetch.
+// reopen opens damaged sockets of a holder again. We are an owner of them, as of all sockets that we fetch.
 func (p *Plan) reopen(from holder.Client, damaged []spec.Opening) error {
 	claimed, err := from.Claim(os.Getpid(), damaged)
 	p.Warnings = append(p.Warnings, claimed.Warnings...)
 	return err
 }
 
-// lookAndMend returns what a holder keeps of openings, nil if it does not answer.
+// lookAndMend returns those of openings that a holder keeps, nil if it does not answer.
 func (p *Plan) lookAndMend(from holder.Client, openings []spec.Opening) ([]holder.Fetched, error) {
 	for range maxHeals {
 		fetched, err := from.Look(openings)
@@ -58,7 +58,7 @@ func (p *Plan) lookAndMend(from holder.Client, openings []spec.Opening) ([]holde
 	return nil, nil
 }
 
-// repair mends what servers before have done to inherited sockets: a shut down listener, or a unix path without its socket.
+// repair repairs inherited sockets that a previous server has broken: it has shut down a listener, or removed a unix path.
 func (p *Plan) repair() error {
 	if !p.described {
 		return nil
@@ -70,7 +70,7 @@ func (p *Plan) repair() error {
 		}
 		repaired, how, err := p.repairOne(s.Socket)
 		if err != nil {
-			return fmt.Errorf("cannot mend %q (%s): %w", s.Address(), damage, err)
+			return fmt.Errorf("cannot repair %q (%s): %w", s.Address(), damage, err)
 		}
 		p.inherited[i].Socket = repaired
 		if how != "" {
@@ -80,8 +80,7 @@ func (p *Plan) repair() error {
 	return nil
 }
 
-// repairOne says how it mends a socket. Of a path, the holder may have a socket that is whole, which takes the place of
-// ours without a word.
+// repairOne repairs a socket, and says how. If the holder has an undamaged socket for a path, that one replaces ours, without a warning.
 func (p *Plan) repairOne(s socket.Socket) (repaired socket.Socket, how string, err error) {
 	if s.Path != "" && p.holder != nil {
 		fetched, err := p.lookAndMend(p.holder, []spec.Opening{s.Opening})
@@ -102,7 +101,7 @@ func (p *Plan) repairOne(s socket.Socket) (repaired socket.Socket, how string, e
 	return repaired, holder.OpenedAgain(sharers, waiting) + p.keepText(repaired), err
 }
 
-// keepText says how to keep a new unix socket: who gave us the old one still has that, and gives it to the next one.
+// keepText says how to keep a new unix socket. The process that gave us the old socket still has it, and will pass it on again.
 func (p *Plan) keepText(s socket.Socket) string {
 	if s.Path == "" || p.holder != nil {
 		return ""

@@ -1,7 +1,7 @@
 // Package takeover finds the sockets that the command gets: those that this process was started with, those that a
-// holder keeps, and those that are opened for it. Each descriptor is looked at before it is believed.
+// holder keeps, and those that are opened for it. Each descriptor is checked before it is used.
 //
-// It prints nothing: what a person should know is in the warnings that it returns.
+// It prints nothing: it returns warnings for the user.
 package takeover
 
 import (
@@ -27,12 +27,12 @@ const (
 type Socket struct {
 	socket.Socket
 	Origin  Origin
-	Users   []process.Process // other living processes, but our ancestors, that have fetched it from its holder
-	IsFound bool              // it is held, and no variable said so
-	Owners  []process.Process // of such a one: for whom it is kept open
+	Users   []process.Process // other living processes, without our ancestors, that have fetched it from its holder
+	IsFound bool              // it is Held, but no variable said so
+	Owners  []process.Process // if IsFound: for whom it is kept open
 }
 
-// Sockets returns the sockets without where they come from.
+// Sockets returns the sockets without their origins.
 func Sockets(all []Socket) []socket.Socket {
 	sockets := make([]socket.Socket, len(all))
 	for i, s := range all {
@@ -41,8 +41,8 @@ func Sockets(all []Socket) []socket.Socket {
 	return sockets
 }
 
-// Undo closes what was opened, and removes what was made for it. The last goes first: a directory goes with the socket
-// for which it was made.
+// Undo closes the sockets that were opened, and removes the files that were made for them. It closes the last socket first, because a
+// directory is removed with the socket for which it was made.
 func Undo(all []Socket) {
 	for _, s := range slices.Backward(all) {
 		if s.Origin == Opened {
@@ -51,7 +51,7 @@ func Undo(all []Socket) {
 	}
 }
 
-// Describe returns sockets as the protocol says them; what they are bound to only if that can be said of all.
+// Describe returns sockets as the protocol describes them. It has the addresses only if those of all sockets are known.
 func Describe(sockets []socket.Socket) listenfds.Set {
 	set := listenfds.Set{First: listenfds.Start, Count: len(sockets)}
 	set.Names = make([]string, len(sockets))

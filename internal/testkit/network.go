@@ -34,7 +34,7 @@ func FreePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// AwaitListener waits until somebody listens; the connection that finds out asks for nothing.
+// AwaitListener waits until somebody listens. Its test connections send nothing.
 func AwaitListener(t *testing.T, address string) {
 	t.Helper()
 	Await(t, "a listener at "+address, func() bool {
@@ -80,7 +80,7 @@ func Exchange(c net.Conn, line string) (string, error) {
 	return strings.TrimSuffix(answer, "\n"), err
 }
 
-// GetHTTP returns what a server answers, whose address may be a path.
+// GetHTTP returns the answer of a server. The address may be a path.
 func GetHTTP(address string) (string, error) {
 	transport, host := &http.Transport{DisableKeepAlives: true}, address
 	if filepath.IsAbs(address) {

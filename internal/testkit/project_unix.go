@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Project is a folder to work in, whose holders nobody else has: their control sockets are in a folder of its own.
+// Project is a directory to work in, whose holders nobody else has: their control sockets are in a directory of its own.
 type Project struct {
 	T                  *testing.T
 	Dir, Runtime, Home string
@@ -70,7 +70,7 @@ func (p *Project) Launch(argv ...string) *Running {
 	return launch(p.T, p.Command(argv...))
 }
 
-// Start starts a command that stays, and of which no systemfd may complain.
+// Start starts a command that stays. No systemfd in it may complain.
 func (p *Project) Start(argv ...string) *Running {
 	p.T.Helper()
 	return p.StartWith("", argv...)
@@ -89,14 +89,14 @@ func (p *Project) StartWith(stdin string, argv ...string) *Running {
 	return launch(p.T, cmd)
 }
 
-// At is the project in another folder, with the same holders.
+// At is the project in another directory, with the same holders.
 func (p *Project) At(dir string) *Project {
 	other := *p
 	other.Dir = dir
 	return &other
 }
 
-// Folder is the project in a folder of its own inside of it.
+// Folder is the project in a directory of its own inside of it.
 func (p *Project) Folder(name string) *Project {
 	p.T.Helper()
 	if err := os.Mkdir(p.Path(name), 0o700); err != nil {
@@ -105,7 +105,7 @@ func (p *Project) Folder(name string) *Project {
 	return p.At(p.Path(name))
 }
 
-// In has a command run in the project.
+// In makes a command run in the project.
 func (p *Project) In(cmd *exec.Cmd) { cmd.Dir, cmd.Env = p.Dir, p.Env }
 
 // Path is that of a file in the project.

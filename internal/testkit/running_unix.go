@@ -89,7 +89,7 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// AwaitEnd waits for its end, and returns of which signal, or its exit status.
+// AwaitEnd waits for its end, and returns the signal that ended it, or its exit status.
 func (r *Running) AwaitEnd() string {
 	r.t.Helper()
 	Await(r.t, strings.Join(r.Args, " ")+" to end", func() bool { return isClosed(r.ended) })

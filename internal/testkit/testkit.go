@@ -15,7 +15,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// Patience is how long anything may take that is to happen.
+// Patience is the longest time that an expected event may take.
 const Patience = 30 * time.Second
 
 // Await calls isReady until it says yes.
@@ -28,7 +28,7 @@ func Await(t testing.TB, what string, isReady func() bool) {
 	}
 }
 
-// Find is Await for what returns something.
+// Find is Await with a result.
 func Find[T any](t testing.TB, what string, find func() (found T, isReady bool)) (found T) {
 	t.Helper()
 	Await(t, what, func() (isReady bool) {
@@ -73,7 +73,7 @@ func Exists(path string) bool {
 	return err == nil
 }
 
-// Hint returns the way out that an error names, "" if it names none.
+// Hint returns the hint of an error, "" if it has none.
 func Hint(err error) string {
 	if e, ok := errors.AsType[interface {
 		error
@@ -84,7 +84,7 @@ func Hint(err error) string {
 	return ""
 }
 
-// Openings parses specifications, with the options that nobody asks for.
+// Openings parses specifications, with default options.
 func Openings(t testing.TB, texts ...string) []spec.Opening {
 	t.Helper()
 	var all []spec.Opening

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// blanks are what systemd takes for white space. No other character of Unicode is.
+// blanks are the characters that systemd takes as white space. No other Unicode space is.
 const blanks = " \t\r"
 
 // line is a logical line: continued ones joined, without comments.
@@ -16,8 +16,8 @@ type line struct {
 	text   string
 }
 
-// logicalLines joins lines that end in a backslash, as systemd.syntax(7) has it: comments between them are left
-// out, and a blank takes the backslash's place.
+// logicalLines joins lines that end in a backslash, as described in systemd.syntax(7): comments between them are left out, and a blank
+// replaces the backslash.
 func logicalLines(text string) []line {
 	var lines []line
 	continued := false
@@ -49,8 +49,8 @@ func endsEscaped(text string) bool {
 //go:embed directives.txt
 var directivesText string
 
-// directives are what each section may say, and whether a server would see the effect of it. The table is made when a unit
-// is read: most runs read none.
+// directives are the directives of each section. The value says whether a server would see the effect. The table is made when a unit is
+// read, because most runs read none.
 var directives = sync.OnceValue(func() map[string]map[string]bool { return parseDirectives(directivesText) })
 
 func parseDirectives(text string) map[string]map[string]bool {

@@ -16,8 +16,8 @@ type Maps struct {
 	said []string // every address of the units so far
 }
 
-// addressMap is one --map FROM=TO. Each side is a port, an address or a path; TO may be "-". A path may have a "=", so both sides
-// are known only beside an address of a unit.
+// addressMap is one --map FROM=TO. Each side is a port, an address or a path; TO may be "-". A path may have a "=", so the two sides can
+// be told apart only with the address of a unit.
 type addressMap struct {
 	text string
 	used bool
@@ -49,10 +49,10 @@ func ParseMaps(texts []string) (*Maps, error) {
 	return maps, nil
 }
 
-// Apply returns what a unit opens: each socket at the address that the last --map with its address in FROM says, without those
-// that it leaves out, and without the options that mean nothing for the type of the socket.
+// Apply returns the openings of a unit. The last --map whose FROM is the address of a socket changes that address, or leaves the socket
+// out. Options that have no meaning for the type of a socket are left out.
 //
-// A --map counts as used even if a later one has the same FROM. The errors are *Error, *MapError and, if TO is no address,
+// A --map counts as used even if a later one has the same FROM. The errors are *Error, *MapError and, if TO is not an address,
 // *spec.Error.
 func (maps *Maps) Apply(unit Unit) (openings []spec.Opening, err error) {
 	var foreign []listen
@@ -78,7 +78,7 @@ func (maps *Maps) Apply(unit Unit) (openings []spec.Opening, err error) {
 	return openings, nil
 }
 
-// leaveOutHint is the way to open what else a unit says.
+// leaveOutHint says how to open the other sockets of a unit.
 func leaveOutHint(listens ...listen) string {
 	words := make([]string, len(listens))
 	for i, l := range listens {
@@ -145,11 +145,10 @@ func (l listen) isAt(from string) bool {
 	return err == nil && typed.Port() == s.Port() && (isPort || typed.Addr == s.Addr) || ok && !isPort && said.Addr == s.Addr
 }
 
-// simple is a path without what means nothing in it, and below /run if it is below /var/run.
+// simple is a cleaned path, below /run if it is below /var/run.
 func simple(name string) string { return path.Clean(withoutVar(path.Clean(name))) }
 
-// apply puts to in place of the address of s. If to is only a port, the IP address stays; between a path and a port,
-// the transport stays.
+// apply replaces the address of s by to. If to is only a port, the IP address stays. Between a path and a port, the transport stays.
 func apply(from, to string, s spec.Spec) (spec.Spec, error) {
 	if number, _ := strings.CutSuffix(to, "+"); strings.Trim(number, "0123456789") == "" && s.Path == "" {
 		port, err := spec.Parse(string(s.Type) + "::" + to)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// suffix is how the name of a socket unit ends. Another name has no template, and only its own drop-ins.
+// suffix ends the name of a socket unit. A file with another name has no template, and only its own drop-ins.
 const suffix = ".socket"
 
 // cutName splits PREFIX@INSTANCE.socket. Without "@", hasAt is false and the instance is "".
@@ -24,12 +24,12 @@ func Template(path string) string {
 	return folderOf(path) + prefix + "@" + suffix
 }
 
-// folderOf is path without its last element, as it was typed.
+// folderOf returns the directory of path, as it was typed.
 func folderOf(path string) string { return strings.TrimSuffix(path, filepath.Base(path)) }
 
-// DropIns returns the directories beside the unit at path whose *.conf files belong to it. If several have a file of one name, the
-// first one's counts. Beside the unit's own and the template's, these are those of shorter names that end in a dash, and that of
-// all sockets: systemd.unit(5).
+// DropIns returns the directories beside the unit at path whose *.conf files belong to it. If several have a file of the same name, the
+// one in the first directory is used. They are the directories of the unit, of its template, of shorter names that end in a dash, and
+// of all sockets: systemd.unit(5).
 func DropIns(path string) (directories []string) {
 	name := filepath.Base(path)
 	names := []string{name}
@@ -44,7 +44,7 @@ func DropIns(path string) (directories []string) {
 	return directories
 }
 
-// family returns the name of a unit, then those of its template and of the units "PREFIX-" whose drop-ins hold for it.
+// family returns the name of a unit, then those of its template and of the units "PREFIX-" whose drop-ins apply to it.
 func family(name string) []string {
 	names := []string{name}
 	if template := Template(name); template != "" {
@@ -55,7 +55,7 @@ func family(name string) []string {
 	if i < 0 {
 		return names
 	}
-	if instance != "" { // a shorter name of a template has no "@", in systemd
+	if instance != "" { // in systemd, a shorter name of a template has no "@"
 		instance = "@" + instance
 	}
 	return append(names, family(prefix[:i+1]+instance+suffix)...)

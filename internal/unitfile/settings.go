@@ -14,7 +14,7 @@ import (
 // setting carries out one directive of section Socket.
 type setting func(p *parser, value string, line int) error
 
-// settings has a row for each directive that means something here.
+// settings has a row for each directive that has an effect here.
 var settings = sync.OnceValue(func() map[string]setting {
 	return map[string]setting{
 		"ListenStream":           listenOn("ListenStream", spec.Stream),
@@ -61,7 +61,7 @@ func listenOn(key string, transport spec.Transport) setting {
 	}
 }
 
-// notOpened adds what is no socket that a server takes over. It is an error only if no --map leaves it out.
+// notOpened adds a socket of a kind that systemfd does not open. It is an error only if no --map leaves it out.
 func notOpened(key string) setting {
 	return func(p *parser, value string, line int) error {
 		return p.listen(key, value, line, func(string) (spec.Spec, error) { return spec.Spec{}, nil })
@@ -86,7 +86,7 @@ func (p *parser) listen(key, value string, line int, parse func(address string) 
 	return nil
 }
 
-// isVsock reports whether address is vsock:CID:PORT, vsock(7), or vsock-stream: or another form of later systemds.
+// isVsock reports whether address is vsock:CID:PORT, vsock(7), or another form of later systemds, such as vsock-stream:.
 func isVsock(address string) bool {
 	head, rest, _ := strings.Cut(address, ":")
 	cid, port, _ := strings.Cut(rest, ":")
@@ -112,8 +112,8 @@ func withoutVar(path string) string {
 	return "/run/" + rest
 }
 
-// parseAddress reads an address as systemd.socket(5) has it: a port without an IP address means every address. We
-// take more: port 0, for any free port, and an interface inside the brackets.
+// parseAddress reads an address of systemd.socket(5): a port without an IP address means every address. It also accepts port 0, for any
+// free port, and an interface inside the brackets.
 func parseAddress(value string, transport spec.Transport) (spec.Spec, bool) {
 	if strings.HasPrefix(value, "/") || strings.HasPrefix(value, "@") {
 		s := spec.Spec{Type: spec.TypeOf(spec.Unix, transport), Path: value}
@@ -130,7 +130,7 @@ func parseAddress(value string, transport spec.Transport) (spec.Spec, bool) {
 	return s, ok && err == nil && !leadingZero
 }
 
-// parseIPPort reads the two sides of IP:PORT. PORT may have %INTERFACE behind it, which becomes the zone of the IP.
+// parseIPPort reads the two sides of IP:PORT. PORT may be followed by %INTERFACE, which becomes the zone of the IP.
 func parseIPPort(host, text string) (ip netip.Addr, port string, ok bool) {
 	port, zone, hasZone := strings.Cut(text, "%")
 	ip, ok = parseIP(host)
@@ -209,7 +209,7 @@ type sizeUnit struct {
 	bytes  float64
 }
 
-// sizeUnits are the suffixes of a size; in a sum, as in 1M 512K, each is smaller than the one before.
+// sizeUnits are the suffixes of a size. In a sum such as 1M 512K, each is smaller than the one before.
 var sizeUnits = []sizeUnit{{"E", 1 << 60}, {"P", 1 << 50}, {"T", 1 << 40}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}, {"", 1}}
 
 // parseSize reads bytes as systemd does. A size above what setsockopt(2) takes is the largest that it takes.
@@ -260,7 +260,7 @@ func bindIPv6Only(p *parser, value string, line int) error {
 	return nil
 }
 
-// fileDescriptorName is skipped with a warning if the name is bad, as in systemd: the one before it, or the default, stays.
+// fileDescriptorName skips a bad name with a warning, as systemd does: the previous name, or the default, stays.
 func fileDescriptorName(p *parser, value string, line int) error {
 	name, err := p.unit.specifiers.expand(value)
 	switch {

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// Host returns what a specifier about the system or its user stands for, "Specifiers" of systemd.unit(5). It is asked only
-// for those that a text has: some have to be looked up.
+// Host returns the value of a specifier about the system or its user, see "Specifiers" of systemd.unit(5). It is called only for the
+// specifiers in a text, because some have to be looked up.
 type Host func(specifier byte) (string, error)
 
 // ofHost are the specifiers that a Host is asked for.
 const ofHost = "aAbBCDEgGhHlLmMoqsStTuUvVwWyY"
 
-// ofName are those that the name of the unit says, and "%%".
+// ofName are the specifiers whose value is in the name of the unit, and "%%".
 const ofName = "nNpPiIjJf%"
 
 // specifiers expand "%" and a letter in the texts of one unit.
@@ -52,7 +52,7 @@ func isAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// value returns what one specifier stands for.
+// value returns the value of one specifier.
 func (s specifiers) value(specifier byte) (value string, err error) {
 	switch {
 	case specifier == 'd':
@@ -70,7 +70,7 @@ func (s specifiers) value(specifier byte) (value string, err error) {
 	return value, nil
 }
 
-// valueOfName returns what one of ofName stands for.
+// valueOfName returns the value of one of ofName.
 func (s specifiers) valueOfName(specifier byte) (string, error) {
 	prefix, instance, _ := cutName(s.unitName)
 	last := prefix[strings.LastIndexByte(prefix, '-')+1:]

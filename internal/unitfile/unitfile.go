@@ -1,5 +1,5 @@
-// Package unitfile reads a .socket unit, systemd.socket(5), as what to open, and carries out --map. It is pure: the
-// texts and the values of the specifiers come from the caller.
+// Package unitfile reads the openings of a .socket unit, systemd.socket(5), and applies --map. It is pure: the texts and the values of
+// the specifiers come from the caller.
 package unitfile
 
 import (
@@ -15,11 +15,11 @@ import (
 // Source is a text of a unit: its file, or a drop-in.
 type Source struct{ File, Text string }
 
-// Unit is what a .socket unit listens on, and how; Maps.Apply makes openings of it.
+// Unit is a .socket unit. Maps.Apply makes openings of it.
 type Unit struct {
 	Accept   bool     // one process per connection
-	Ignored  []string // directives that a server would see the effect of, and that are not carried out, each once
-	Warnings []string // FILE:LINE: what is skipped
+	Ignored  []string // directives that are not carried out, and whose effect a server would miss, each once
+	Warnings []string // FILE:LINE: the text that is skipped
 
 	specifiers specifiers
 	listens    []listen // in the order of the texts
@@ -28,12 +28,12 @@ type Unit struct {
 // listen is a Listen directive.
 type listen struct {
 	key     string // the directive
-	address string // as the unit says it, with its specifiers expanded
+	address string // as written in the unit, with its specifiers expanded
 	place   place
-	opening spec.Opening // the zero Opening if it is of a kind that we do not open
+	opening spec.Opening // the zero Opening for a kind that we do not open
 }
 
-// Addresses returns all that FROM of --map can mean, as the unit says it, each once.
+// Addresses returns all addresses that FROM of --map can mean, as written in the unit, each once.
 func (u Unit) Addresses() (all []string) {
 	for _, l := range u.listens {
 		if !slices.Contains(all, l.address) {
@@ -43,13 +43,13 @@ func (u Unit) Addresses() (all []string) {
 	return all
 }
 
-// place is where a directive stands.
+// place is the place of a directive.
 type place struct {
 	file string
 	line int
 }
 
-// Error is a unit that cannot be used, with the place: FILE:LINE, or only FILE if Line is 0.
+// Error says why a unit cannot be used, with the place: FILE:LINE, or only FILE if Line is 0.
 type Error struct {
 	File    string
 	Line    int
@@ -70,7 +70,7 @@ func (e *Error) Hint() string { return e.Remedy }
 // parser collects a unit, one directive at a time.
 type parser struct {
 	path    string // of the unit, as it was typed
-	file    string // that is read
+	file    string // the file that is being read
 	unit    Unit
 	options spec.Options
 	fdName  string
@@ -82,7 +82,7 @@ type parser struct {
 // base are the options of the command line. A directive replaces its option, but ReusePort=no does not take back
 // ReusePort of base. Missing parent directories are always made.
 //
-// A directive holds for every socket of the unit, wherever it stands.
+// A directive applies to all sockets of the unit, also to those before it.
 func Parse(path string, sources []Source, host Host, base spec.Options) (Unit, error) {
 	name := filepath.Base(path)
 	p := &parser{path: path, file: path, options: base}
@@ -100,7 +100,7 @@ func Parse(path string, sources []Source, host Host, base spec.Options) (Unit, e
 	return p.finish(base)
 }
 
-// read carries out what one text says.
+// read carries out one text.
 func (p *parser) read(source Source) error {
 	p.file = source.File
 	section := ""
@@ -152,7 +152,7 @@ func (p *parser) directive(section, key, value string, line int) error {
 	return nil
 }
 
-// ignore notes a directive that is not carried out, unless its last value says nothing.
+// ignore notes a directive that is not carried out, unless its last value has no effect.
 func (p *parser) ignore(key, value string) {
 	i := slices.Index(p.unit.Ignored, key)
 	yes, isBool := parseBoolean(value)
@@ -164,8 +164,8 @@ func (p *parser) ignore(key, value string) {
 	}
 }
 
-// finish gives every socket the name and the options of the unit. The options are those for all types, because --map can
-// change the type: SocketMode of a unit that says a port holds for the path that takes its place.
+// finish gives every socket the name and the options of the unit. It keeps the options for all types, because --map can change the type:
+// if a path replaces a port, SocketMode applies to it.
 func (p *parser) finish(base spec.Options) (Unit, error) {
 	if len(p.unit.listens) == 0 {
 		return Unit{}, p.fail(0, "it opens no socket: there is no ListenStream, ListenDatagram or ListenSequentialPacket")
@@ -187,7 +187,7 @@ func (p *parser) finish(base spec.Options) (Unit, error) {
 	return p.unit, nil
 }
 
-// isFDName reports whether systemd takes name for a descriptor: ASCII without control characters and ":".
+// isFDName reports whether systemd accepts name for a descriptor: ASCII without control characters and ":".
 func isFDName(name string) bool {
 	return name != "" && len(name) <= 255 && !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c > '~' || c == ':' })
 }

@@ -1,4 +1,4 @@
-# The formula of systemfd/homebrew-tap. It cannot name the commit that it is in: each release adds url, tag and
+# The formula of systemfd/homebrew-tap. It cannot name its own commit. Each release adds url, tag and
 # revision below the homepage (packaging/prepare.sh).
 class Systemfd < Formula
   desc "Opens sockets and hands them to a program by systemd's activation protocol"

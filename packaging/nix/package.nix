@@ -26,7 +26,7 @@ buildGoModule (finalAttrs: {
     "-X main.commit=${commit}"
   ];
 
-  # The tests start shells, watchers and servers, which a build has not; checks of the flake pass a socket.
+  # The tests start shells, watchers and servers, which a build does not have. The checks of the flake pass a socket.
   doCheck = false;
 
   doInstallCheck = true;

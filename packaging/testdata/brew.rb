@@ -1,5 +1,6 @@
-# ruby brew.rb FORMULA SOURCE PREFIX: does what `brew install` and `brew test` do with this formula, from the folder
-# SOURCE into PREFIX. Homebrew itself wants a machine of its own. What the formula uses of it behaves as documented.
+# ruby brew.rb FORMULA SOURCE PREFIX: does what `brew install` and `brew test` do with this formula, from the
+# directory SOURCE into PREFIX. Homebrew itself needs a machine of its own. The parts that the formula uses behave as
+# documented.
 require "fileutils"
 require "minitest/assertions"
 require "pathname"

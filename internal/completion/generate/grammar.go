@@ -63,7 +63,7 @@ func scripts() []completion.Value {
 	return values
 }
 
-// types is how a specification begins.
+// types are the beginnings of a specification.
 func types() []completion.Value {
 	var values []completion.Value
 	for _, t := range spec.Types() {

@@ -31,8 +31,8 @@ func reborn(t *testing.T, pid int) *exec.Cmd {
 	return nil
 }
 
-// TestProcessIDComesAgain: an owner ends while the holder does not look, and another process with its ID claims what it
-// had. The end of the first is not taken for that of the second. It runs in a pid namespace, whose IDs nobody else needs.
+// TestProcessIDComesAgain: an owner ends while the holder does not look, and another process with the same ID claims the same sockets.
+// The end of the first is not taken for that of the second. It runs in a pid namespace, whose IDs nobody else needs.
 func TestProcessIDComesAgain(t *testing.T) {
 	t.Parallel()
 	if os.Getpid() != process.Init {
@@ -73,7 +73,7 @@ func comesAgain(t *testing.T) bool {
 		testkit.End(first)
 		second = reborn(t, pid)
 		c.store()
-		time.Sleep(time.Millisecond) // both are on their way by now: the news, and the store
+		time.Sleep(time.Millisecond) // now both are on their way: the news, and the store
 	})
 	if second == nil {
 		return false

@@ -20,8 +20,8 @@ func (s *server) numberOf(p party) (number int, isWatched bool) {
 	return number, isWatched
 }
 
-// TestDeadWatchIsNotUsed: once the process of a claim has ended, whoever has its ID makes a claim of its own, even if the
-// news of the end has not come yet; and when it comes, it is of the old claim.
+// TestDeadWatchIsNotUsed: when the process of a claim has ended, a process with the same ID makes a claim of its own, even if the news of
+// the end has not come yet. When the news comes, it ends the old claim.
 func TestDeadWatchIsNotUsed(t *testing.T) {
 	t.Parallel()
 	s, cmd := serving(t), testkit.Sleeper(t)
@@ -47,7 +47,7 @@ func TestDeadWatchIsNotUsed(t *testing.T) {
 	s.isOver(t)
 }
 
-// TestDeadUserIsNotUsed: the same of a process that has fetched.
+// TestDeadUserIsNotUsed: the same for a process that has fetched.
 func TestDeadUserIsNotUsed(t *testing.T) {
 	t.Parallel()
 	s, cmd := serving(t), testkit.Sleeper(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// brokenOff is what a client does before it breaks off. It returns what the client has opened.
+// brokenOff does what a client does before it breaks off. It returns the sockets that the client has opened.
 var brokenOff = map[string]func(c *client) []*socket.Socket{
 	"connected": func(*client) []*socket.Socket { return nil },
 	"half of a request": func(c *client) []*socket.Socket {
@@ -82,7 +82,7 @@ func TestBrokenOff(t *testing.T) {
 	}
 }
 
-// TestBrokenOffAtTheEnd has a client that has stored everything, and is gone before anything of it is kept.
+// TestBrokenOffAtTheEnd has a client that stores everything, and is gone before any of it is kept.
 func TestBrokenOffAtTheEnd(t *testing.T) {
 	undisturbed(t, func(s *server) {
 		c := connect(t, s.path)
@@ -154,8 +154,8 @@ func TestNobodyAskedFor(t *testing.T) {
 	}
 }
 
-// TestStoreIsLate has a client that never stores. Others are told at once that the holder is busy, and whoever changes
-// nothing does not wait at all.
+// TestStoreIsLate has a client that never stores. Other claims are told at once that the holder is busy. Requests that change nothing do
+// not wait at all.
 func TestStoreIsLate(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
@@ -201,7 +201,7 @@ var neverStored = map[string]func(c *client){
 	},
 }
 
-// TestStoreNeverComes: after a time that is refused, and the next claim works.
+// TestStoreNeverComes: after a time the claim is refused, and the next one works.
 func TestStoreNeverComes(t *testing.T) {
 	t.Parallel()
 	for name, say := range neverStored {

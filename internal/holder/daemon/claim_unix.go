@@ -16,8 +16,8 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// claim is the conversation that changes what is kept. One at a time: of two who want the same new socket, one opens
-// it. A conversation that breaks off changes nothing.
+// claim is the conversation that changes what is kept. There is only one at a time: if two clients want the same new socket, one of
+// them opens it. A conversation that breaks off changes nothing.
 func (s *server) claim(c *conversation, r wire.Request) error {
 	wanted, err := parseAll(r.Openings)
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *server) claim(c *conversation, r wire.Request) error {
 		return nil
 	}
 	err = s.change(c, r.Owner, wanted, items)
-	s.over(talk) // before the answer: whoever has that may claim again, or release and bind
+	s.over(talk) // before the answer: then the client may claim again, or release and bind
 	if err == nil {
 		c.send(nil, done, s.hello())
 	}
@@ -80,7 +80,7 @@ func (s *server) have(wanted []spec.Opening) (items []int, a wire.Answer, talk i
 	return items, a, s.ledger.claim(party{0, guest}, found, make([]spec.Opening, len(found)))
 }
 
-// over ends a conversation. A holder that nobody wants ends with it.
+// over ends a conversation. If no claim is left, the holder ends.
 func (s *server) over(talk int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +138,7 @@ func (c *conversation) isGone() (is bool) {
 	return is
 }
 
-// lost says why a store has not come, if anybody is there to hear it.
+// lost says why a store has not come, if the client is still there.
 func lost(err error, wait time.Duration) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -151,8 +151,8 @@ func lost(err error, wait time.Duration) error {
 	return errSilent
 }
 
-// verify believes nothing that can be looked at: that the descriptor may be what was wanted, is bound to what the
-// client says, is ready for a server, and that its path is the file that the client made.
+// verify checks everything that can be checked: the descriptor fits what was wanted, is bound to the address that the client says, is
+// ready for a server, and its path is the file that the client made.
 func (k *stored) verify(wanted spec.Opening, said wire.Stored) (err error) {
 	if k.bound, err = spec.ParseOpening(said.Bound); err != nil {
 		return err
@@ -171,8 +171,8 @@ func (k *stored) verify(wanted spec.Opening, said wire.Stored) (err error) {
 	return nil
 }
 
-// keep makes the claim, in place of what the owner claimed before. What both name is never closed in between. After
-// an error nothing is changed.
+// keep makes the claim, which replaces the previous claim of the owner. Sockets in both are never closed. After an error nothing is
+// changed.
 func (s *server) keep(pid int, wanted []spec.Opening, items []int, received []stored) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -112,7 +112,7 @@ func TestClaimChanges(t *testing.T) {
 	}
 }
 
-// TestHaveSaysAll: the bound forms with their options, without names, and everything that is kept, whoever wants it.
+// TestHaveSaysAll: the answer has the bound forms with their options, without names, and everything that is kept, for all owners.
 func TestHaveSaysAll(t *testing.T) {
 	t.Parallel()
 	s, path := serving(t), testkit.Directory(t)+"/a"
@@ -157,7 +157,7 @@ func TestOptionsComeBack(t *testing.T) {
 	}
 }
 
-// TestOwnerEnds: what nobody wants any more is closed, its path goes, and with the last claim the holder.
+// TestOwnerEnds: a socket without a claim is closed and its path removed. With the last claim the holder ends.
 func TestOwnerEnds(t *testing.T) {
 	t.Parallel()
 	s, one, two, dir := serving(t), testkit.Sleeper(t), testkit.Sleeper(t), testkit.Directory(t)
@@ -205,7 +205,7 @@ var endings = map[string]func(t *testing.T, s *server, cmd *exec.Cmd){
 	},
 }
 
-// TestStaysOpenMeanwhile: what have named stays open until the conversation ends, even if its owner ends.
+// TestStaysOpenMeanwhile: a socket that have named stays open until the conversation ends, even if its owner ends.
 func TestStaysOpenMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -279,7 +279,7 @@ var replacements = map[string]func(path string) error{
 	"by a directory": func(path string) error { return os.Mkdir(path, 0o700) },
 }
 
-// TestPathOfKeptSocketIsReplaced: whatever stands there is somebody else's by now.
+// TestPathOfKeptSocketIsReplaced: a file that replaces the path belongs to somebody else, and stays.
 func TestPathOfKeptSocketIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, replace := range replacements {
@@ -302,7 +302,7 @@ func TestPathOfKeptSocketIsReplaced(t *testing.T) {
 	}
 }
 
-// TestInheritedPathStays: that of a socket which was not opened for the holder is not the holder's to remove.
+// TestInheritedPathStays: the holder does not remove the path of a socket that was not opened for it.
 func TestInheritedPathStays(t *testing.T) {
 	t.Parallel()
 	s, path := serving(t), testkit.Directory(t)+"/a"

@@ -30,8 +30,8 @@ type conversation struct {
 // errSilent ends a conversation without an answer.
 var errSilent = errors.New("no answer")
 
-// converse has one conversation. Whoever is not the same user gets no answer, and so does everybody once the holder
-// ends: its control socket is gone by then.
+// converse has one conversation. Another user gets no answer. When the holder ends, nobody gets an answer: its control socket is gone
+// by then.
 func (s *server) converse(conn *net.UnixConn) {
 	defer conn.Close()
 	raw, err := conn.SyscallConn()
@@ -47,7 +47,7 @@ func (s *server) converse(conn *net.UnixConn) {
 	}
 	r, err := c.request(pid)
 	if err == nil {
-		s.slots <- struct{}{} // taken only now: who says nothing is in nobody's way
+		s.slots <- struct{}{} // taken only after the request: a silent client takes no slot
 		defer func() { <-s.slots }()
 		if !s.enter() {
 			return
@@ -80,7 +80,7 @@ func (c *conversation) peer() (pid int, err error) {
 	return pid, err
 }
 
-// request reads what the client asks.
+// request reads the request of the client.
 func (c *conversation) request(peer int) (r wire.Request, err error) {
 	c.conn.SetReadDeadline(time.Now().Add(wire.RequestTime))
 	err = c.reader.Line(&r)
@@ -94,7 +94,7 @@ func (c *conversation) request(peer int) (r wire.Request, err error) {
 	case err != nil:
 		return r, errSilent
 	case r.NamesProcesses() && peer != process.Unknown && r.Client != peer:
-		return r, &Error{Text: fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", r.Client, peer), Remedy: "set XDG_RUNTIME_DIR to a folder that is not shared with it"}
+		return r, &Error{Text: fmt.Sprintf("process %d is process %d here: it is in another pid namespace than the holder", r.Client, peer), Remedy: "set XDG_RUNTIME_DIR to a directory that is not shared with it"}
 	}
 	return r, nil
 }
@@ -116,7 +116,7 @@ func (c *conversation) receive(buf []byte) (n int, fds []int, err error) {
 	return n, fds, err
 }
 
-// send writes messages, and descriptors behind them. A client that has gone, or does not read, is no concern of ours.
+// send writes messages, and descriptors after them. It ignores a client that is gone or does not read.
 func (c *conversation) send(fds []int, messages ...any) {
 	text, err := wire.Lines(messages...)
 	if err != nil {
@@ -157,7 +157,7 @@ func failed(err error) wire.Header {
 // done is the first line of an answer without an error.
 var done = wire.Header{Protocol: wire.Protocol}
 
-// answer carries out a request. What it returns is told to the client.
+// answer carries out a request. An error that it returns is sent to the client.
 func (s *server) answer(c *conversation, r wire.Request) error {
 	switch r.Op {
 	case wire.Claim:
@@ -183,7 +183,7 @@ func (s *server) answer(c *conversation, r wire.Request) error {
 	return nil
 }
 
-// hello is what every answer says.
+// hello is the part that every answer has.
 func (s *server) hello() wire.Answer { return wire.Answer{PID: os.Getpid(), Directory: s.directory} }
 
 // status says what is kept.
@@ -204,7 +204,7 @@ func (s *server) describeAll() wire.Answer {
 	return a
 }
 
-// describe says who wants a socket. It notes their names.
+// describe says who wants a socket. It adds their names to names.
 func (s *server) describe(n int, h *holding, names map[int]string) *wire.Socket {
 	d := &wire.Socket{
 		Bound: h.as.Encode(), Owners: h.owners, Since: s.kept[n].since.Unix(), Waiting: socket.Waiting(s.kept[n].fd), Damage: s.damageOf(n),
@@ -222,7 +222,7 @@ func (s *server) describe(n int, h *holding, names map[int]string) *wire.Socket 
 	return d
 }
 
-// fetch passes copies of sockets, and says who has fetched them before. From now on the client is one of these, too.
+// fetch passes copies of sockets, and says who has fetched them before. From now on the client is a user of them, too.
 func (s *server) fetch(c *conversation, r wire.Request) error {
 	openings, err := parseAll(r.Openings)
 	if err != nil {
@@ -300,7 +300,7 @@ func parseAll(texts []string) ([]spec.Opening, error) {
 	return all, nil
 }
 
-// shortage words what fails for want of descriptors.
+// shortage is the error text if there are too few descriptors.
 func shortage(err error) error {
 	if errors.Is(err, unix.EMFILE) {
 		return &Error{Text: "cannot take the sockets: too many open files", Remedy: "raise the limit of open files: ulimit -n"}

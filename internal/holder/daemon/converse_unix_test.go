@@ -19,7 +19,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// foreign is the way out for a client of another version.
+// foreign is the hint for a client of another version.
 const foreign = "end it by the systemfd that started it: systemfd stop"
 
 // notMe is the ID of another process, elsewhere what the holder says if this process claims to have it.
@@ -44,7 +44,7 @@ var requestIsRefusedTests = []struct{ name, say, want, hint string }{
 	},
 	{
 		"another process", lineOf(wire.Request{Protocol: wire.Protocol, Op: wire.Fetch, Client: notMe}),
-		elsewhere, "set XDG_RUNTIME_DIR to a folder that is not shared with it",
+		elsewhere, "set XDG_RUNTIME_DIR to a directory that is not shared with it",
 	},
 	{"an unknown request", lineOf(ours(wire.Request{Op: "dance"})), `unknown request "dance"`, ""},
 	{"no request", lineOf(ours(wire.Request{})), `unknown request ""`, ""},
@@ -59,7 +59,7 @@ var requestIsRefusedTests = []struct{ name, say, want, hint string }{
 	},
 }
 
-// TestRequestIsRefused: whatever comes, there is an answer, and the holder goes on.
+// TestRequestIsRefused: each bad request gets an answer, and the holder goes on.
 func TestRequestIsRefused(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
@@ -110,7 +110,7 @@ var lateRequests = map[string]func(c *client){
 	"a byte now and then": func(c *client) { c.sayOn(" ") },
 }
 
-// TestRequestIsLate: who does not come to the point in time is told so, however busy.
+// TestRequestIsLate: a client whose request takes too long is told so, even if it goes on sending.
 func TestRequestIsLate(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
@@ -158,7 +158,7 @@ func TestSecondRequest(t *testing.T) {
 	c.ends()
 }
 
-// TestSilentClients: any number of connections that say nothing, and of clients that do not read, are in nobody's way.
+// TestSilentClients: connections that say nothing, and clients that do not read, do not disturb others, however many they are.
 func TestSilentClients(t *testing.T) {
 	t.Parallel()
 	s := serving(t)
@@ -198,7 +198,7 @@ func TestSlots(t *testing.T) {
 	}
 }
 
-// TestAllAtOnce has owners, users and lookers meet in one holder, for the race detector. In the end nothing is left.
+// TestAllAtOnce has many owners and users of one holder at the same time, for the race detector. In the end nothing is left.
 func TestAllAtOnce(t *testing.T) {
 	t.Parallel()
 	s := serving(t)

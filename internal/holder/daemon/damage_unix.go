@@ -21,8 +21,8 @@ func (s *server) damageOf(n int) string {
 	return s.socket(n).Damage()
 }
 
-// mend undoes what it can without another socket: a port is bound again. Of a path that was shut down it removes the file,
-// so that the client can bind there. The caller has mu.
+// mend repairs what it can without another socket. It binds a port again. It removes the path of a socket that was shut down, so that
+// the client can bind there. The caller has mu.
 func (s *server) mend(n int, d *wire.Socket) {
 	k := s.socket(n)
 	switch {
@@ -65,7 +65,7 @@ func (s *server) mayReplace(n int, bound spec.Opening) bool {
 	return s.ledger.items[n].bound.SameSocket(bound.Spec) && s.damageOf(n) != ""
 }
 
-// replace puts a socket that was stored in the place of a damaged one, for all who want that. The caller has mu.
+// replace puts a stored socket in the place of a damaged one, for all claims that have it. The caller has mu.
 func (s *server) replace(n int, k *kept) {
 	socket.CloseAll([]int{s.kept[n].fd})
 	s.kept[n] = k

@@ -14,8 +14,8 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// OpenControl opens the control socket of a holder, in place of what a dead holder left. It makes the directory if
-// that is missing. Of two who open the same one, one gets an error that is EADDRINUSE.
+// OpenControl opens the control socket of a holder, and replaces the one of a dead holder. It makes the directory if that is missing.
+// If two processes open the same control socket, one of them gets an error that is EADDRINUSE.
 func OpenControl(path string) (socket.Socket, error) {
 	if err := makeDirectory(directoryOf(path)); err != nil {
 		return socket.Socket{}, err
@@ -27,7 +27,7 @@ func OpenControl(path string) (socket.Socket, error) {
 	opened, err := socket.Open(control)
 	var failed *socket.Error
 	if errors.As(err, &failed) && failed.Remedy == "" {
-		err = &Error{Text: fmt.Sprintf("cannot make control socket %q: %v", path, failed.Err), Remedy: "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
+		err = &Error{Text: fmt.Sprintf("cannot make control socket %q: %v", path, failed.Err), Remedy: "set XDG_RUNTIME_DIR to a directory of yours that can be written to"}
 	}
 	return opened, err
 }
@@ -35,9 +35,9 @@ func OpenControl(path string) (socket.Socket, error) {
 func makeDirectory(directory string) error {
 	for {
 		if err := unix.Mkdir(directory, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
-			return &Error{Text: fmt.Sprintf("cannot make folder %q: %v", directory, err), Remedy: "set XDG_RUNTIME_DIR to a folder of yours that can be written to"}
+			return &Error{Text: fmt.Sprintf("cannot make directory %q: %v", directory, err), Remedy: "set XDG_RUNTIME_DIR to a directory of yours that can be written to"}
 		}
-		if err := CheckDirectory(directory, os.Geteuid()); !errors.Is(err, unix.ENOENT) { // cleared away meanwhile
+		if err := CheckDirectory(directory, os.Geteuid()); !errors.Is(err, unix.ENOENT) { // removed meanwhile
 			return err
 		}
 	}
@@ -55,7 +55,7 @@ func CheckDirectory(directory string, uid int) error {
 	case stat.Mode&unix.S_IFMT == unix.S_IFLNK:
 		problem = "it is a symbolic link"
 	case stat.Mode&unix.S_IFMT != unix.S_IFDIR:
-		problem = "it is not a folder"
+		problem = "it is not a directory"
 	case int(stat.Uid) != uid:
 		problem = fmt.Sprintf("it belongs to uid %d", stat.Uid)
 	case stat.Mode&0o077 != 0:
@@ -63,13 +63,13 @@ func CheckDirectory(directory string, uid int) error {
 	default:
 		return nil
 	}
-	return &Error{Text: fmt.Sprintf("folder %q is not safe: %s", directory, problem), Remedy: "mend it, or set XDG_RUNTIME_DIR to another folder of yours", Err: err}
+	return &Error{Text: fmt.Sprintf("directory %q is not safe: %s", directory, problem), Remedy: "make it safe, or set XDG_RUNTIME_DIR to another directory of yours", Err: err}
 }
 
 func directoryOf(control string) string { return control[:strings.LastIndexByte(control, '/')] }
 
-// MarkOf returns the path of the mark that systemfd stop leaves beside a control socket, until the next claim: what
-// was stopped is not to be started again as if it had been killed.
+// MarkOf returns the path of the mark that systemfd stop leaves beside a control socket until the next claim. The mark keeps a holder
+// that was stopped from being started again as if it had been killed.
 func MarkOf(control string) string { return strings.TrimSuffix(control, ".sock") + markSuffix }
 
 // IsMark reports whether a path is one that MarkOf returns.

@@ -33,7 +33,7 @@ var checkDirectoryTests = []struct {
 }{
 	{"private", func(path string) error { return withMode(path, 0o700) }, os.Geteuid(), ""},
 	{"missing", func(string) error { return nil }, os.Geteuid(), "no such file or directory"},
-	{"a file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, os.Geteuid(), "it is not a folder"},
+	{"a file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, os.Geteuid(), "it is not a directory"},
 	{"a symbolic link", func(path string) error { return os.Symlink(filepath.Dir(path), path) }, os.Geteuid(), "it is a symbolic link"},
 	{"another's", func(path string) error { return withMode(path, 0o700) }, os.Geteuid() + 1, fmt.Sprintf("it belongs to uid %d", os.Geteuid())},
 	{"writable for the world", func(path string) error { return withMode(path, 0o702) }, os.Geteuid(), "others may use it (mode 0702)"},
@@ -55,7 +55,7 @@ func TestCheckDirectory(t *testing.T) {
 			switch {
 			case test.want == "" && err != nil:
 				t.Error(err)
-			case test.want != "" && (err == nil || err.Error() != fmt.Sprintf("folder %q is not safe: %s", path, test.want)):
+			case test.want != "" && (err == nil || err.Error() != fmt.Sprintf("directory %q is not safe: %s", path, test.want)):
 				t.Errorf("got %v, want %q", err, test.want)
 			case test.want != "" && testkit.Hint(err) == "":
 				t.Error("there is no way out")
@@ -77,7 +77,7 @@ func TestMakeDirectory(t *testing.T) {
 	if stat, err := os.Stat(path); err != nil || stat.Mode().Perm() != 0o700 {
 		t.Errorf("made %v, %v", stat, err)
 	}
-	want := fmt.Sprintf("cannot make folder %q: no such file or directory", path+"/a/b")
+	want := fmt.Sprintf("cannot make directory %q: no such file or directory", path+"/a/b")
 	if err := makeDirectory(path + "/a/b"); err == nil || err.Error() != want || testkit.Hint(err) == "" {
 		t.Errorf("got %v, want %q", err, want)
 	}

@@ -117,7 +117,7 @@ func TestDescriptorsOfFetch(t *testing.T) {
 	testkit.Await(t, "all descriptors to be closed", func() bool { return testkit.Descriptors(t) <= before })
 }
 
-// TestFetchNamesUsers: a process that has fetched a socket is a user of that one, and of no other, until it ends.
+// TestFetchNamesUsers: a process that has fetched a socket is a user of that socket, and of no other, until it ends.
 func TestFetchNamesUsers(t *testing.T) {
 	t.Parallel()
 	s, other := serving(t), testkit.Sleeper(t)
@@ -168,7 +168,7 @@ func TestUserIsOwner(t *testing.T) {
 	}
 }
 
-// TestUsedIsClaimedAgain: a claim of what only a server uses gets the same sockets, and its end takes them from nobody.
+// TestUsedIsClaimedAgain: a claim of sockets that only a server uses gets the same sockets. Its end does not close them.
 func TestUsedIsClaimedAgain(t *testing.T) {
 	t.Parallel()
 	s, shell, server, path := serving(t), testkit.Sleeper(t), testkit.Sleeper(t), testkit.Directory(t)+"/used"

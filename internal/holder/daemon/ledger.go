@@ -6,7 +6,7 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// ledger says what is kept, and for whom. It knows no descriptors and no locks: sockets and claims are numbers.
+// ledger knows what is kept, and for whom. It has no descriptors and no locks: sockets and claims are numbers.
 type ledger struct {
 	last    int // number given
 	items   map[int]*item
@@ -32,7 +32,7 @@ type role string
 const (
 	owner role = "owner"        // wants sockets kept
 	user  role = "user"         // has fetched sockets
-	guest role = "conversation" // keeps what it has been told of until it has ended
+	guest role = "conversation" // keeps the sockets that it was told of, until it ends
 )
 
 // claim is what one party keeps open.
@@ -51,7 +51,7 @@ func (l *ledger) number() int {
 	return l.last
 }
 
-// add notes a socket. It goes again as soon as claims have come and gone.
+// add adds a socket. It is removed with its last claim.
 func (l *ledger) add(wanted, bound spec.Opening) int {
 	n := l.number()
 	l.items[n] = &item{wanted: wanted, bound: bound}
@@ -68,8 +68,8 @@ func keysOf(wanted, bound spec.Opening) []spec.Identity {
 	return []spec.Identity{wanted.Identity(), bound.Identity()}
 }
 
-// match returns the item that each opening means, 0 for one that is missing. Two openings never mean the same item:
-// the second of two free ports is another than the first.
+// match returns the item for each opening, 0 if it is missing. Two openings never get the same item: the second of two free ports is
+// another port than the first.
 func (l *ledger) match(openings []spec.Opening) []int {
 	matched := make([]int, len(openings))
 	taken, tried := map[int]bool{}, map[spec.Identity]int{}
@@ -89,7 +89,7 @@ func (l *ledger) match(openings []spec.Opening) []int {
 	return matched
 }
 
-// claim notes that a party wants items, which are openings as it calls them, beside what it wants already.
+// claim adds items to those that a party wants. The openings are the items with the names of that party.
 func (l *ledger) claim(p party, items []int, as []spec.Opening) (number int) {
 	number = l.number()
 	l.claims[number] = &claim{party: p}
@@ -98,7 +98,7 @@ func (l *ledger) claim(p party, items []int, as []spec.Opening) (number int) {
 	return number
 }
 
-// extend adds items to a claim, those that it does not have.
+// extend adds the items to a claim that it does not have yet.
 func (l *ledger) extend(number int, items []int, as []spec.Opening) {
 	c, has := l.claims[number], map[int]bool{}
 	for _, n := range c.items {
@@ -112,7 +112,7 @@ func (l *ledger) extend(number int, items []int, as []spec.Opening) {
 	}
 }
 
-// release drops a claim, and returns the items that nobody wants any more; they are gone.
+// release drops a claim. It removes the items that have no claim any more, and returns them.
 func (l *ledger) release(number int) (unclaimed []int) {
 	c := l.claims[number]
 	if c == nil {
@@ -131,7 +131,7 @@ func (l *ledger) release(number int) (unclaimed []int) {
 	return unclaimed
 }
 
-// strike takes an item out of all claims, and returns those that have nothing else.
+// strike takes an item out of all claims, and returns the claims that have no other item.
 func (l *ledger) strike(n int) (empty []int) {
 	for number, c := range l.claims {
 		i := slices.Index(c.items, n)

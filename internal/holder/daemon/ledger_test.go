@@ -9,7 +9,7 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// keep is a claim as the server makes it: what is missing is opened, a port 0 at 1001, 1002, ...
+// keep makes a claim as the server does: missing sockets are opened, a port 0 at 1001, 1002, ...
 func (l *ledger) keep(p party, wanted []spec.Opening) (number int, unclaimed []int) {
 	before, items := l.current[p], l.match(wanted)
 	for i, o := range wanted {
@@ -81,7 +81,7 @@ func TestMatchHasOptions(t *testing.T) {
 
 var shell, editor, server1 = party{10, owner}, party{20, owner}, party{10, user}
 
-// isLeft checks which items there are, and that nothing else is remembered of those that there were.
+// isLeft checks which items there are, and that nothing is left of the other ones.
 func isLeft(t *testing.T, l *ledger, want ...int) {
 	t.Helper()
 	if got := l.inOrder(); !slices.Equal(got, want) {

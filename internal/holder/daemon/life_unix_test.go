@@ -78,7 +78,7 @@ func (s *server) isOver(t testing.TB) {
 	})
 }
 
-// TestEndsEmpty: a holder that nobody claims of ends, whoever is connected and looks.
+// TestEndsEmpty: a holder without a claim ends, even if somebody is connected and looks.
 func TestEndsEmpty(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
@@ -141,7 +141,7 @@ func TestEndsNotEmpty(t *testing.T) {
 	}
 }
 
-// TestSignals: SIGTERM closes everything, and leaves no mark; the terminal's signals mean others.
+// TestSignals: SIGTERM closes everything, and leaves no mark. Signals of a terminal have no effect.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	path, file := started(t), testkit.Directory(t)+"/a"

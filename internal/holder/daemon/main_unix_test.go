@@ -184,7 +184,7 @@ func stores(opened ...*socket.Socket) (message wire.Store, fds []int) {
 	return message, fds
 }
 
-// client is one end of a conversation by hand: it may say what systemfd never would.
+// client is one end of a conversation by hand. It may send what systemfd never would.
 type client struct {
 	*wire.Reader
 	t  testing.TB

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	slots      = 16          // answers that are made at once
-	guardEvery = time.Second // the control socket is looked after
+	slots      = 16          // answers at the same time
+	guardEvery = time.Second // how often the control socket is checked
 )
 
 // emptyTime is how long a new holder waits for its first claim. Tests wait less.
@@ -34,10 +34,10 @@ type server struct {
 	directory string        // in which it was started, for status
 	storeTime time.Duration // wire.StoreTime; tests wait less
 	slots     chan struct{}
-	replies   sync.WaitGroup // under way
+	replies   sync.WaitGroup // answers that are under way
 	done      chan struct{}  // closed by end
 
-	mu      sync.Mutex // held for moments only: nothing that may take long is done under it
+	mu      sync.Mutex // locked only for moments: nothing that may take long is done with it
 	control *net.UnixListener
 	file    socket.File // of the control socket
 	ledger  *ledger
@@ -55,12 +55,12 @@ type kept struct {
 	file  socket.File // of its path, if that is ours to remove
 	since time.Time
 
-	damage string // of a socket whose name was released; else the socket itself tells
+	damage string // set if the name of the socket was released; otherwise the socket itself tells
 }
 
-// serve is the life of a holder with a control socket that is open.
+// serve runs a holder with an open control socket until it ends.
 func serve(listener int, path, directory string) error {
-	debug.SetGCPercent(10) // small before fast
+	debug.SetGCPercent(10) // memory matters more than speed
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT)
@@ -80,11 +80,11 @@ func serve(listener int, path, directory string) error {
 	case <-s.done:
 	}
 	s.finish()
-	guarding.Wait() // it may just have made a control socket again, and removes that
+	guarding.Wait() // guard may just have made the control socket again, and then removes it
 	return nil
 }
 
-// newServer is a holder that has nothing yet. It owns listener.
+// newServer returns a holder that keeps nothing yet. It owns listener.
 func newServer(listener int, path, directory string) (*server, error) {
 	control, err := netListener(listener, path)
 	if err != nil {
@@ -101,7 +101,7 @@ func netListener(fd int, path string) (*net.UnixListener, error) {
 	defer file.Close()
 	l, err := net.FileListener(file)
 	if err != nil {
-		socket.RemoveFile(path, socket.FileAt(path)) // nobody else puts theirs there while file is open
+		socket.RemoveFile(path, socket.FileAt(path)) // nobody else binds there while file is open
 		return nil, err
 	}
 	control, ok := l.(*net.UnixListener)
@@ -119,7 +119,7 @@ func (s *server) accept(control *net.UnixListener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // out of descriptors, say: the client waits in the queue; macOS drops it, and it tries again
+		if err != nil { // for example no descriptor: the client waits in the queue; macOS drops it, and it tries again
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
@@ -127,7 +127,7 @@ func (s *server) accept(control *net.UnixListener) {
 	}
 }
 
-// guard makes the control socket again if it was cleared away with its directory, as macOS clears /tmp.
+// guard makes the control socket again if it was removed, for example when macOS cleans /tmp.
 func (s *server) guard() {
 	tick := time.NewTicker(guardEvery)
 	defer tick.Stop()
@@ -141,8 +141,8 @@ func (s *server) guard() {
 	}
 }
 
-// restore opens the control socket again if its path is not ours any more. While another holder is there, that one
-// stays; this one tries again later.
+// restore opens the control socket again if its path is not ours any more. If another holder is there, that one stays, and this one
+// tries again later.
 func (s *server) restore() {
 	if s.isReachable() {
 		return
@@ -173,7 +173,7 @@ func (s *server) isReachable() bool {
 	return s.ending || socket.FileAt(s.path) == s.file
 }
 
-// endIfEmpty ends a holder that nobody wants.
+// endIfEmpty ends a holder without claims.
 func (s *server) endIfEmpty() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,10 +182,10 @@ func (s *server) endIfEmpty() {
 	}
 }
 
-// watch is of a process that has a claim.
+// watch is the watch of a process that has a claim.
 type watch struct {
 	*process.Watch
-	claim int // its number, which tells it from that of a later process with the same ID
+	claim int // its number, which differs from that of a later process with the same ID
 }
 
 // watch watches a process. The caller has mu.
@@ -199,14 +199,14 @@ func (s *server) watch(pid int) (w *watch, err error) {
 	return w, err
 }
 
-// follow has a claim end with the process that is watched. The caller has mu.
+// follow makes a claim end with the watched process. The caller has mu.
 func (s *server) follow(w *watch, claim int) {
 	w.claim = claim
 	s.watches[claim] = w
 }
 
-// alive returns the claim of a process that still runs, or 0. That of a process that has ended, and whose ID has come
-// again, is dropped. The caller has mu.
+// alive returns the claim of a process that still runs, or 0. It drops the claim of a process that has ended and whose ID is used
+// again. The caller has mu.
 func (s *server) alive(p party) int {
 	number := s.ledger.current[p]
 	if number != 0 && !s.watches[number].IsAlive() {
@@ -224,7 +224,7 @@ func (s *server) release(number int) {
 	}
 }
 
-// drop drops a claim, and closes what nobody wants any more. The caller has mu.
+// drop drops a claim, and closes the sockets that have no claim any more. The caller has mu.
 func (s *server) drop(number int) {
 	if w := s.watches[number]; w != nil {
 		w.Stop()
@@ -233,8 +233,8 @@ func (s *server) drop(number int) {
 	s.close(s.ledger.release(number))
 }
 
-// close closes sockets, and removes their paths if these are still theirs. In the other order somebody could find
-// the socket dead, and put their own there before it is removed.
+// close removes the paths of sockets if these are still theirs, and closes the sockets. In the other order somebody could find the
+// socket dead, and bind there before the path is removed.
 func (s *server) close(numbers []int) {
 	for _, n := range numbers {
 		k := s.kept[n]
@@ -244,8 +244,8 @@ func (s *server) close(numbers []int) {
 	}
 }
 
-// end closes everything. Clients are answered only after that: their next step is to bind the same addresses. The
-// control socket goes last, for others put theirs there as soon as it is gone. The caller has mu.
+// end closes everything. Clients are answered only after that: their next step is to bind the same addresses. The control socket goes
+// last, because a new holder binds there as soon as it is gone. The caller has mu.
 func (s *server) end() {
 	if s.ending {
 		return
@@ -262,7 +262,7 @@ func (s *server) end() {
 	close(s.done)
 }
 
-// finish lets the answers leave that are under way: who asked for the end, for one, wants to hear of it.
+// finish waits for the answers that are under way, for example the one to the client that asked for the end.
 func (s *server) finish() {
 	sent := make(chan struct{})
 	go func() {

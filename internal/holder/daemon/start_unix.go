@@ -15,12 +15,12 @@ import (
 	"github.com/systemfd/systemfd/internal/lowfds"
 )
 
-// detached tells the second start of the two that make a process of its own: its parent has ended.
+// detached marks the second of the two starts that detach a holder: its parent has ended.
 const detached = "--detached"
 
-// Start starts a holder in the background, with the open control socket. Directory is where its first client works. It
-// waits for the first of two starts: the second is then nobody's child, and not ours in particular, who will be the
-// command.
+// Start starts a holder in the background, with the open control socket. Directory is the working directory of its first client.
+// Start waits for the first of two starts. The second is then nobody's child. It must not be a child of this process, which will
+// become the command.
 func Start(listener int, control, directory string) error {
 	pid, err := startSelf([]string{Command, control, directory}, listener)
 	if err != nil {
@@ -48,8 +48,8 @@ func Start(listener int, control, directory string) error {
 	return nil
 }
 
-// startSelf starts this program in a session of its own, with the control socket at descriptor 3. It works in / and
-// has its standard streams on /dev/null, so that it keeps no terminal, no pipe of a $(...) and no mount busy.
+// startSelf starts this program in a session of its own, with the control socket at descriptor 3. Its working directory
+// is / and its standard streams are /dev/null, so that it keeps no terminal, no pipe of a $(...) and no mount busy.
 func startSelf(args []string, listener int) (pid int, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -83,7 +83,7 @@ func Main(args []string) int {
 		lowfds.Release(func(fd int) { unix.Close(fd) })
 		err = serve(listenfds.Start, args[0], args[1])
 	} else {
-		closeOnExecFrom(listenfds.Start + 1) // what leaked into us
+		closeOnExecFrom(listenfds.Start + 1) // descriptors that leaked into us
 		_, err = startSelf(append([]string{Command, detached}, args...), listenfds.Start)
 	}
 	switch {
@@ -98,8 +98,8 @@ func Main(args []string) int {
 // exitShort is the exit status of a holder that lacks descriptors.
 const exitShort = 3
 
-// closeOnExecFrom marks what is open from first on. /dev/fd lists it: on Linux and macOS wholly, on FreeBSD with
-// fdescfs(5) mounted.
+// closeOnExecFrom sets FD_CLOEXEC on the open descriptors from first on. It lists them in /dev/fd, which is complete on Linux and
+// macOS, and on FreeBSD if fdescfs(5) is mounted.
 func closeOnExecFrom(first int) {
 	entries, _ := os.ReadDir("/dev/fd")
 	for _, entry := range entries {

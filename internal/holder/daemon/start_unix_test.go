@@ -22,7 +22,7 @@ func TestMainRefuses(t *testing.T) {
 	}
 }
 
-// TestMainWithoutSocket is somebody's who types the hidden command: nothing is at descriptor 3, or not a control socket.
+// TestMainWithoutSocket: somebody types the hidden command. Nothing is at descriptor 3, or something else than a control socket.
 func TestMainWithoutSocket(t *testing.T) {
 	t.Parallel()
 	null, err := os.Open(os.DevNull)

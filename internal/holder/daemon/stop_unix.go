@@ -9,8 +9,8 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// stop closes sockets for all who want them, or everything, and says what. It waits for no claim that is in conversation,
-// which may open one of them again.
+// stop closes sockets for all claims, or everything, and says what it closed. It does not wait for a claim that is in conversation,
+// which may open one of the sockets again.
 func (s *server) stop(openings []spec.Opening) wire.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +40,7 @@ func (s *server) stop(openings []spec.Opening) wire.Answer {
 	return a
 }
 
-// forget closes item n, and drops the claims that have nothing else. The caller has mu.
+// forget closes item n, and drops the claims that have no other item. The caller has mu.
 func (s *server) forget(n int) {
 	for _, number := range s.ledger.strike(n) {
 		s.drop(number)
@@ -48,7 +48,7 @@ func (s *server) forget(n int) {
 	s.close([]int{n})
 }
 
-// endForGood closes everything, and leaves the mark that says so. The caller has mu.
+// endForGood closes everything, and leaves the mark of systemfd stop. The caller has mu.
 func (s *server) endForGood() {
 	if fd, err := unix.Open(MarkOf(s.path), unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600); err == nil {
 		unix.Close(fd)

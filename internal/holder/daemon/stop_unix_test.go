@@ -53,7 +53,7 @@ func (s *server) saysStopped(t *testing.T, bound []string, want ...int) {
 	}
 }
 
-// TestStopSomeInConversation: who claims may be about to use the socket.
+// TestStopSomeInConversation: a claim in conversation may be about to use the socket.
 func TestStopSomeInConversation(t *testing.T) {
 	t.Parallel()
 	s := serving(t)

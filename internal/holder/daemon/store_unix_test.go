@@ -16,8 +16,8 @@ import (
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
-// undisturbed calls f with a holder that keeps something. Whatever f does, that goes on to be kept, nothing else is, and
-// no descriptor stays open. It is for tests that are not parallel.
+// undisturbed calls f with a holder that keeps something. After f, the holder keeps the same and nothing else, and no descriptor is left
+// open. It is for tests that are not parallel.
 func undisturbed(t *testing.T, f func(s *server)) {
 	t.Helper()
 	before := testkit.Descriptors(t)

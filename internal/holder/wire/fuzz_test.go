@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzReader: whatever comes, in whatever pieces, no descriptor is lost, none is made up, and their order stays. Each
+// FuzzReader: for any text in any pieces, no descriptor is lost, none is made up, and their order stays. Each
 // byte of cuts is a piece of text, of at most 31 bytes, with at most 7 descriptors; each of asks is a call of the
 // Reader: a line, or up to 15 descriptors. The seeds are in testdata.
 func FuzzReader(f *testing.F) {

@@ -19,8 +19,7 @@ func NewReader(receive func(buf []byte) (n int, fds []int, err error)) *Reader {
 	return &Reader{receive: receive, buf: make([]byte, 1<<14)}
 }
 
-// Line reads a line of JSON into message. It returns io.EOF if there is none any more, ErrTooLarge, ErrMalformed, or
-// the error of receive.
+// Line reads a line of JSON into message. It returns io.EOF after the last line, ErrTooLarge, ErrMalformed, or the error of receive.
 func (r *Reader) Line(message any) error {
 	searched := 0
 	for {
@@ -45,7 +44,7 @@ func (r *Reader) Line(message any) error {
 // Descriptors takes n descriptors, which are the caller's to close from then on.
 func (r *Reader) Descriptors(n int) ([]int, error) {
 	for len(r.fds) < n {
-		r.text = r.text[:0] // each message of descriptors has a byte that says nothing
+		r.text = r.text[:0] // each message of descriptors has a byte without a meaning
 		if err := r.more(); err != nil {
 			return nil, err
 		}
@@ -55,7 +54,7 @@ func (r *Reader) Descriptors(n int) ([]int, error) {
 	return taken, nil
 }
 
-// Rest takes the descriptors that nobody has asked for, to be closed.
+// Rest takes the descriptors that nobody has asked for. The caller closes them.
 func (r *Reader) Rest() []int {
 	rest := r.fds
 	r.fds = nil

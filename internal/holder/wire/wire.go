@@ -6,7 +6,7 @@
 //	Request            ->
 //	                   <-   Header, and if it has no error: Answer, then Answer.Descriptors descriptors
 //
-// A claim goes on: what the holder does not have, or what a server has broken, the client opens and stores.
+// A claim goes on: the client opens and stores the sockets that the holder does not have, or that a server has broken.
 //
 //	Store, descriptors ->
 //	                   <-   Header
@@ -24,13 +24,13 @@ import (
 // Protocol is the version of everything but Header.
 const Protocol = 2
 
-// MaxText is the longest that a request, a store or an answer may be, in bytes.
+// MaxText is the largest size of a request, a store or an answer, in bytes.
 const MaxText = 1 << 20
 
 // How long one side waits for the other.
 const (
 	RequestTime = 2 * time.Second       // for a request to arrive, and for an answer to leave
-	StoreTime   = 10 * time.Second      // from the answer to a claim to the store
+	StoreTime   = 10 * time.Second      // for the store, after the answer to a claim
 	BusyTime    = 30 * time.Second      // for the claims of others
 	BusyPause   = 20 * time.Millisecond // between two tries
 )
@@ -54,7 +54,7 @@ type Request struct {
 	Pass     bool     `json:",omitempty"` // the descriptors, too
 }
 
-// NamesProcesses says whether a request means processes by their IDs: client and holder have to see the same ones.
+// NamesProcesses reports whether a request has process IDs. Then client and holder have to be in the same pid namespace.
 func (r Request) NamesProcesses() bool { return r.Op != Status && r.Op != Stop }
 
 // Header is the first line of every answer.
@@ -90,7 +90,7 @@ type Socket struct {
 	Waiting int   `json:",omitempty"` // connections in the listen queue; -1 if the system does not tell
 
 	Damage   string `json:",omitempty"` // what keeps clients from it
-	IsMended bool   `json:",omitempty"` // it did: the holder has undone it just now
+	IsMended bool   `json:",omitempty"` // the damage is gone: the holder has just repaired it
 }
 
 // Store is what the client of a claim says of the descriptors that follow: one for each opening that was missing or is in
@@ -103,7 +103,7 @@ type Store struct {
 // Stored is a socket that the client has open.
 type Stored struct {
 	Bound         string
-	Device, Inode uint64 // of its path as seen right after bind(2); 0 if that is not the holder's to remove
+	Device, Inode uint64 // of its path, right after bind(2); 0 if the holder must not remove it
 }
 
 // ForeignVersion returns the error for the other side's version.

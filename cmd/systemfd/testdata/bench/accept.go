@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// accept has each connection start a command that ends at once, four at a time, below systemfd and below systemd-socket-activate.
+// accept measures connections that each start a command that ends at once, four at a time, with systemfd and systemd-socket-activate.
 func (b *bench) accept() {
 	if !isThere("systemd-socket-activate") {
 		return
@@ -32,7 +32,7 @@ func (b *bench) accept() {
 	}
 }
 
-// rate returns how many connections to an address are closed a second.
+// rate returns how many connections to an address are closed per second.
 func rate(address string, number int) float64 {
 	await("a listener at "+address, func() bool { return isClosed(address) })
 	begun := time.Now()

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// charts are the pictures: each of the rows that begin so.
+// charts are the pictures. Each has the rows with its prefix.
 var charts = []struct{ file, prefix, title string }{
 	{"start-up.svg", "start-up, ", "Start-up"},
 	{"restarts.svg", "restarts under load: ", "Restarts under load"},
@@ -40,7 +40,7 @@ text { font: 14px system-ui, sans-serif; fill: #1f2328 }
 </style>
 `
 
-// drawCharts draws what the page says.
+// drawCharts draws the charts of the table in the page.
 func drawCharts(docs string) error {
 	t, err := read(docs)
 	if err != nil {

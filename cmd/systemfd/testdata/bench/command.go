@@ -31,7 +31,7 @@ func run(argv ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// took runs commands in turn, so often, and returns the median of the seconds that each took.
+// took runs commands in turn, in so many rounds, and returns the median of the seconds that each took.
 func took(rounds int, commands ...command) (medians []float64) {
 	times := make([][]float64, len(commands))
 	for range rounds {
@@ -56,7 +56,7 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// own returns what commands take beyond the first, which is bare, as multiples of what one of them does.
+// own returns the time of commands beyond that of the first, which is bare, as multiples of the time of the command called one.
 func own(rounds int, one string, commands ...command) (figures []figure) {
 	times := took(rounds, commands...)
 	unit := times[slices.IndexFunc(commands, func(c command) bool { return c.name == one })] - times[0]
@@ -66,7 +66,7 @@ func own(rounds int, one string, commands ...command) (figures []figure) {
 	return figures
 }
 
-// start starts a command that stays. What it returns ends that and all that it has started.
+// start starts a command that stays. The function that it returns ends the command and everything that it has started.
 func start(argv ...string) (pid int, end func()) {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -1,11 +1,11 @@
-// Bench measures systemfd beside programs that do the same, or a part of it, all in one run and in turn: what it prints are
-// mostly multiples, which hold on other machines, too.
+// Bench measures systemfd beside programs that do the same, or a part of it, all in one run and in turn. It prints mostly multiples,
+// because these hold on other machines, too.
 //
 //	bench DIRECTORY         measure; print the table, write it into DIRECTORY/performance.md, and draw its charts beside that
 //	bench -quick DIRECTORY  measure each once, to see whether it can be measured
 //	bench -draw DIRECTORY   draw the charts of the table that is there
 //
-// SYSTEMFD_RS names a Rust systemfd to measure, too. What is not installed is left out.
+// SYSTEMFD_RS names a Rust systemfd to measure, too. Programs that are not installed are left out.
 package main
 
 import (
@@ -70,14 +70,14 @@ func measure(quick bool, docs string) {
 	must(b.table.write(docs))
 }
 
-// build makes the programs, and has them found first.
+// build makes the programs, and puts them first in PATH.
 func (b *bench) build() {
 	must(os.Setenv("CGO_ENABLED", "0"))
 	for _, pkg := range []string{"", "/testdata/probe", "/testdata/bench/peers/bare"} {
 		run("go", "build", "-o", b.dir+string(filepath.Separator), "github.com/systemfd/systemfd/cmd/systemfd"+pkg)
 	}
 	source := run("go", "list", "-f", "{{.Dir}}", "github.com/systemfd/systemfd/cmd/systemfd/testdata/bench")
-	for _, name := range []string{"open", "true"} { // static: no dynamic linker is measured
+	for _, name := range []string{"open", "true"} { // static, so that no dynamic linker is measured
 		run("cc", "-O2", "-static", "-o", b.path(name), filepath.Join(source, "peers", name+".c"))
 	}
 	must(os.Setenv("PATH", b.dir+string(filepath.ListSeparator)+os.Getenv("PATH")))

@@ -39,8 +39,8 @@ func (b *bench) proxy() {
 	}
 }
 
-// startProxy starts systemfd --proxy with a command that does nothing, and a server at its private port: for a number and a
-// newline that sends as many bytes.
+// startProxy starts systemfd --proxy with a command that does nothing, and a server at its private port. The server reads a number and a
+// newline, and sends as many bytes.
 func startProxy() (public, private string, end func()) {
 	_, endSystemfd := start("systemfd", "-q", "-s", "0", "--proxy", "--info-file", "info", "--", "sleep", "1000")
 	var said struct {
@@ -86,7 +86,7 @@ func answer(c net.Conn) {
 	}
 }
 
-// ask has the server send a number of bytes.
+// ask makes the server send a number of bytes.
 func ask(c net.Conn, size int64) {
 	fmt.Fprintln(c, size)
 	_, err := io.CopyN(io.Discard, c, size)

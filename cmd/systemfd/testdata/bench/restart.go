@@ -21,7 +21,7 @@ func freeAddress() string {
 	return l.Addr().String()
 }
 
-// restarts ends a server again and again while eight clients ask, each for one answer after the other on connections of their own.
+// restarts ends a server again and again while eight clients ask. Each client makes one request after the other, on new connections.
 func (b *bench) restarts() {
 	number := b.times(100)
 	alone := b.serverStart()
@@ -110,7 +110,7 @@ type load struct {
 	isOver  bool
 }
 
-// restart has the server end so often, each time after it has answered 20 requests.
+// restart ends the server so often, each time after 20 answers.
 func (l *load) restart(number int) {
 	await("a server at "+l.address, func() bool {
 		_, err := l.ask()

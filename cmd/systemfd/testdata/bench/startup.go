@@ -37,8 +37,8 @@ func (b *bench) startUp() {
 	}
 }
 
-// takeOver passes on a socket that was inherited, and one that a holder keeps. A connection waits on it, as
-// systemd-socket-activate does not start its command before there is one. The shell sets LISTEN_PID, on which that insists.
+// takeOver passes on a socket that was inherited, and one that a holder keeps. A connection waits on it,
+// because systemd-socket-activate starts its command only then. The shell sets LISTEN_PID, which systemd-socket-activate checks.
 func (b *bench) takeOver() {
 	listener, end := listenFile()
 	defer end()
@@ -77,7 +77,7 @@ func listenFile() (file *os.File, end func()) {
 	return file, func() { c.Close(); file.Close(); l.Close() }
 }
 
-// keep has a holder keep sockets, and returns the variables that say so.
+// keep makes a holder keep sockets, and returns the variables of systemfd env.
 func keep(sockets int) (variables map[string]string) {
 	flags := strings.Fields(strings.Repeat("-s 0 ", sockets))
 	out := run(append([]string{"systemfd", "env", "-q", "--json", "--owner", strconv.Itoa(os.Getpid())}, flags...)...)
@@ -85,7 +85,7 @@ func keep(sockets int) (variables map[string]string) {
 	return variables
 }
 
-// memory is what a holder has for itself; the pages of the program file are shared.
+// memory measures the memory of a holder itself. It shares the pages of the program file.
 func (b *bench) memory() {
 	asleep, end := start("bare", "sleep")
 	defer end()

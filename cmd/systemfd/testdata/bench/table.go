@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// table is what was measured.
+// table has the results.
 type table []row
 
 // row is one measurement: systemfd first, and what was measured beside it.
@@ -52,7 +52,7 @@ func (t table) String() string {
 	return text.String()
 }
 
-// number has two digits that count, and a comma before thousands.
+// number has two significant digits, and commas between thousands.
 func number(value float64) string {
 	switch {
 	case value == 0:
@@ -67,7 +67,7 @@ func number(value float64) string {
 	return fmt.Sprintf("%d,%03d", int(value)/1000, int(value)%1000)
 }
 
-// page is where the table stands.
+// page is the path of the page with the table.
 func page(docs string) string { return filepath.Join(docs, "performance.md") }
 
 // section is the part of the page that is the table.

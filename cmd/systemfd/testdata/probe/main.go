@@ -1,7 +1,7 @@
-// Probe tells what a process started by systemfd finds, or serves on what it was passed.
+// Probe tells what a process started by systemfd finds, or serves on the passed sockets.
 //
-//	probe            one line a fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS and others that name descriptors, descriptors, limits, signals
-//	probe options    one line a descriptor: its socket options, on Linux
+//	probe            a line per fact: LISTEN_*, SYSTEMFD_*, MAKEFLAGS and others that name descriptors, descriptors, limits, signals
+//	probe options    a line per descriptor: its socket options, on Linux
 //	probe describe FD
 //	                 what stands at a descriptor
 //	probe mode PATH...

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// options prints one line a passed descriptor: what getsockopt(2) says of it, and the mode of its path and folder.
+// options prints a line per passed descriptor: what getsockopt(2) says about it, and the mode of its path and directory.
 func options() {
 	for fd := 3; ; fd++ {
 		domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)

@@ -1,5 +1,5 @@
 /* A strict reader: answers each request on the first passed socket with "PID NAMES MODE", one at a time,
- * by blocking calls alone. It ends where sd_listen_fds_with_names(3) or accept(2) says no. */
+ * only by blocking calls. It ends if sd_listen_fds_with_names(3) or accept(2) fails. */
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>

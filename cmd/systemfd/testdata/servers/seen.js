@@ -1,4 +1,4 @@
-// Writes to the file "seen" what probe says of a process that is called server.
+// Writes to the file "seen" what probe says about a process called server.
 const load = process.getBuiltinModule ?? require; // a module has no require
 const fs = load('node:fs');
 const tell = (socket) => {

@@ -1,5 +1,5 @@
-// For node --watch, which no program can stand below: the server is a child of the watched program. The arguments
-// are its command and, where it is to get one, a descriptor to pass as 3.
+// For node --watch, which runs only Node programs: the server is a child of the watched program. The arguments are its
+// command and, if it needs one, a descriptor to pass as 3.
 const [command, ...descriptors] = process.argv.slice(2)
 require(`${process.cwd()}/watched`)
 const server = require('node:child_process').spawn(command, {

@@ -1,4 +1,4 @@
-/* open N COMMAND [ARG...]: the least that systemfd can do: N TCP listeners on 127.0.0.1 at 3..N+2, LISTEN_*, exec */
+/* open N COMMAND [ARG...]: the smallest part of systemfd: N TCP listeners on 127.0.0.1 at 3..N+2, LISTEN_*, exec */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-// Bare is the least of a Go program that does the work of systemfd: it says what the language itself costs.
+// Bare is the smallest Go program that does the work of systemfd. It shows the cost of the language itself.
 //
 //	bare [-s 0]... -- COMMAND [ARG...]   open as many TCP sockets, or take the inherited ones, and become COMMAND, by its path
 //	bare sleep                           do nothing
@@ -60,7 +60,7 @@ func open(to int) error {
 	return syscall.Close(fd)
 }
 
-// inherited looks whether what was passed are sockets.
+// inherited checks that the passed descriptors are sockets.
 func inherited() (count int, err error) {
 	count, err = strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	for fd := 3; err == nil && fd < 3+count; fd++ {
