@@ -188,7 +188,7 @@ func checkInstalled(t *testing.T, source, prefix string, more map[string]string,
 	}
 }
 
-// filesBelow lists everything in dir but folders, with "/" in the names.
+// filesBelow lists everything in dir but directories, with "/" in the names.
 func filesBelow(t *testing.T, dir string) []string {
 	t.Helper()
 	var names []string

@@ -6,7 +6,7 @@ out=packaging/generated
 rm -rf "$out"
 mkdir "$out"
 
-gzip -9n <packaging/systemfd.1 >"$out/systemfd.1.gz"
+sed "s/^\.Os systemfd$/& $version/" packaging/systemfd.1 | gzip -9n >"$out/systemfd.1.gz"
 
 # What is released is the newest section of the changelog. Its heading is the version and the day: ## 1.2.3 (2026-01-02)
 heading=$(sed -n 's/^## //p; /^## /q' CHANGELOG.md)

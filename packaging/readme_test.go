@@ -107,7 +107,7 @@ func TestShellHooks(t *testing.T) {
 	}
 }
 
-// A project is a folder with a server, whose user has systemfd.
+// A project is a directory with a server, whose user has systemfd.
 type project struct {
 	dir string
 	env []string

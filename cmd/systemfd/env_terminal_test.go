@@ -40,7 +40,7 @@ func TestEnvOnTerminal(t *testing.T) {
 				t.Errorf("exit %d, and %q; want %q", status, got, want)
 			}
 			if entries, err := os.ReadDir(p.Runtime); err != nil || len(entries) > 0 || len(p.Holders()) > 0 {
-				t.Errorf("the runtime folder has %v, %v; the holders are %v", entries, err, p.Holders())
+				t.Errorf("the runtime directory has %v, %v; the holders are %v", entries, err, p.Holders())
 			}
 		})
 	}

@@ -77,10 +77,10 @@ var envFailsTests = []envFailsTest{
 	{"bad socket", "-s bad::0", `bad socket "bad::0": unknown type "bad"`, 2, nil},
 	{"bad flag", "-s http::0 --sell fish", `unknown flag "--sell".*`, 2, nil},
 	{"no sockets", "", "this shell was started without sockets", 1, nil},
-	{"no folder", "-s ./nowhere/a.sock", ".*nowhere.*", 1, nil},
+	{"no directory", "-s ./nowhere/a.sock", ".*nowhere.*", 1, nil},
 	{"no owner", "-s http::0 --owner 2147483647", "there is no process 2147483647 to own the sockets", 1, nil},
 	{"bad name", "-s http::0 --name a/b", `bad holder name "a/b"`, 1, nil},
-	{"unsafe folder", "-s http::0", `directory ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
+	{"unsafe directory", "-s http::0", `directory ".*" is not safe: .*`, 1, func(p *testkit.Project) error {
 		return os.Symlink(p.Home, filepath.Join(p.Runtime, "systemfd"))
 	}},
 	{"one of two in use", "-s ./a.sock -s ./taken", `.*/taken is in use.*`, 1, func(p *testkit.Project) error {
@@ -109,7 +109,7 @@ func TestEnvFails(t *testing.T) {
 					}
 				}
 				test.check(p, d)
-				if test.name == "unsafe folder" {
+				if test.name == "unsafe directory" {
 					os.Remove(filepath.Join(p.Runtime, "systemfd"))
 				}
 				p.AwaitNothing()
@@ -253,7 +253,7 @@ func TestHolderOfTheFolder(t *testing.T) {
 	}
 	elsewhere := envFor(p.At(p.Home), two, "-s", "http::0")
 	if elsewhere == first || len(p.Holders()) != 2 {
-		t.Errorf("another folder gets\n%sand the holders are %v", elsewhere, p.Holders())
+		t.Errorf("another directory gets\n%sand the holders are %v", elsewhere, p.Holders())
 	}
 	if sockets := p.Held(); len(sockets) != 2 {
 		t.Errorf("held is %v", sockets)
@@ -294,7 +294,7 @@ func TestNamedHolder(t *testing.T) {
 	here := p.Run("env", "-s", "http::0", "--name", "shared")
 	testkit.Says(t, here.Out, "export SYSTEMFD_HOLDER='"+p.Runtime+"/systemfd/shared.sock';")
 	if got := there.Run("env", "-s", "http::0", "--name", "shared"); got.Out != here.Out || len(p.Holders()) != 1 {
-		t.Errorf("another folder gets\n%snot\n%s", got.Out, here.Out)
+		t.Errorf("another directory gets\n%snot\n%s", got.Out, here.Out)
 	}
 	if got := p.Run("stop"); got.Status != 1 || len(p.Holders()) != 1 {
 		t.Errorf("stop without a name: exit %d, %s", got.Status, got.Err)

@@ -224,7 +224,7 @@ func TestChangedClaim(t *testing.T) {
 	p.MustKeep(owner, "-s", "c=unix::./c.sock", "-s", "a="+address)
 	p.MustKeep(owner, "-s", "http::"+address)
 	_, got := p.Keep(owner, "-s", "http::"+address, "-s", "/nowhere/at/all")
-	if got.Status != 1 || !strings.HasPrefix(got.Err, `error: folder "/nowhere/at" does not exist`) {
+	if got.Status != 1 || !strings.HasPrefix(got.Err, `error: directory "/nowhere/at" does not exist`) {
 		t.Errorf("status %d, %s", got.Status, got.Err)
 	}
 	p.IsGone("b.sock", "c.sock") // they are not claimed any more

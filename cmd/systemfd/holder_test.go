@@ -114,7 +114,7 @@ func TestHolderIsKilled(t *testing.T) {
 	os.RemoveAll(filepath.Join(p.Runtime, "systemfd")) // as logind and systemd-tmpfiles do
 	got = p.With(environ, "--", "probe")
 	if got.Status != 0 {
-		t.Errorf("without the folder: status %d, %s", got.Status, got.Err)
+		t.Errorf("without the directory: status %d, %s", got.Status, got.Err)
 	}
 	testkit.Says(t, got.Out, listens(3, address))
 	end()

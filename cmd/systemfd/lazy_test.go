@@ -102,9 +102,9 @@ func TestLazySignals(t *testing.T) {
 func checkLazySignal(t *testing.T, s syscall.Signal, want string, flags []string) {
 	t.Helper()
 	p := testkit.NewProject(t)
-	p.Write("app.socket", "[Socket]\nListenStream=/no/such/folder/s\nListenStream=/no/such/other\n")
+	p.Write("app.socket", "[Socket]\nListenStream=/no/such/directory/s\nListenStream=/no/such/other\n")
 	l := p.Launch(slices.Concat([]string{"systemfd", "--info-file", "info"}, flags, []string{
-		"-u", "app.socket", "--map", "/no/such/folder/s=./made/for/s", "--map", "/no/such/other=./made/t", "--", "touch", "ran",
+		"-u", "app.socket", "--map", "/no/such/directory/s=./made/for/s", "--map", "/no/such/other=./made/t", "--", "touch", "ran",
 	})...)
 	p.Opened()
 	l.Send(s)

@@ -68,7 +68,7 @@ var exitStatusTests = []struct {
 	{&unitfile.MapError{Text: "no"}, 2},
 	{&holder.Error{Text: "in use"}, 125},
 	{&socket.Error{Text: "in use"}, 125},
-	{&socket.Error{Text: "no folder", Err: fs.ErrNotExist}, 125},
+	{&socket.Error{Text: "no directory", Err: fs.ErrNotExist}, 125},
 	{&takeover.InheritError{FD: 3, Is: "closed", Closed: true}, 125},
 	{asSubcommandError(nil), 0},
 	{asSubcommandError(&failure{"no", ""}), 1},

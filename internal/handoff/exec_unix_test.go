@@ -24,7 +24,7 @@ type lookPathTest struct {
 var lookPathTests = map[string]lookPathTest{
 	"the first of PATH":                   {"ROOT/a:ROOT/b", "cmd", "ROOT/a/cmd", nil},
 	"order of PATH":                       {"ROOT/b:ROOT/a", "cmd", "ROOT/b/cmd", nil},
-	"a folder that does not exist":        {"ROOT/no:ROOT/b", "cmd", "ROOT/b/cmd", nil},
+	"a directory that does not exist":     {"ROOT/no:ROOT/b", "cmd", "ROOT/b/cmd", nil},
 	"a file in PATH":                      {"ROOT/file:ROOT/b", "cmd", "ROOT/b/cmd", nil},
 	"relative element":                    {"b", "cmd", "b/cmd", nil},
 	"PATH=.":                              {".", "here", "./here", nil},
@@ -34,9 +34,9 @@ var lookPathTests = map[string]lookPathTest{
 	"empty element between":               {"ROOT/a::ROOT/b", "here", "./here", nil},
 	"no empty element":                    {"ROOT/a", "here", "", fs.ErrNotExist},
 	"what is not executable is passed by": {"ROOT/locked:ROOT/b", "last", "ROOT/b/last", nil},
-	"a folder is passed by":               {"ROOT/tree:ROOT/b", "last", "ROOT/b/last", nil},
+	"a directory is passed by":            {"ROOT/tree:ROOT/b", "last", "ROOT/b/last", nil},
 	"not executable, and nothing better":  {"ROOT/locked:ROOT/b", "only", "", fs.ErrPermission},
-	"a folder, and nothing better":        {"ROOT/tree:ROOT/b", "dir", "", unix.EISDIR},
+	"a directory, and nothing better":     {"ROOT/tree:ROOT/b", "dir", "", unix.EISDIR},
 	"not found":                           {"ROOT/a:ROOT/b", "nothing", "", fs.ErrNotExist},
 	"no name":                             {"ROOT/a", "", "", fs.ErrNotExist},
 
@@ -46,7 +46,7 @@ var lookPathTests = map[string]lookPathTest{
 	"slash, not found":                  {"ROOT/a", "./cmd", "", fs.ErrNotExist},
 	"slash, below a file":               {"ROOT/a", "file/cmd", "", fs.ErrNotExist},
 	"slash, not executable":             {"ROOT/a", "./file", "", fs.ErrPermission},
-	"slash, a folder":                   {"ROOT/a", "./tree", "", unix.EISDIR},
+	"slash, a directory":                {"ROOT/a", "./tree", "", unix.EISDIR},
 }
 
 // TestLookPath goes through execvp(3)'s rules.
@@ -127,8 +127,8 @@ func TestExecFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	tests := map[string]struct{ content, want string }{
-		"interpreter":          {"#!/no/such/interpreter\n", "its interpreter does not exist"},
-		"interpreter a folder": {"#!/\n", "permission denied"},
+		"interpreter":             {"#!/no/such/interpreter\n", "its interpreter does not exist"},
+		"interpreter a directory": {"#!/\n", "permission denied"},
 	}
 	for name, test := range tests {
 		file := filepath.Join(dir, name)

@@ -63,7 +63,7 @@ func TestClaimFails(t *testing.T) {
 	t.Parallel()
 	c, owner, path := newClient(t), testkit.Sleeper(t).Process.Pid, testkit.Directory(t)+"/a"
 	before := claim(t, c, owner, "c=http::0", "udp::0")
-	want := `folder "/nowhere/at" does not exist`
+	want := `directory "/nowhere/at" does not exist`
 	claimed, err := claimAll(c, owner, testkit.Openings(t, "127.0.0.1:0", "unix::"+path, "/nowhere/at/all"))
 	if err == nil || err.Error() != want {
 		t.Errorf("got %+v, %v", claimed, err)

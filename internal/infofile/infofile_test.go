@@ -32,11 +32,11 @@ func TestInfoFile(t *testing.T) {
 		t.Errorf("it has %q", got)
 	}
 	if names := list(t, dir); names != "info.json" {
-		t.Errorf("the folder has %s", names)
+		t.Errorf("the directory has %s", names)
 	}
 	undo()
 	if names := list(t, dir); names != "" {
-		t.Errorf("undone, the folder has %s", names)
+		t.Errorf("undone, the directory has %s", names)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestInfoLink(t *testing.T) {
 	}
 	undo()
 	if names := list(t, dir); names != "link" {
-		t.Errorf("undone, the folder has %s", names)
+		t.Errorf("undone, the directory has %s", names)
 	}
 }
 
@@ -86,19 +86,19 @@ func TestInfoFails(t *testing.T) {
 	path := filepath.Join(dir, "no", "info.json")
 	undo, err := Write(nil, path, []byte("text\n"))
 	if undo != nil || !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("a folder that does not exist: %v", err)
+		t.Fatalf("a directory that does not exist: %v", err)
 	}
 	if text := err.Error(); !strings.HasPrefix(text, `cannot write --info-file "`) || strings.Count(text, "info.json") != 1 {
 		t.Error(text)
 	}
 	if _, err = Write(nil, dir, []byte("text\n")); err == nil {
-		t.Errorf("a folder: %v", err)
+		t.Errorf("a directory: %v", err)
 	}
 	if _, err = Write(failing{}, "-", []byte("text\n")); !errors.Is(err, errBroken) {
 		t.Errorf("a broken standard output: %v", err)
 	}
 	if names := list(t, dir); names != "" {
-		t.Errorf("the folder has %s", names)
+		t.Errorf("the directory has %s", names)
 	}
 }
 
@@ -127,7 +127,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// list returns the names in a folder.
+// list returns the names in a directory.
 func list(t *testing.T, folder string) string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)

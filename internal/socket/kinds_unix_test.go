@@ -142,7 +142,7 @@ func TestFolders(t *testing.T) {
 			}
 			for _, folder := range []string{"/a", "/a/b"} {
 				if got := modeOf(t, dir+folder); got != test.want {
-					t.Errorf("umask %04o: folder %s has mode %04o, want %04o", test.umask, folder, got, test.want)
+					t.Errorf("umask %04o: directory %s has mode %04o, want %04o", test.umask, folder, got, test.want)
 				}
 			}
 			if err := s.Close(); err != nil {
@@ -177,7 +177,7 @@ func TestFoldersStay(t *testing.T) {
 	}
 	other.Close()
 	if _, err := os.Stat(dir + "/old"); err != nil {
-		t.Errorf("the old folder: %v", err)
+		t.Errorf("the old directory: %v", err)
 	}
 }
 
@@ -195,11 +195,11 @@ func TestFoldersAfterFailure(t *testing.T) {
 		}
 	}
 	failure := openFails(t, dir+"/file/a/b.sock", spec.Options{Backlog: 1, MakeDirectories: true})
-	if want := fmt.Sprintf("cannot open folder %q: ", dir+"/file/a"); !strings.HasPrefix(failure.Error(), want) {
+	if want := fmt.Sprintf("cannot open directory %q: ", dir+"/file/a"); !strings.HasPrefix(failure.Error(), want) {
 		t.Errorf("%v, want %s", failure, want)
 	}
 	if err := openFails(t, dir+"/a/b.sock", options); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("not asked to make folders: %v", err)
+		t.Errorf("not asked to make directories: %v", err)
 	}
 }
 

@@ -89,14 +89,14 @@ func TestLockedFolder(t *testing.T) {
 	if waited := time.Since(start); waited < lockWait {
 		t.Errorf("it waits %v, want %v", waited, lockWait)
 	}
-	if !strings.HasPrefix(err.Error(), `cannot lock folder "`+dir+`": `) || !errors.Is(err, unix.EWOULDBLOCK) {
+	if !strings.HasPrefix(err.Error(), `cannot lock directory "`+dir+`": `) || !errors.Is(err, unix.EWOULDBLOCK) {
 		t.Fatalf("%#v, %v", err, err)
 	}
 	if want := "another process holds flock(2) on it"; err.Hint() != want {
 		t.Errorf("hint %q, want %q", err.Hint(), want)
 	}
 	if n := openOn(t, dir); n != 1 {
-		t.Errorf("%d descriptors are open on the folder, want only our own", n)
+		t.Errorf("%d descriptors are open on the directory, want only our own", n)
 	}
 	checkSnapshot(t, dir, before)
 	connects(t, free, free.Path)
@@ -109,7 +109,7 @@ func TestWaitForFolder(t *testing.T) {
 	held := lock(t, dir)
 	deadSocket(t, dir+"/a.sock", unix.SOCK_STREAM)
 	done := openAside(opening(t, dir+"/a.sock", options))
-	testkit.Await(t, "Open has the folder open", func() bool { return openOn(t, dir) == 2 })
+	testkit.Await(t, "Open has the directory open", func() bool { return openOn(t, dir) == 2 })
 	select {
 	case err := <-done:
 		t.Fatalf("Open does not wait: %v", err)
@@ -120,7 +120,7 @@ func TestWaitForFolder(t *testing.T) {
 		t.Error(err)
 	}
 	if n := openOn(t, dir); n != 0 {
-		t.Errorf("Open leaves %d descriptors on the folder", n)
+		t.Errorf("Open leaves %d descriptors on the directory", n)
 	}
 }
 

@@ -110,9 +110,9 @@ func replacePath(o spec.Opening, name string) (int, error) {
 func directoryError(s spec.Spec, err error) error {
 	folder := filepath.Dir(s.Path)
 	if errors.Is(err, unix.ENOENT) {
-		return &Error{Spec: s, Text: fmt.Sprintf("folder %q does not exist", folder), Remedy: "make the folder first, or take another path", Err: err}
+		return &Error{Spec: s, Text: fmt.Sprintf("directory %q does not exist", folder), Remedy: "make the directory first, or take another path", Err: err}
 	}
-	return &Error{Spec: s, Text: fmt.Sprintf("cannot open folder %q: %v", folder, err), Err: err}
+	return &Error{Spec: s, Text: fmt.Sprintf("cannot open directory %q: %v", folder, err), Err: err}
 }
 
 // setUmask lets bind(2) give a socket exactly these permission bits, at no moment more; 0666 less the umask if they
@@ -137,7 +137,7 @@ func LockFolder(folder string) (unlock func(), err error) {
 	case errors.Is(err, unix.EACCES):
 		return func() {}, nil
 	case err != nil:
-		return nil, &Error{Text: fmt.Sprintf("cannot open folder %q: %v", folder, err), Err: err}
+		return nil, &Error{Text: fmt.Sprintf("cannot open directory %q: %v", folder, err), Err: err}
 	}
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
@@ -147,7 +147,7 @@ func LockFolder(folder string) (unlock func(), err error) {
 	}
 	if err != nil && !isAny(err, noLocks) {
 		unix.Close(fd)
-		return nil, &Error{Text: fmt.Sprintf("cannot lock folder %q: %v", folder, err), Remedy: "another process holds flock(2) on it", Err: err}
+		return nil, &Error{Text: fmt.Sprintf("cannot lock directory %q: %v", folder, err), Remedy: "another process holds flock(2) on it", Err: err}
 	}
 	return func() { unix.Close(fd) }, nil
 }

@@ -134,8 +134,8 @@ const (
 )
 
 var pathTakenTests = map[string]pathTakenTest{
-	"file":   {writeFile, `"%s" exists and is a file, not a socket`, removeHint},
-	"folder": {mkdir, `"%s" exists and is a directory, not a socket`, removeHint},
+	"file":      {writeFile, `"%s" exists and is a file, not a socket`, removeHint},
+	"directory": {mkdir, `"%s" exists and is a directory, not a socket`, removeHint},
 	"symbolic link to a file": {
 		func(t *testing.T, path string) { writeFile(t, path+".target"); symlink(t, path+".target", path) },
 		`"%s" exists and is a symbolic link, not a socket`, removeHint,
@@ -244,9 +244,9 @@ func TestBadFolder(t *testing.T) {
 	writeFile(t, dir+"/file")
 	before := snapshot(t, dir)
 	tests := []struct{ path, error, hint string }{
-		{dir + "/no/a.sock", `folder "` + dir + `/no" does not exist`, "make the folder first, or take another path"},
-		{dir + "/it's no/a.sock", `folder "` + dir + `/it's no" does not exist`, "make the folder first, or take another path"},
-		{dir + "/file/a.sock", `cannot open folder "` + dir + `/file": not a directory`, ""},
+		{dir + "/no/a.sock", `directory "` + dir + `/no" does not exist`, "make the directory first, or take another path"},
+		{dir + "/it's no/a.sock", `directory "` + dir + `/it's no" does not exist`, "make the directory first, or take another path"},
+		{dir + "/file/a.sock", `cannot open directory "` + dir + `/file": not a directory`, ""},
 	}
 	for _, test := range tests {
 		err := openFails(t, test.path, options)
@@ -259,7 +259,7 @@ func TestBadFolder(t *testing.T) {
 
 func TestReadOnlyFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("no folder is read-only to root")
+		t.Skip("no directory is read-only to root")
 	}
 	dir := testkit.Directory(t)
 	if err := os.Chmod(dir, 0o500); err != nil {
@@ -314,7 +314,7 @@ func snapshot(t *testing.T, folder string) string {
 func checkSnapshot(t *testing.T, folder, before string) {
 	t.Helper()
 	if after := snapshot(t, folder); after != before {
-		t.Errorf("the folder has\n%sand had\n%s", after, before)
+		t.Errorf("the directory has\n%sand had\n%s", after, before)
 	}
 }
 

@@ -185,7 +185,7 @@ func (p *Plan) lookHere() error {
 		return err
 	}
 	if users := usersOf(wanted); len(users) > 0 {
-		p.warn("the sockets that are kept open for this folder are in use by %s; none is passed", process.Join(users))
+		p.warn("the sockets that are kept open for this directory are in use by %s; none is passed", process.Join(users))
 		return nil
 	}
 	p.holder, p.isFound = here, true

@@ -96,7 +96,7 @@ func (p *Project) At(dir string) *Project {
 	return &other
 }
 
-// Folder is the project in a directory of its own inside of it.
+// Directory is the project in a directory of its own inside of it.
 func (p *Project) Folder(name string) *Project {
 	p.T.Helper()
 	if err := os.Mkdir(p.Path(name), 0o700); err != nil {
