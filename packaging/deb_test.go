@@ -21,6 +21,9 @@ func checkDeb(t *testing.T, source, deb string) {
 		"share/doc/systemfd/copyright":     "packaging/copyright",
 		"share/lintian/overrides/systemfd": "packaging/lintian-overrides",
 	}, "zsh/vendor-completions", "zsh/site-functions")
+	if page := readPlain(t, filepath.Join(root, "usr/share/man/man1/systemfd.1.gz")); !strings.Contains(page, "\n"+manVersion) {
+		t.Errorf("the man page does not say %q", manVersion)
+	}
 	changes := readPlain(t, filepath.Join(root, "usr/share/doc/systemfd/changelog.gz"))
 	if !strings.HasPrefix(changes, "systemfd ("+version+") unstable; urgency=medium\n\n  * ") {
 		t.Errorf("the changelog is\n%s", changes)

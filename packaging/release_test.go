@@ -134,7 +134,12 @@ func checkSnapshot(t *testing.T) {
 	file := filepath.Join(source, "CHANGELOG.md")
 	write(t, file, strings.Replace(read(t, file), "## "+version, "## Unreleased\n\n- More.\n\n## "+version, 1), 0o644)
 	file = filepath.Join(source, ".goreleaser.yaml")
-	write(t, file, targetList.ReplaceAllString(read(t, file), "targets: [linux_amd64]"), 0o644)
+	write(t, file, targetList.ReplaceAllStringFunc(read(t, file), func(list string) string {
+		if strings.Contains(list, "windows") {
+			return "targets: [windows_amd64]"
+		}
+		return "targets: [linux_amd64]"
+	}), 0o644)
 	commit(t, source)
 	if debs := glob(t, release(t, source, "--snapshot", nil), "*SNAPSHOT*.deb"); len(debs) != 1 {
 		t.Errorf("there are the packages %q", debs)
