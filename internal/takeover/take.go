@@ -209,22 +209,10 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 	if p.asked == nil {
 		return nil, nil
 	}
-	var indexes []int
-	var asked []spec.Opening
-	for i, o := range p.openings {
-		o, err := socket.Resolve(o)
-		if err != nil {
-			return nil, err
-		}
-		p.openings[i] = o
-		if o.Path != "" || o.Addr.Port() != 0 && !p.isServed(o) {
-			o.Path = socket.Absolute(o.Path)
-			indexes, asked = append(indexes, i), append(asked, o)
-		}
-	}
+	indexes, asked, err := p.toAsk()
 	kept := map[int]Socket{}
-	if len(asked) == 0 {
-		return kept, nil
+	if err != nil || len(asked) == 0 {
+		return kept, err
 	}
 	fetched, err := p.lookAndMend(p.asked, asked)
 	if err != nil || fetched == nil { // what it may have will be seen to be in use
@@ -246,6 +234,21 @@ func (p *Plan) keptOpenings() (map[int]Socket, error) {
 		p.holder = p.asked
 	}
 	return kept, nil
+}
+
+// toAsk resolves the openings, and returns those that a holder may keep, and their indexes.
+func (p *Plan) toAsk() (indexes []int, asked []spec.Opening, err error) {
+	for i, o := range p.openings {
+		if o, err = socket.Resolve(o); err != nil {
+			return nil, nil, err
+		}
+		p.openings[i] = o
+		if o.Path != "" || o.Addr.Port() != 0 && !p.isServed(o) {
+			o.Path = socket.Absolute(o.Path)
+			indexes, asked = append(indexes, i), append(asked, o)
+		}
+	}
+	return indexes, asked, nil
 }
 
 // isServed reports whether somebody serves each kept socket that may be meant, and another port will do.
