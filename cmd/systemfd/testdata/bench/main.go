@@ -84,6 +84,7 @@ func (b *bench) build() {
 	must(os.Mkdir(b.path("run"), 0o700))
 	must(os.Setenv("XDG_RUNTIME_DIR", b.path("run")))
 	must(os.Chdir(b.dir))
+	must(os.Setenv("PWD", b.dir)) // as a shell has it: another one would be changed by sh
 }
 
 // path is that of a program.
