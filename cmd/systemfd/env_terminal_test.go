@@ -27,7 +27,7 @@ var envOnTerminalTests = map[string]string{
 	"--unset":                       `eval "$(systemfd env --unset)"`,
 }
 
-// TestEnvOnTerminal prints to a terminal, where nothing evaluates the code. So there is no code, and nothing is started.
+// TestEnvOnTerminal prints to a terminal. Nothing evaluates code there, so none is printed, and nothing is started.
 func TestEnvOnTerminal(t *testing.T) {
 	t.Parallel()
 	for flags, hint := range envOnTerminalTests {

@@ -176,7 +176,7 @@ func (s *soakShell) closes(line string) {
 // start starts a server, unless one runs already.
 func (s *soakShell) start() { s.serve("systemfd -q --") }
 
-// serve starts a server in the background, if there are sockets for it, and waits until it runs.
+// serve starts a server in the background, if there are sockets for it. What comes next does not wait for it.
 func (s *soakShell) serve(by string) {
 	if s.server != 0 {
 		return
@@ -185,10 +185,6 @@ func (s *soakShell) serve(by string) {
 	if match := regexp.MustCompile(`(?m)^server (\d+)$`).FindStringSubmatch(output); match != nil {
 		s.server, _ = strconv.Atoi(match[1])
 	}
-	testkit.Await(s.T, "systemfd to have become the server", func() bool { // a claim of the same shell comes after it
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.server))
-		return len(text) == 0 || strings.HasPrefix(string(text), "probe") // or it has ended
-	})
 }
 
 // hold starts a server below --hold.

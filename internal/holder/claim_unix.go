@@ -19,7 +19,24 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
+// claiming is what a claim asks for: what is to be kept, and for whom.
+type claiming struct {
+	owner  int
+	wanted []spec.Opening
+	adds   bool // the owner keeps what it claimed before
+	from   source
+}
+
 func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
+	return c.open(owner, openings, false)
+}
+
+func (c *client) Add(owner int, openings []spec.Opening) (Claimed, error) {
+	return c.open(owner, openings, true)
+}
+
+// open claims sockets, and opens those that the holder does not have.
+func (c *client) open(owner int, openings []spec.Opening, adds bool) (Claimed, error) {
 	wanted := make([]spec.Opening, len(openings))
 	for i, o := range openings {
 		o, err := socket.Resolve(o)
@@ -32,11 +49,11 @@ func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
 		}
 		wanted[i] = o
 	}
-	return c.claim(owner, wanted, opener{})
+	return c.claim(claiming{owner, wanted, adds, opener{}})
 }
 
 func (c *client) Keep(owner int, sockets []socket.Socket) error {
-	_, err := c.claim(owner, socket.Openings(sockets), owned(sockets))
+	_, err := c.claim(claiming{owner, socket.Openings(sockets), false, owned(sockets)})
 	return err
 }
 
@@ -101,21 +118,21 @@ const (
 )
 
 // claim has the conversation with the holder. It starts a holder if there is none.
-func (c *client) claim(owner int, wanted []spec.Opening, from source) (Claimed, error) {
-	if !process.IsAlive(owner) {
-		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", owner), Remedy: "--owner PID names one that lives"}
+func (c *client) claim(q claiming) (Claimed, error) {
+	if !process.IsAlive(q.owner) {
+		return Claimed{}, &Error{Text: fmt.Sprintf("there is no process %d to own the sockets", q.owner), Remedy: "--owner PID names one that lives"}
 	}
-	claimed, err := c.claimOrStart(owner, wanted, from)
+	claimed, err := c.claimOrStart(q)
 	named := c.InUse(err)
 	if named == err && isSystemfds(err) { // perhaps a holder that has lost its control socket
-		claimed, err = c.claimOfReturned(owner, wanted, from)
+		claimed, err = c.claimOfReturned(q)
 		named = c.InUse(err)
 	}
 	return claimed, named
 }
 
 // claimOrStart tries again while others claim, or while the previous holder ends.
-func (c *client) claimOrStart(owner int, wanted []spec.Opening, from source) (claimed Claimed, err error) {
+func (c *client) claimOrStart(q claiming) (claimed Claimed, err error) {
 	started, lost := 0, 0
 	for begun := time.Now(); time.Since(begun) < wire.BusyTime && started < starts && lost < tries; time.Sleep(wire.BusyPause) {
 		isNew, err := c.ensure()
@@ -125,7 +142,7 @@ func (c *client) claimOrStart(owner int, wanted []spec.Opening, from source) (cl
 		if isNew {
 			started++
 		}
-		claimed, err = c.claimOnce(owner, wanted, from)
+		claimed, err = c.claimOnce(q)
 		switch {
 		case errors.Is(err, errBusy), errors.Is(err, ErrGone):
 		case errors.Is(err, errNoAnswer), errors.Is(err, errUncertain):
@@ -142,16 +159,16 @@ func (c *client) claimOrStart(owner int, wanted []spec.Opening, from source) (cl
 
 // claimOfReturned waits for a holder whose control socket was removed. The holder makes it again as soon as no new, empty holder is in
 // its place. If it does not come back, it was killed: then the claim is made from the start.
-func (c *client) claimOfReturned(owner int, wanted []spec.Opening, from source) (Claimed, error) {
+func (c *client) claimOfReturned(q claiming) (Claimed, error) {
 	for begun := time.Now(); time.Since(begun) < searchTime; time.Sleep(wire.BusyPause) {
-		claimed, err := c.claimOnce(owner, wanted, from)
+		claimed, err := c.claimOnce(q)
 		switch {
 		case errors.Is(err, ErrGone), errors.Is(err, errBusy), errors.Is(err, errNoAnswer), errors.Is(err, errUncertain):
 		case !isSystemfds(err):
 			return claimed, err
 		}
 	}
-	return c.claimOrStart(owner, wanted, from)
+	return c.claimOrStart(q)
 }
 
 // isSystemfds reports whether an address is in use by a systemfd, or by an unknown process.
@@ -186,48 +203,48 @@ func (c *client) ensure() (started bool, err error) {
 }
 
 // claimOnce has one conversation.
-func (c *client) claimOnce(owner int, wanted []spec.Opening, from source) (Claimed, error) {
+func (c *client) claimOnce(q claiming) (Claimed, error) {
 	k, err := c.dial(answerTime)
 	if err != nil {
 		return Claimed{}, err
 	}
 	defer k.close()
-	claimed, missing, kept, err := c.have(k, owner, wanted)
+	claimed, missing, kept, err := c.have(k, q)
 	if err != nil {
 		return Claimed{}, err
 	}
-	asked, again := slices.Clone(wanted), []int(nil)
+	asked, again := slices.Clone(q.wanted), []int(nil)
 	for _, i := range missing {
 		if claimed.Openings[i].Type != "" { // it is damaged: open it with its previous options
 			asked[i], again = claimed.Openings[i], append(again, i)
 		}
 	}
-	sockets, err := from.get(asked, missing, kept)
+	sockets, err := q.from.get(asked, missing, kept)
 	if err != nil {
 		return Claimed{}, err
 	}
 	err = c.store(k, again, sockets)
 	if err != nil && !errors.Is(err, errUncertain) {
-		from.undo(sockets)
+		q.from.undo(sockets)
 		return Claimed{}, err
 	}
-	from.done(sockets)
+	q.from.done(sockets)
 	if err != nil {
 		return Claimed{}, err
 	}
 	for i, s := range sockets {
 		claimed.Openings[missing[i]], claimed.IsNew[missing[i]] = s.Opening, true
 	}
-	for i, o := range wanted {
+	for i, o := range q.wanted {
 		claimed.Openings[i].Name, claimed.Openings[i].Type = o.FDName(), o.Type
 	}
 	return claimed, nil
 }
 
 // have is the first half of the conversation. It returns which of the wanted sockets are kept, and which are missing.
-func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claimed, missing []int, kept []spec.Opening, err error) {
+func (c *client) have(k *conn, q claiming) (claimed Claimed, missing []int, kept []spec.Opening, err error) {
 	var a wire.Answer
-	if err = k.ask(wire.Request{Op: wire.Claim, Owner: owner, Openings: texts(wanted)}); err == nil {
+	if err = k.ask(wire.Request{Op: wire.Claim, Owner: q.owner, Openings: texts(q.wanted), Adds: q.adds}); err == nil {
 		a, _, err = k.answer(false)
 	}
 	switch {
@@ -235,22 +252,22 @@ func (c *client) have(k *conn, owner int, wanted []spec.Opening) (claimed Claime
 		return claimed, nil, nil, c.judge(err)
 	case a.Busy:
 		return claimed, nil, nil, errBusy
-	case len(a.Bound) != len(wanted):
-		return claimed, nil, nil, c.unbelievable(fmt.Errorf("%d answers to %d questions", len(a.Bound), len(wanted)))
+	case len(a.Bound) != len(q.wanted):
+		return claimed, nil, nil, c.unbelievable(fmt.Errorf("%d answers to %d questions", len(a.Bound), len(q.wanted)))
 	}
-	claimed = Claimed{Openings: make([]spec.Opening, len(wanted)), IsNew: make([]bool, len(wanted)), PID: a.PID}
+	claimed = Claimed{Openings: make([]spec.Opening, len(q.wanted)), IsNew: make([]bool, len(q.wanted)), PID: a.PID}
 	for i, text := range a.Bound {
 		if text == "" {
 			missing = append(missing, i)
 			continue
 		}
-		if claimed.Openings[i], err = c.boundAs(text, wanted[i]); err != nil {
+		if claimed.Openings[i], err = c.boundAs(text, q.wanted[i]); err != nil {
 			return claimed, nil, nil, err
 		}
 		if i >= len(a.Found) || a.Found[i] == nil {
 			continue
 		}
-		f, err := c.found(a.Found[i], a.Names, wanted[i])
+		f, err := c.found(a.Found[i], a.Names, q.wanted[i])
 		if err != nil {
 			return claimed, nil, nil, err
 		}

@@ -104,6 +104,14 @@ func (c *client) ask(r daemon.Request) (daemon.Answer, error) {
 }
 
 func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
+	return c.claim(owner, openings, false)
+}
+
+func (c *client) Add(owner int, openings []spec.Opening) (Claimed, error) {
+	return c.claim(owner, openings, true)
+}
+
+func (c *client) claim(owner int, openings []spec.Opening, adds bool) (Claimed, error) {
 	wanted := make([]spec.Opening, len(openings))
 	for i, o := range openings {
 		var err error
@@ -116,7 +124,7 @@ func (c *client) Claim(owner int, openings []spec.Opening) (Claimed, error) {
 		return Claimed{}, err
 	}
 	defer unlock()
-	r := daemon.Request{Request: wire.Request{Op: wire.Claim, Owner: owner, Openings: texts(wanted)}}
+	r := daemon.Request{Request: wire.Request{Op: wire.Claim, Owner: owner, Openings: texts(wanted), Adds: adds}}
 	a, err := c.ask(r)
 	if errors.Is(err, ErrGone) {
 		dir, _ := os.Getwd()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/systemfd/systemfd/internal/socket"
+	"github.com/systemfd/systemfd/internal/spec"
 	"github.com/systemfd/systemfd/internal/testkit"
 )
 
@@ -42,6 +43,26 @@ func TestKeep(t *testing.T) {
 		t.Errorf("fetched %+v, %v", fetched, err)
 	}
 	CloseFetched(fetched)
+}
+
+// TestAdd: what is added to a claim takes nothing from it. The next claim replaces both.
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	c, owner := newClient(t), testkit.Sleeper(t).Process.Pid
+	claimed, err := c.Claim(owner, testkit.Openings(t, "a=0", "b=0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := claimed.Openings[0], claimed.Openings[1]
+	if claimed, err = c.Add(owner, append(testkit.Openings(t, "c=0"), b)); err != nil || claimed.Openings[1] != b {
+		t.Errorf("added are %+v, %v", claimed, err)
+	}
+	if !testkit.Listens(t, a) || !testkit.Listens(t, b) || !testkit.Listens(t, claimed.Openings[0]) {
+		t.Errorf("kept are %+v", status(t, c).Sockets)
+	}
+	if _, err := c.Claim(owner, []spec.Opening{a}); err != nil || len(status(t, c).Sockets) != 1 {
+		t.Errorf("after a claim, kept are %+v, %v", status(t, c).Sockets, err)
+	}
 }
 
 // TestStopAfterKeep: the holder removes only the path that was made by opening one.

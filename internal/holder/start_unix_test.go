@@ -179,7 +179,7 @@ func TestHolderIsKilledMeanwhile(t *testing.T) {
 	testkit.AwaitClosed(t, first.Openings[0])
 	var claimed Claimed
 	var err error
-	umaskKept(func() { claimed, err = c.claimOfReturned(os.Getpid(), first.Openings, opener{}) })
+	umaskKept(func() { claimed, err = c.claimOfReturned(claiming{os.Getpid(), first.Openings, false, opener{}}) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,9 @@ type Client interface {
 	// does not have are opened here, with our umask and our rights, and stored. The holder is started if there is none.
 	Claim(owner int, openings []spec.Opening) (Claimed, error)
 
+	// Add is Claim, but the process keeps what it claimed before.
+	Add(owner int, openings []spec.Opening) (Claimed, error)
+
 	// Keep makes the holder keep sockets that are open, and stay open here. The holder removes their paths if they were made by
 	// Open.
 	Keep(owner int, sockets []socket.Socket) error

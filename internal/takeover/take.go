@@ -133,16 +133,13 @@ func (p *Plan) heal(isGone bool, missing string) (isHealed bool, err error) {
 		return false, nil
 	case isGone:
 		p.warn("the holder of %s is gone; starting it again", missing)
-		if _, err := p.holder.Status(); !errors.Is(err, holder.ErrGone) {
-			break // the shell may have started another one meanwhile: its claim would be replaced
-		}
 		if shell, err := process.DefaultOwner(); err == nil { // else it is gone
 			owner = shell
 		}
 	default:
 		p.warn("%s is not kept open any more; opening it again", missing)
 	}
-	claimed, err := p.holder.Claim(owner, p.held)
+	claimed, err := p.holder.Add(owner, p.held) // the shell may have claimed others meanwhile
 	p.Warnings = append(p.Warnings, claimed.Warnings...)
 	return err == nil, err
 }

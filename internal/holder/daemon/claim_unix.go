@@ -28,7 +28,7 @@ func (s *server) claim(c *conversation, r wire.Request) error {
 	if a.Busy {
 		return nil
 	}
-	err = s.change(c, r.Owner, wanted, items)
+	err = s.change(c, r, wanted, items)
 	s.over(talk) // before the answer: then the client may claim again, or release and bind
 	if err == nil {
 		c.send(nil, done, s.hello())
@@ -37,13 +37,13 @@ func (s *server) claim(c *conversation, r wire.Request) error {
 }
 
 // change is the second half of the conversation.
-func (s *server) change(c *conversation, pid int, wanted []spec.Opening, items []int) error {
+func (s *server) change(c *conversation, r wire.Request, wanted []spec.Opening, items []int) error {
 	stored, err := c.store(wanted, items, s.storeTime)
 	if err == nil && c.isGone() {
 		err = errSilent
 	}
 	if err == nil {
-		err = s.keep(pid, wanted, items, stored)
+		err = s.keep(r, wanted, items, stored)
 	}
 	if err != nil {
 		for _, k := range stored {
@@ -171,34 +171,34 @@ func (k *stored) verify(wanted spec.Opening, said wire.Stored) (err error) {
 	return nil
 }
 
-// keep makes the claim, which replaces the previous claim of the owner. Sockets in both are never closed. After an error nothing is
-// changed.
-func (s *server) keep(pid int, wanted []spec.Opening, items []int, received []stored) (err error) {
+// keep makes the claim, which replaces the previous claim of the owner, or adds to that. Sockets in both are never closed. After an
+// error nothing is changed.
+func (s *server) keep(r wire.Request, wanted []spec.Opening, items []int, received []stored) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ending {
 		return errSilent
 	}
-	p := party{pid, owner}
+	p := party{r.Owner, owner}
 	before := s.alive(p)
 	w := s.watches[before]
 	if w == nil {
-		if w, err = s.watch(pid); err != nil {
+		if w, err = s.watch(r.Owner); err != nil {
 			return err
 		}
 	}
-	for _, r := range received {
-		if n := items[r.opening]; n != 0 && !s.mayReplace(n, r.bound) {
-			return &Error{Text: fmt.Sprintf("%s is kept open, and is not damaged", r.bound.Address())}
+	for _, k := range received {
+		if n := items[k.opening]; n != 0 && !s.mayReplace(n, k.bound) {
+			return &Error{Text: fmt.Sprintf("%s is kept open, and is not damaged", k.bound.Address())}
 		}
 	}
-	for _, r := range received {
-		if n := items[r.opening]; n != 0 {
-			s.replace(n, &r.kept)
+	for _, k := range received {
+		if n := items[k.opening]; n != 0 {
+			s.replace(n, &k.kept)
 			continue
 		}
-		items[r.opening] = s.ledger.add(wanted[r.opening], r.bound)
-		s.kept[items[r.opening]] = &r.kept
+		items[k.opening] = s.ledger.add(wanted[k.opening], k.bound)
+		s.kept[items[k.opening]] = &k.kept
 	}
 	as := make([]spec.Opening, len(wanted))
 	for i, o := range wanted {
@@ -206,10 +206,14 @@ func (s *server) keep(pid int, wanted []spec.Opening, items []int, received []st
 		delete(s.stopped, as[i].Identity())
 		as[i].Name, as[i].Type = o.FDName(), o.Type
 	}
+	unix.Unlink(MarkOf(s.path))
+	if r.Adds && before != 0 {
+		s.ledger.extend(before, items, as)
+		return nil
+	}
 	number := s.ledger.claim(p, items, as)
 	delete(s.watches, before)
 	s.follow(w, number)
 	s.close(s.ledger.release(before))
-	unix.Unlink(MarkOf(s.path))
 	return nil
 }

@@ -210,7 +210,9 @@ func (s *server) claim(r Request, wanted []spec.Opening) (a Answer, err error) {
 		a.Bound[i] = as[i].Encode()
 		as[i].Name, as[i].Type = o.FDName(), o.Type
 	}
-	if err = s.follow(party{r.Owner, owner}, items, as); err != nil {
+	if number := s.ledger.current[party{r.Owner, owner}]; r.Adds && number != 0 {
+		s.ledger.extend(number, items, as)
+	} else if err = s.follow(party{r.Owner, owner}, items, as); err != nil {
 		return a, err
 	}
 	if s.secrets[r.Owner] == "" {

@@ -37,7 +37,7 @@ const (
 
 // The operations of a request.
 const (
-	Claim   = "claim"   // Owner, Openings: keep these for the owner, in place of what it claimed before
+	Claim   = "claim"   // Owner, Openings, Adds: keep these for the owner, in place of what it claimed before or beside it
 	Release = "release" // Owner: drop its claim
 	Fetch   = "fetch"   // Openings, Pass: say who uses these, and pass their descriptors
 	Status  = "status"
@@ -52,6 +52,7 @@ type Request struct {
 	Owner    int      `json:",omitempty"` // process ID
 	Openings []string `json:",omitempty"` // as package spec encodes them; of a claim: as wanted
 	Pass     bool     `json:",omitempty"` // the descriptors, too
+	Adds     bool     `json:",omitempty"` // the owner keeps what it claimed before
 }
 
 // NamesProcesses reports whether a request has process IDs. Then client and holder have to be in the same pid namespace.
