@@ -276,20 +276,10 @@ func (c *client) have(k *conn, q claiming) (claimed Claimed, missing []int, kept
 			missing = append(missing, i)
 		}
 	}
-	kept, err = c.keptIn(a)
-	return claimed, missing, kept, err
-}
-
-// keptIn reads what else the holder keeps.
-func (c *client) keptIn(a wire.Answer) (kept []spec.Opening, err error) {
-	for _, text := range a.Kept {
-		o, err := spec.ParseOpening(text)
-		if err != nil {
-			return nil, c.unbelievable(err)
-		}
-		kept = append(kept, o)
+	if kept, err = spec.ParseEach(a.Kept); err != nil {
+		err = c.unbelievable(err)
 	}
-	return kept, nil
+	return claimed, missing, kept, err
 }
 
 // boundAs reads how the holder has opened what is wanted. Other options are an error.

@@ -145,7 +145,7 @@ func (c *client) claim(owner int, openings []spec.Opening, adds bool) (Claimed, 
 // store opens what the holder does not have, for it to fetch. Who claims holds the lock, so that nobody else does so in between.
 func (c *client) store(r daemon.Request, a daemon.Answer, wanted []spec.Opening) (claimed Claimed, err error) {
 	claimed = Claimed{Openings: make([]spec.Opening, len(wanted)), IsNew: make([]bool, len(wanted))}
-	open, err := parseAll(a.Kept)
+	open, err := spec.ParseEach(a.Kept)
 	kept := len(open)
 	var opened []socket.Socket
 	var handles []int
@@ -187,17 +187,6 @@ func boundAs(text string, wanted spec.Opening) (spec.Opening, error) {
 		return bound, Differs(Kept{Opening: bound}, option)
 	}
 	return bound, nil
-}
-
-func parseAll(texts []string) (openings []spec.Opening, err error) {
-	for _, text := range texts {
-		o, err := spec.ParseOpening(text)
-		if err != nil {
-			return nil, err
-		}
-		openings = append(openings, o)
-	}
-	return openings, nil
 }
 
 // Keep is for --hold, which is of no use where this process stays.

@@ -244,9 +244,14 @@ func ParseOpenings(text string) ([]Opening, error) {
 	if text == "" {
 		return nil, nil
 	}
+	return ParseEach(strings.Split(text, ","))
+}
+
+// ParseEach is ParseOpening of each text.
+func ParseEach(texts []string) ([]Opening, error) {
 	var all []Opening
-	for field := range strings.SplitSeq(text, ",") {
-		o, err := ParseOpening(field)
+	for _, text := range texts {
+		o, err := ParseOpening(text)
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ import (
 // claim is the conversation that changes what is kept. There is only one at a time: if two clients want the same new socket, one of
 // them opens it. A conversation that breaks off changes nothing.
 func (s *server) claim(c *conversation, r wire.Request) error {
-	wanted, err := parseAll(r.Openings)
+	wanted, err := spec.ParseEach(r.Openings)
 	if err != nil {
 		return err
 	}

@@ -170,7 +170,7 @@ func (s *server) answer(c *conversation, r wire.Request) error {
 		s.mu.Unlock()
 		c.send(nil, done, s.hello())
 	case wire.Stop:
-		openings, err := parseAll(r.Openings)
+		openings, err := spec.ParseEach(r.Openings)
 		if err != nil {
 			return err
 		}
@@ -190,17 +190,8 @@ func (s *server) hello() wire.Answer { return wire.Answer{PID: os.Getpid(), Dire
 func (s *server) status() wire.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.describeAll()
-}
-
-// describeAll says what is kept. The caller has mu.
-func (s *server) describeAll() wire.Answer {
 	a := s.hello()
-	a.Names = map[int]string{}
-	holdings := s.ledger.holdings()
-	for _, n := range s.ledger.inOrder() {
-		a.Sockets = append(a.Sockets, s.describe(n, holdings[n], a.Names))
-	}
+	s.describeAll(&a)
 	return a
 }
 
@@ -224,7 +215,7 @@ func (s *server) describe(n int, h *holding, names map[int]string) *wire.Socket 
 
 // fetch passes copies of sockets, and says who has fetched them before. From now on the client is a user of them, too.
 func (s *server) fetch(c *conversation, r wire.Request) error {
-	openings, err := parseAll(r.Openings)
+	openings, err := spec.ParseEach(r.Openings)
 	if err != nil {
 		return err
 	}
@@ -241,22 +232,10 @@ func (s *server) take(openings []spec.Opening, client int, pass bool) (a wire.An
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a = s.hello()
-	a.Names = map[int]string{}
-	var found []int
-	holdings := s.ledger.holdings()
-	for i, n := range s.ledger.match(openings) {
-		if n == 0 {
-			a.Found = append(a.Found, nil)
-			if s.stopped[openings[i].Identity()] {
-				a.Stopped = append(a.Stopped, i)
-			}
-			continue
-		}
-		found = append(found, n)
-		d := s.describe(n, holdings[n], a.Names)
-		d.Users = slices.DeleteFunc(d.Users, func(pid int) bool { return pid == client })
-		s.mend(n, d)
-		a.Found = append(a.Found, d)
+	found := s.describeWanted(&a, openings, client)
+	described := slices.DeleteFunc(slices.Clone(a.Found), func(d *wire.Socket) bool { return d == nil })
+	for i, n := range found {
+		s.mend(n, described[i])
 		if !pass {
 			continue
 		}
@@ -286,18 +265,6 @@ func (s *server) use(client int, items []int) error {
 		s.follow(w, s.ledger.claim(p, items, as))
 	}
 	return err
-}
-
-func parseAll(texts []string) ([]spec.Opening, error) {
-	var all []spec.Opening
-	for _, text := range texts {
-		o, err := spec.ParseOpening(text)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, o)
-	}
-	return all, nil
 }
 
 // shortage is the error text if there are too few descriptors.

@@ -10,16 +10,6 @@ import (
 	"github.com/systemfd/systemfd/internal/spec"
 )
 
-// describeAll says what is kept.
-func (s *server) describeAll() (a Answer) {
-	a.Names = map[int]string{}
-	holdings := s.ledger.holdings()
-	for _, n := range s.ledger.inOrder() {
-		a.Sockets = append(a.Sockets, s.describe(n, holdings[n], a.Names))
-	}
-	return a
-}
-
 // describe says who wants a socket. It notes their names.
 func (s *server) describe(n int, h *holding, names map[int]string) *wire.Socket {
 	for _, pid := range slices.Concat(h.owners, h.users) {
@@ -32,36 +22,16 @@ func (s *server) describe(n int, h *holding, names map[int]string) *wire.Socket 
 
 // stop closes sockets for all who want them, or everything, and says what.
 func (s *server) stop(openings []spec.Opening) (a Answer) {
-	a = s.describeAll()
-	if len(openings) > 0 {
-		a.Sockets = nil
-		holdings := s.ledger.holdings()
-		for _, n := range s.ledger.match(openings) {
-			if n == 0 {
-				continue
-			}
-			a.Sockets = append(a.Sockets, s.describe(n, holdings[n], a.Names))
-			s.stopped[s.ledger.items[n].bound.Identity()] = true
-			for _, number := range s.ledger.strike(n) {
-				s.drop(number)
-			}
-			s.close([]int{n})
-		}
+	if len(openings) == 0 {
+		s.describeAll(&a.Answer)
+	} else {
+		s.strike(&a.Answer, openings)
 	}
 	if len(openings) == 0 || len(s.ledger.claims) == 0 {
 		os.WriteFile(MarkOf(s.control), nil, 0o600)
 		s.end()
 	}
 	return a
-}
-
-// drop drops a claim, and closes what nobody wants any more.
-func (s *server) drop(number int) {
-	if w := s.watches[number]; w != nil {
-		w.Stop()
-		delete(s.watches, number)
-	}
-	s.close(s.ledger.release(number))
 }
 
 func (s *server) close(numbers []int) {

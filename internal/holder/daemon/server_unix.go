@@ -224,15 +224,6 @@ func (s *server) release(number int) {
 	}
 }
 
-// drop drops a claim, and closes the sockets that have no claim any more. The caller has mu.
-func (s *server) drop(number int) {
-	if w := s.watches[number]; w != nil {
-		w.Stop()
-		delete(s.watches, number)
-	}
-	s.close(s.ledger.release(number))
-}
-
 // close removes the paths of sockets if these are still theirs, and closes the sockets. In the other order somebody could find the
 // socket dead, and bind there before the path is removed.
 func (s *server) close(numbers []int) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -94,11 +93,9 @@ func (s *server) answer(request []byte) []byte {
 }
 
 func (s *server) do(r Request) (a Answer, err error) {
-	openings := make([]spec.Opening, len(r.Openings))
-	for i, text := range r.Openings {
-		if openings[i], err = spec.ParseOpening(text); err != nil {
-			return a, err
-		}
+	openings, err := spec.ParseEach(r.Openings)
+	if err != nil {
+		return a, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +112,7 @@ func (s *server) do(r Request) (a Answer, err error) {
 	case r.Op == wire.Stop:
 		a = s.stop(openings)
 	default:
-		a = s.describeAll()
+		s.describeAll(&a.Answer)
 	}
 	a.PID, a.Directory = os.Getpid(), s.directory
 	return a, err
@@ -255,22 +252,7 @@ func (s *server) store(r Request, wanted []spec.Opening, items, missing []int) e
 
 // fetch gives the client what it asks for, and says who else has that.
 func (s *server) fetch(r Request, openings []spec.Opening) (a Answer, err error) {
-	a.Names = map[int]string{}
-	holdings := s.ledger.holdings()
-	var found []int
-	for i, n := range s.ledger.match(openings) {
-		if n == 0 {
-			a.Found = append(a.Found, nil)
-			if s.stopped[openings[i].Identity()] {
-				a.Stopped = append(a.Stopped, i)
-			}
-			continue
-		}
-		found = append(found, n)
-		d := s.describe(n, holdings[n], a.Names)
-		d.Users = slices.DeleteFunc(d.Users, func(pid int) bool { return pid == r.Client })
-		a.Found = append(a.Found, d)
-	}
+	found := s.describeWanted(&a.Answer, openings, r.Client)
 	if len(found) == 0 {
 		return a, nil
 	}

@@ -19,33 +19,17 @@ func (s *server) stop(openings []spec.Opening) wire.Answer {
 		a.Busy = true
 		return a
 	}
-	a := s.describeAll()
+	a := s.hello()
 	if len(openings) == 0 {
+		s.describeAll(&a)
 		s.endForGood()
 		return a
 	}
-	a.Sockets = nil
-	holdings := s.ledger.holdings()
-	for _, n := range s.ledger.match(openings) {
-		if n == 0 {
-			continue
-		}
-		a.Sockets = append(a.Sockets, s.describe(n, holdings[n], a.Names))
-		s.stopped[s.ledger.items[n].bound.Identity()] = true
-		s.forget(n)
-	}
+	s.strike(&a, openings)
 	if len(s.ledger.claims) == 0 {
 		s.endForGood()
 	}
 	return a
-}
-
-// forget closes item n, and drops the claims that have no other item. The caller has mu.
-func (s *server) forget(n int) {
-	for _, number := range s.ledger.strike(n) {
-		s.drop(number)
-	}
-	s.close([]int{n})
 }
 
 // endForGood closes everything, and leaves the mark of systemfd stop. The caller has mu.
