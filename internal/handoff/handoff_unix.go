@@ -68,8 +68,12 @@ func fill(count int) (ours []bool, err error) {
 }
 
 // growTable has the kernel make room for the sockets, and for their copies, at once: each time that it doubles the table of
-// descriptors, it waits until no thread reads the old one, for milliseconds. Beyond the limit it does nothing.
+// descriptors, it waits until no thread reads the old one, for milliseconds. Beyond the limit it does nothing. The first table has
+// room for 64 descriptors.
 func growTable(count int) {
+	if listenfds.Start+2*count < 64 {
+		return
+	}
 	if fd, err := duplicate(0, unix.F_DUPFD_CLOEXEC, listenfds.Start+2*count); err == nil {
 		unix.Close(fd)
 	}
