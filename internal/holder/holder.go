@@ -34,7 +34,7 @@ type Claimed struct {
 	PID      int            // of the holder
 	Warnings []string       // of sockets that were broken
 
-	Server, Secret string // who gives them to the owner's programs, where descriptors are not inherited
+	Server, Secret string // who gives them to the programs of the owner, if the system passes no descriptors
 }
 
 // Kept is a socket that a holder keeps.

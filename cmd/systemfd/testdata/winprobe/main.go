@@ -3,7 +3,7 @@
 // Winprobe is what systemfd starts on Windows. It takes sockets by the protocol of the listenfd crate.
 //
 //	winprobe serve           take the sockets, tell about them, answer each connection with "PID INDEX", each datagram with
-//	                         "PID INDEX TEXT", where INDEX is that of the socket
+//	                         "PID INDEX TEXT"; INDEX is that of the socket
 //	winprobe many N          take the sockets N times at once, and say how often each address was among them
 //	winprobe web [PORT]      an HTTP server at that port, or PORT, of 127.0.0.1, which answers with "PID web", and a body with itself
 //	winprobe wait            say "ready", then "interrupt" at Ctrl-C or Ctrl-Break, and end with status 3
